@@ -1,0 +1,61 @@
+# What people and machines type. `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# The real interpreter: python3 may be a shim that takes longer to start than Python itself.
+PYTHON ?= $(shell python3 -c 'import sys; print(sys.executable)' 2>/dev/null)
+PROGRAM := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release/portpool
+# Tests of other languages use the program that was just built.
+WITH_PROGRAM = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_TEST_PYTHON=$(PYTHON)
+
+.PHONY: help demo test build tools lint test-rust test-python test-elixir test-demo fmt clean
+
+help: ## lists these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: tools build ## stacks four delivery jobs into courier routes, from Elixir, in a pool of Python workers
+	elixir_demo/bin/setup-venv
+	cd elixir_demo && $(WITH_PROGRAM) mix demo
+
+test: tools lint test-rust test-python test-elixir test-demo ## runs all tests
+
+build: ## builds the program
+	cargo build --release --locked
+
+tools: ## installs what is missing: Erlang and Elixir, Python with venv, a C linker
+	@bin/install-tools
+
+lint: ## checks form and lints
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+	cd elixir && mix format --check-formatted
+	cd elixir_demo && mix format --check-formatted
+
+test-rust: tools
+	if cargo nextest --version >/dev/null 2>&1; then \
+	  PORTPOOL_TEST_PYTHON=$(PYTHON) cargo nextest run --locked; \
+	else \
+	  PORTPOOL_TEST_PYTHON=$(PYTHON) cargo test --locked; \
+	fi
+
+test-python:
+	cd priv/python && $(PYTHON) -m unittest discover -s tests
+
+test-elixir: tools build
+	cd elixir && $(WITH_PROGRAM) mix test --warnings-as-errors
+
+test-demo: tools build
+	elixir_demo/bin/setup-venv
+	cd elixir_demo && .venv/bin/python -m unittest discover -s test/python
+	cd elixir_demo && $(WITH_PROGRAM) mix test --warnings-as-errors
+
+fmt: ## brings everything into form
+	cargo fmt
+	cd elixir && mix format
+	cd elixir_demo && mix format
+
+clean: ## removes what was built
+	cargo clean
+	rm -rf elixir/_build elixir/priv/portpool elixir_demo/_build elixir_demo/.venv

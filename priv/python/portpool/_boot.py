@@ -1,0 +1,120 @@
+"""The first code of a worker: makes the process clean, says hello, serves. docs/worker_protocol.md 1.
+
+It is run by the stub with the start order in `order`. Imports stay few and light: a worker is to be ready within 25 ms.
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import os
+import signal
+import sys
+
+TYPE_CHECKING = False  # importing typing would take a fifth of the time that a worker has to boot
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from types import CodeType, ModuleType
+    from typing import Any
+
+
+class BundledPackage:
+    """Imports the modules of this package from the sources in the start order, so that nothing has to be on disk."""
+
+    def __init__(self, sources: dict[str, str]) -> None:
+        self._sources = sources
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if name not in self._sources:
+            return None
+        is_package = name == "portpool"
+        origin = "<portpool>/" + ("__init__" if is_package else name.rpartition(".")[2]) + ".py"
+        spec = importlib.machinery.ModuleSpec(name, self, origin=origin, is_package=is_package)
+        spec.has_location = False
+        return spec
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(self.get_code(module.__name__), module.__dict__)
+
+    def get_code(self, name: str) -> CodeType:
+        spec = self.find_spec(name)
+        if spec is None or spec.origin is None:
+            raise ImportError("no module named " + name, name=name)
+        return compile(self._sources[name], spec.origin, "exec", dont_inherit=True)
+
+    def get_source(self, name: str) -> str | None:
+        """Lets tracebacks show the lines of this package."""
+        return self._sources.get(name)
+
+
+def take_channel() -> int:
+    """Moves the channel away from descriptor 0 and closes whatever else was inherited."""
+    channel = os.dup(0)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    for descriptor in open_descriptors():
+        if descriptor > 2 and descriptor != channel:
+            try:
+                os.close(descriptor)
+            except OSError:
+                pass  # It was the one that listed the folder.
+    return channel
+
+
+def open_descriptors() -> Iterable[int]:
+    for folder in ("/proc/self/fd", "/dev/fd"):
+        try:
+            return [int(name) for name in os.listdir(folder)]
+        except OSError:
+            continue
+    return range(3, 1024)
+
+
+def die_with(parent: int) -> None:
+    """Asks the kernel to kill this process when the server dies, also while C code runs."""
+    if sys.platform == "linux":
+        try:
+            import ctypes
+        except ImportError:  # A Python built without it notices the server's death at its next read.
+            pass
+        else:
+            PR_SET_PDEATHSIG = 1
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)  # It died before the kernel was asked.
+
+
+def reset_signals() -> None:
+    """The BEAM ignores SIGFPE for its port programs, and what is ignored is inherited."""
+    signal.signal(signal.SIGFPE, signal.SIG_DFL)
+
+
+def open_logs() -> None:
+    """stdout and stderr are log pipes: whole lines at once, and no text that cannot be written."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+    import faulthandler
+
+    faulthandler.enable()
+
+
+def main(order: dict[str, Any]) -> None:
+    channel = take_channel()
+    die_with(order["parent"])
+    reset_signals()
+    open_logs()
+    sys.argv = ["portpool-worker"]
+    sys.path[:0] = order["python_path"]
+    sys.meta_path.insert(0, BundledPackage(order["sources"]))  # type: ignore[arg-type]
+
+    from portpool import _worker
+
+    _worker.serve(channel, order["max_frame"])
+
+
+main(globals()["order"])

@@ -1,0 +1,248 @@
+"""Values to pickles and back; the server turns the pickles into terms (docs/worker_protocol.md 3 and 4)."""
+
+from __future__ import annotations
+
+import sys
+from _pickle import Pickler, loads  # the C part of pickle alone: what Python adds to it imports re and more
+
+from portpool._types import FIRST_CODE, GLOBALS, Atom, ImproperList, Opaque, _plain
+
+__all__ = ["Unencodable", "dumps", "loads"]
+
+TYPE_CHECKING = False  # see _types.py
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any, Optional
+
+    # What a reducer makes of a value: one of GLOBALS, and the arguments to call it with.
+    Reduced = tuple[Any, tuple[Any, ...]]
+    Reducer = Callable[[Any], Reduced]
+    # A way down: the way so far, the kind of the next step, and where it leads.
+    Path = Optional[tuple["Path", str, Any]]
+
+# What the pickler writes without asking anyone.
+_SCALARS = frozenset({type(None), bool, int, float, str, bytes, bytearray})
+# The server refuses what nests deeper (MAX_DEPTH in src/codec/document/walk.rs); every version of pickle gets so far.
+_TOO_DEEP = "the value nests deeper than 400 levels"
+
+
+class Unencodable(Exception):
+    """A value that has no form as a term: where it is, and of which type."""
+
+    def __init__(self, message: str, path: str = "", type_name: str | None = None) -> None:
+        super().__init__(f"{path}: {message}" if path else message)
+        self.message = message
+        self.path = path
+        self.type_name = type_name
+
+
+def dumps(value: Any) -> list[Any]:
+    """Pickles a value in chunks, bytes-like; large bytes are chunks of their own, not copied.
+
+    Raises Unencodable, with the path of the first value that has no form as a term.
+    """
+    try:
+        return _dump(value)
+    except Exception as error:
+        raise _explain(value, error) from None
+
+
+class _Chunks(list):  # type: ignore[type-arg]
+    """A file as far as a pickler needs one."""
+
+    __slots__ = ()
+    write = list.append
+
+
+class _Reducers(dict):  # type: ignore[type-arg]
+    """The reducer of each type that has been seen; the C pickler looks types up here, and asks once for a new one."""
+
+    __slots__ = ()
+
+    def __missing__(self, cls: type[Any]) -> Reducer:
+        reducer = self[cls] = _find_reducer(cls)
+        return reducer
+
+
+class _TermPickler(Pickler):
+    """Writes values that are not plain as calls of what is in GLOBALS."""
+
+    dispatch_table = _Reducers()
+
+
+def _preamble() -> bytes:
+    """Opcodes that put GLOBALS into the reader's memo: EXT4 code, MEMOIZE, POP for each."""
+    codes = range(FIRST_CODE, FIRST_CODE + len(GLOBALS))
+    return b"".join(b"\x84" + code.to_bytes(4, "little") + b"\x940" for code in codes)
+
+
+# A pickler that has GLOBALS in its memo need not look each of them up, which takes it more than a microsecond. The
+# reader's memo has them because _PREAMBLE comes first. One pickler serves all calls: making one takes as long as a
+# small value. Giving it a fresh memo each time also drops a large one.
+_PREAMBLE = _preamble()
+_seed = Pickler(_Chunks(), 5)
+_seed.memo = {id(named): (index, named) for index, named in enumerate(GLOBALS)}
+_MEMO = _seed.memo
+_chunks = _Chunks()
+_pickler = _TermPickler(_chunks, 5)
+
+
+def _dump(value: Any) -> list[Any]:
+    try:
+        _pickler.memo = _MEMO
+        _pickler.dump(value)
+        return [_PREAMBLE, *_chunks]
+    finally:
+        _chunks.clear()
+
+
+def _find_reducer(cls: type[Any]) -> Reducer:
+    """Finds out how values of a type become plain."""
+    for base, reducer in _candidates():
+        if base is not None and issubclass(cls, base):
+            return reducer
+    if hasattr(cls, "__dataclass_fields__"):
+        return _reduce_dataclass
+    for base, make in _PLAIN_BASES:
+        if issubclass(cls, base):
+            return _reduce_by(make)
+    return _refuse
+
+
+def _candidates() -> Iterator[tuple[type[Any] | None, Reducer]]:
+    """Types with rules of their own. A module that nobody has imported has no values here, so none is imported."""
+    yield Atom, _reduce_atom
+    yield Opaque, _reduce_opaque
+    yield ImproperList, _reduce_improper_list
+    yield memoryview, _reduce_by(bytes)
+    yield range, _reduce_by(list)
+    yield _imported("enum", "Enum"), _reduce_enum
+    yield _imported("uuid", "UUID"), _reduce_by(str)
+    yield _imported("decimal", "Decimal"), _reduce_by(str)
+
+
+def _imported(module: str, name: str) -> type[Any] | None:
+    return getattr(sys.modules.get(module), name, None)
+
+
+def _memory(value: Any) -> bytes:
+    return bytes(memoryview(value))
+
+
+# What subclasses of plain types become. The base class's own methods: a subclass may have overridden them.
+_PLAIN_BASES: list[tuple[type[Any], Callable[[Any], Any]]] = [
+    (str, str.__str__),
+    (int, int.__int__),
+    (float, float.__float__),
+    (bytes, _memory),
+    (bytearray, _memory),
+    (tuple, tuple),
+    (dict, dict),
+    (list, list.copy),
+    (set, list),
+    (frozenset, list),
+]
+
+
+def _reduce_by(make: Callable[[Any], Any]) -> Reducer:
+    return lambda value: (_plain, (make(value),))
+
+
+def _reduce_atom(value: Any) -> Reduced:
+    return Atom, (str.__str__(value),)
+
+
+def _reduce_opaque(value: Any) -> Reduced:
+    return Opaque, (bytes(value.etf),)
+
+
+def _reduce_improper_list(value: Any) -> Reduced:
+    return ImproperList, (list(value.items), value.tail)
+
+
+def _reduce_enum(value: Any) -> Reduced:
+    return _plain, (value.value,)
+
+
+def _reduce_dataclass(value: Any) -> Reduced:
+    fields = sys.modules["dataclasses"].fields(value)
+    return _plain, ({field.name: getattr(value, field.name) for field in fields},)
+
+
+def _refuse(value: Any) -> Reduced:
+    raise Unencodable(_no_form(type(value)), type_name=_name(type(value)))
+
+
+def _name(cls: type[Any]) -> str:
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _no_form(cls: type[Any]) -> str:
+    return (
+        f"a value of type {_name(cls)} has no form as a term; return numbers, str, bytes, lists, tuples and dicts instead"
+    )
+
+
+def _explain(value: Any, error: Exception) -> Unencodable:
+    """Turns what the pickler has raised into the refusal of one value."""
+    if isinstance(error, RecursionError):
+        return Unencodable(_TOO_DEEP)
+    found = _search(value)
+    if found is not None:
+        return found
+    return error if isinstance(error, Unencodable) else Unencodable(f"{type(error).__name__}: {error}")
+
+
+def _search(root: Any) -> Unencodable | None:
+    """Looks for the first value that has no form, in the pickler's order and without recursion."""
+    todo: list[tuple[Any, Path]] = [(root, None)]
+    # Values that have been made on the way are kept, so that no other gets their id.
+    seen: dict[int, Any] = {}
+    while todo:
+        value, path = todo.pop()
+        cls = type(value)
+        if cls in _SCALARS or id(value) in seen:
+            continue
+        seen[id(value)] = value
+        try:
+            parts = list(_parts(value, cls, path))
+        except Exception as error:
+            refusal = error if isinstance(error, Unencodable) else Unencodable(str(error), type_name=_name(cls))
+            return Unencodable(refusal.message, _format(path), refusal.type_name)
+        todo.extend(reversed(parts))
+    return None
+
+
+def _parts(value: Any, cls: type[Any], path: Path) -> Iterable[tuple[Any, Path]]:
+    """What is in a value, each with its path."""
+    if cls is dict:
+        for key, part in value.items():
+            yield key, (path, "key", key)
+            yield part, (path, "key", key)
+    elif cls in (list, tuple, set, frozenset):
+        for number, part in enumerate(value, 1):
+            yield part, (path, "element", number)
+    elif cls is type or cls is type(_parts):
+        _refuse(value)
+    else:
+        named, arguments = _TermPickler.dispatch_table[cls](value)
+        if named is ImproperList:
+            yield arguments[0], path
+            yield arguments[1], (path, "tail", None)
+        elif named is _plain:
+            yield arguments[0], path
+
+
+def _format(path: Path) -> str:
+    steps: list[str] = []
+    while path is not None:
+        path, kind, where = path
+        steps.append(kind if where is None else f"{kind} {_show(where)}")
+    return ", ".join(reversed(steps))
+
+
+def _show(where: Any) -> str:
+    if isinstance(where, str):
+        text = where if len(where) <= 40 else where[:40] + ".."
+        return f":{text}" if isinstance(where, Atom) else '"' + text.replace('"', '\\"') + '"'
+    return repr(where)[:40]

@@ -1,0 +1,104 @@
+"""What the server is told of a call that has no result. Imported when the first one goes wrong: tracebacks are slow to load."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+from portpool import _wire
+from portpool._codec import Unencodable
+from portpool._worker import Undefined
+
+TYPE_CHECKING = False  # see _boot.py
+if TYPE_CHECKING:
+    from typing import Any
+
+_MESSAGE = 8 << 10
+_TRACEBACK = 64 << 10
+_FRAMES = 100
+
+
+def describe(error: BaseException) -> tuple[int, dict[str, Any]]:
+    """The kind of the frame and its fields: docs/worker_protocol.md 4."""
+    if isinstance(error, Undefined):
+        return _wire.UNDEF, _undefined(error)
+    if isinstance(error, Unencodable):
+        return _wire.UNENCODABLE, _unencodable(error)
+    try:
+        return _wire.RAISED, raised(error)
+    except BaseException as second:  # noqa: B036 - a hostile exception, or no memory left to describe it with
+        text = f"{type(error).__name__} (and {type(second).__name__} while it was described)"
+        return _wire.RAISED, {"message": text, "type": type(error).__name__, "traceback": text + "\n", "frames": []}
+
+
+def too_large(size: int, limit: int) -> dict[str, Any]:
+    message = f"the result takes {size} bytes, where max_frame is {limit}: return less, or raise max_frame"
+    return {"message": message, "bytes": size, "limit": limit}
+
+
+def raised(error: BaseException) -> dict[str, Any]:
+    """An exception with its traceback, without the frames of this package."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith("<portpool>"):
+        trace = trace.tb_next
+    report = traceback.TracebackException(type(error), error, trace)
+    return {
+        "message": _cut(f"{type(error).__name__}: {_text(error)}", _MESSAGE),
+        "type": _name(type(error)),
+        "traceback": _cut("".join(report.format()), _TRACEBACK),
+        "frames": _frames(report.stack),
+    }
+
+
+def _undefined(error: Undefined) -> dict[str, Any]:
+    return {
+        "message": _cut(str(error), _MESSAGE),
+        "module": error.module,
+        "function": error.function,
+        "hint": _hint(error.module, error.function),
+    }
+
+
+def _unencodable(error: Unencodable) -> dict[str, Any]:
+    return {"message": _cut(str(error), _MESSAGE), "path": error.path, "type": error.type_name or ""}
+
+
+def _hint(module: str, function: str) -> str:
+    """The nearest right name, or where Python has looked."""
+    import difflib
+
+    found = sys.modules.get(module)
+    if found is None:
+        return "looked in: " + ", ".join(sys.path)
+    names = [name for name in dir(found) if callable(getattr(found, name, None))]
+    near = difflib.get_close_matches(function, names, 1)
+    return f"did you mean {near[0]}?" if near else ""
+
+
+def _frames(stack: traceback.StackSummary) -> list[dict[str, Any]]:
+    """Outermost first; of a very deep stack the two ends."""
+    frames = list(stack)
+    if len(frames) > _FRAMES:
+        frames = frames[: _FRAMES // 2] + frames[-_FRAMES // 2 :]
+    return [
+        {"file": frame.filename, "line": frame.lineno or 0, "function": frame.name, "code": frame.line or ""}
+        for frame in frames
+    ]
+
+
+def _name(kind: type) -> str:
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:  # noqa: B036 - a __str__ of a user's own may do anything
+        return f"<{type(error).__name__} that cannot be printed>"
+
+
+def _cut(text: str, limit: int) -> str:
+    """The beginning and the end of a text that is too long, and nothing in it that is not UTF-8."""
+    if len(text) > limit:
+        text = f"{text[: limit // 2]}\n... {len(text) - limit} characters left out ...\n{text[-limit // 2 :]}"
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

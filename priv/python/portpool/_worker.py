@@ -1,0 +1,145 @@
+"""The worker's loop: one call in, one reply out. docs/worker_protocol.md 3 and 4."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import CoroutineType
+
+from portpool import _wire
+from portpool._codec import dumps, loads
+from portpool._wire import read_call, write_frame
+
+TYPE_CHECKING = False  # see _boot.py
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from portpool._wire import Chunk
+
+    # The kind of a frame and the pieces of its body.
+    Reply = tuple[int, list[Chunk]]
+
+_modules = sys.modules
+
+
+class Undefined(Exception):
+    """There is no such module or function: the answer is `undef`."""
+
+    def __init__(self, module: str, function: str, message: str) -> None:
+        super().__init__(message)
+        self.module = module
+        self.function = function
+
+
+def serve(channel: int, max_frame: int) -> None:
+    """Says hello and runs calls until the server closes the channel."""
+    _send(channel, 0, (_wire.HELLO, dumps(_hello())), max_frame)
+    while True:
+        frame = read_call(channel)
+        if frame is None:
+            return
+        call, body = frame
+        del frame
+        reply = answer(body)
+        del body
+        _send(channel, call, reply, max_frame)
+        del reply  # Nothing of a call is kept while the worker waits for the next one.
+
+
+def _hello() -> dict[str, Any]:
+    return {
+        "protocol": _wire.PROTOCOL,
+        "pid": os.getpid(),
+        "python": "%d.%d.%d" % sys.version_info[:3],
+        "executable": sys.executable,
+        "codec": "pickle5",
+    }
+
+
+def _send(channel: int, call: int, reply: Reply, max_frame: int) -> None:
+    kind, chunks = reply
+    length = sum(map(len, chunks))
+    if length > max_frame:
+        from portpool import _errors
+
+        kind, chunks = _wire.TOO_LARGE, dumps(_errors.too_large(length, max_frame))
+        length = sum(map(len, chunks))
+    write_frame(channel, kind, call, chunks, length)
+
+
+def answer(body: Chunk) -> Reply:
+    """Runs one call. Whatever the function does, there is a reply: also `sys.exit` and KeyboardInterrupt end in one."""
+    try:
+        return _wire.RESULT, dumps(_run(body))
+    except BaseException as error:  # noqa: B036
+        from portpool import _errors
+
+        kind, fields = _errors.describe(error)
+        return kind, dumps(fields)
+
+
+def _run(body: Chunk) -> Any:
+    module, function, args, kwargs = loads(body)
+    target = find(module, function)
+    try:
+        result = target(*args, **kwargs) if kwargs else target(*args)
+    except TypeError as error:
+        _refuse_wrong_arity(error, module, function, target, args, kwargs)
+        raise
+    if result.__class__ is CoroutineType:
+        import asyncio
+
+        return asyncio.run(result)
+    return result
+
+
+def find(module: str, function: str) -> Callable[..., Any]:
+    """The function that a call names. It is looked up each time: a module may rebind its names."""
+    target: Any = _modules.get(module)
+    if target is None:
+        target = _import(module, function)
+    for name in function.split("."):
+        try:
+            target = getattr(target, name)
+        except AttributeError as error:
+            raise Undefined(module, function, f"{module} has no function {function}") from error
+    if not callable(target):
+        raise Undefined(module, function, f"{module}.{function} is no function but a {type(target).__name__}")
+    return target
+
+
+def _import(module: str, function: str) -> Any:
+    try:
+        __import__(module)
+    except ModuleNotFoundError as error:
+        # Only if it is this module or a package around it; one that this module wanted to import is an error inside it.
+        if error.name is not None and (module + ".").startswith(error.name + "."):
+            raise Undefined(module, function, f"there is no module {module}") from error
+        raise
+    except ValueError as error:
+        if not module:
+            raise Undefined(module, function, "the name of the module is empty") from error
+        raise
+    return _modules[module]
+
+
+def _refuse_wrong_arity(
+    error: TypeError, module: str, function: str, target: Callable[..., Any], args: tuple[Any, ...], kwargs: Any
+) -> None:
+    """Like Erlang, calls it `undef` if no function of that name takes these arguments; a TypeError from inside is not that."""
+    traceback = error.__traceback__
+    if traceback is None or traceback.tb_next is not None:
+        return
+    import inspect
+
+    try:
+        signature = inspect.signature(target)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(*args, **(kwargs or {}))
+    except TypeError as mismatch:
+        raise Undefined(
+            module, function, f"{module}.{function}{signature} does not take these arguments: {mismatch}"
+        ) from error

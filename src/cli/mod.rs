@@ -1,0 +1,28 @@
+//! The command line.
+
+pub mod call;
+
+use clap::{Parser, Subcommand};
+
+use crate::telemetry::LogLevel;
+
+/// Runs Python functions in a pool of worker processes.
+#[derive(Debug, Parser)]
+#[command(name = "portpool", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// How much is said on stderr
+    #[arg(long, value_enum, default_value = "info", global = true, value_name = "LEVEL")]
+    pub log: LogLevel,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve an Erlang or Elixir program that started this one as a port (docs/protocol.md)
+    Serve,
+    /// Run one function and print its result as JSON
+    Call(Box<call::Args>),
+}

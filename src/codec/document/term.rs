@@ -1,0 +1,187 @@
+//! A document becomes an external term: one pass, into memory of exactly the right size (docs/protocol.md 11.2).
+
+use std::collections::HashSet;
+
+use bytes::{BufMut, BytesMut};
+
+use super::Document;
+use super::arena::Kind;
+use super::objection::Objection;
+use super::scalar::Scalar;
+use super::walk::{self, Sink};
+use crate::codec::address;
+use crate::codec::error::CodecError;
+use crate::codec::etf::{Token, atom, skip, tag, token};
+use crate::codec::reader::Reader;
+
+/// Up to so many keys are compared each with each.
+const FEW: usize = 8;
+
+/// Writes the document, which takes `size` bytes.
+pub(super) fn write(document: &Document<'_>, size: usize, out: &mut BytesMut) -> Result<(), CodecError> {
+    out.reserve(size);
+    let before = out.len();
+    let mut writer = Writer { out, keys: Vec::new(), dicts: Vec::new() };
+    walk::walk(document, &mut writer)?;
+    debug_assert_eq!(writer.out.len() - before, size, "the size was known before");
+    Ok(())
+}
+
+struct Writer<'o> {
+    out: &'o mut BytesMut,
+    /// Where the keys of the open dicts stand in `out`, the innermost dict's last.
+    keys: Vec<Span>,
+    /// How many keys belonged to others when each open dict began.
+    dicts: Vec<usize>,
+}
+
+#[derive(Clone, Copy)]
+struct Span {
+    start: usize,
+    end: usize,
+}
+
+impl Sink for Writer<'_> {
+    #[inline]
+    fn scalar(&mut self, scalar: Scalar<'_>) -> Result<(), Objection> {
+        match scalar {
+            Scalar::Integer(number) => number.write_term(self.out),
+            Scalar::Float(number) if number.is_finite() => self.float(number),
+            Scalar::Float(_) => return Err(Objection::NotFinite),
+            Scalar::Text(text) => self.binary(utf8(text)?.as_bytes()),
+            Scalar::Bytes(bytes) => self.binary(bytes),
+            Scalar::None => self.small_atom(b"nil"),
+            Scalar::Bool(true) => self.small_atom(b"true"),
+            Scalar::Bool(false) => self.small_atom(b"false"),
+        }
+        Ok(())
+    }
+
+    fn atom(&mut self, name: &[u8]) -> Result<(), Objection> {
+        let text = utf8(name)?;
+        if !atom::fits(text) {
+            return Err(Objection::AtomLength);
+        }
+        match u8::try_from(name.len()) {
+            Ok(_) => self.small_atom(name),
+            Err(_) => {
+                self.out.put_u8(tag::ATOM_UTF8_EXT);
+                // 255 characters of at most four bytes.
+                self.out.put_u16(name.len() as u16);
+                self.out.put_slice(name);
+            }
+        }
+        Ok(())
+    }
+
+    fn opaque(&mut self, term: &[u8]) -> Result<(), Objection> {
+        if !is_one_opaque_term(term) {
+            return Err(Objection::Opaque);
+        }
+        self.out.put_slice(term);
+        Ok(())
+    }
+
+    fn open(&mut self, kind: Kind, count: u32) -> Result<(), Objection> {
+        match (kind, u8::try_from(count)) {
+            (Kind::Tuple, Ok(small)) => self.out.put_slice(&[tag::SMALL_TUPLE_EXT, small]),
+            (Kind::Tuple, Err(_)) => self.head(tag::LARGE_TUPLE_EXT, count),
+            (Kind::Dict, _) => {
+                self.dicts.push(self.keys.len());
+                self.head(tag::MAP_EXT, count / 2);
+            }
+            (_, Ok(0)) => {}
+            _ => self.head(tag::LIST_EXT, count),
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, kind: Kind) -> Result<(), Objection> {
+        match kind {
+            Kind::List | Kind::Set => self.out.put_u8(tag::NIL_EXT),
+            Kind::Dict => self.close_dict()?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn key_begins(&mut self) {
+        self.keys.push(Span { start: self.out.len(), end: self.out.len() });
+    }
+
+    fn key_ends(&mut self) {
+        let end = self.out.len();
+        self.keys.last_mut().into_iter().for_each(|key| key.end = end);
+    }
+}
+
+impl Writer<'_> {
+    #[inline]
+    fn head(&mut self, tag: u8, count: u32) {
+        let [a, b, c, d] = count.to_be_bytes();
+        self.out.put_slice(&[tag, a, b, c, d]);
+    }
+
+    #[inline]
+    fn float(&mut self, number: f64) {
+        let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
+        self.out.put_slice(&[tag::NEW_FLOAT_EXT, a, b, c, d, e, f, g, h]);
+    }
+
+    #[inline]
+    fn binary(&mut self, bytes: &[u8]) {
+        // A pickle has less than 2 GiB.
+        self.head(tag::BINARY_EXT, bytes.len() as u32);
+        self.out.put_slice(bytes);
+    }
+
+    /// Writes an atom of at most 255 bytes.
+    fn small_atom(&mut self, name: &[u8]) {
+        self.out.put_slice(&[tag::SMALL_ATOM_UTF8_EXT, name.len() as u8]);
+        self.out.put_slice(name);
+    }
+
+    /// Refuses a dict two of whose keys have become the same term: `"a"` and `b"a"`, `None` and `Atom("nil")`.
+    fn close_dict(&mut self) -> Result<(), Objection> {
+        let first = self.dicts.pop().unwrap_or_default();
+        let twice = self.keys.get(first..).and_then(|keys| twice(self.out, keys)).map(show);
+        self.keys.truncate(first);
+        twice.map_or(Ok(()), |key| Err(Objection::KeyCollision(key)))
+    }
+}
+
+#[inline]
+fn utf8(text: &[u8]) -> Result<&str, Objection> {
+    std::str::from_utf8(text).map_err(|_| Objection::Surrogate)
+}
+
+/// Finds a key that is there twice.
+fn twice<'o>(out: &'o [u8], keys: &[Span]) -> Option<&'o [u8]> {
+    let term = |key: &Span| out.get(key.start..key.end).unwrap_or_default();
+    if keys.len() > FEW {
+        let mut seen = HashSet::with_capacity(keys.len());
+        return keys.iter().map(term).find(|key| !seen.insert(*key));
+    }
+    let mut rest = keys;
+    while let Some((last, before)) = rest.split_last() {
+        if before.iter().any(|key| term(key) == term(last)) {
+            return Some(term(last));
+        }
+        rest = before;
+    }
+    None
+}
+
+fn show(key: &[u8]) -> String {
+    match token::next(&mut Reader::new(key)) {
+        Ok(Token::Binary(bytes)) => address::quote(&String::from_utf8_lossy(bytes)),
+        Ok(Token::Atom(name)) => format!(":{}", name.text()),
+        _ => "in it".to_owned(),
+    }
+}
+
+fn is_one_opaque_term(term: &[u8]) -> bool {
+    let opaque = matches!(token::next(&mut Reader::new(term)), Ok(Token::Opaque | Token::Fun(_)));
+    let mut reader = Reader::new(term);
+    opaque && skip(&mut reader).is_ok() && reader.end().is_ok()
+}

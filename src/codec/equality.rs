@@ -1,0 +1,99 @@
+//! Images of keys: two keys are equal if and only if their images are the same bytes.
+//!
+//! Python holds `:a` and `"a"` for equal, and `1`, `1.0` and `true`, also inside tuples; Erlang tells them apart.
+
+use super::error::Fault;
+use super::etf::atom::Name;
+use super::etf::{Token, skip, token};
+use super::integer::Integer;
+use super::reader::Reader;
+
+/// Whose equality.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum View {
+    /// As `dict` has it.
+    Python,
+    /// As `=:=` has it on the releases for which 0.0 and -0.0 are one key.
+    Erlang,
+}
+
+/// Appends the image of one key, which is hashable, to `out`.
+pub(crate) fn image(key: &[u8], view: View, out: &mut Vec<u8>) -> Result<(), Fault> {
+    let mut reader = Reader::new(key);
+    while reader.left() > 0 {
+        let before = reader;
+        match token::next(&mut reader)? {
+            Token::Integer(number) => integer(number, out),
+            Token::Float(number) => float(number, view, out),
+            Token::Atom(name) => atom(name, view, out),
+            Token::Binary(bytes) => text(if view == View::Python { b's' } else { b'b' }, bytes, out),
+            Token::Tuple(arity) => {
+                out.push(b't');
+                out.extend_from_slice(&arity.to_le_bytes());
+            }
+            _ => {
+                reader = before;
+                skip(&mut reader)?;
+                text(b'o', reader.since(before.at()), out);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn text(kind: u8, bytes: &[u8], out: &mut Vec<u8>) {
+    out.push(kind);
+    out.extend_from_slice(&bytes.len().to_le_bytes());
+    out.extend_from_slice(bytes);
+}
+
+fn atom(name: Name<'_>, view: View, out: &mut Vec<u8>) {
+    match (view, name) {
+        (View::Python, Name::Utf8("nil")) => out.push(b'n'),
+        (View::Python, Name::Utf8("true")) => integer(Integer::Small(1), out),
+        (View::Python, Name::Utf8("false")) => integer(Integer::Small(0), out),
+        (View::Python, name) => text(b's', name.text().as_bytes(), out),
+        (View::Erlang, name) => text(b'a', name.text().as_bytes(), out),
+    }
+}
+
+fn integer(number: Integer<'_>, out: &mut Vec<u8>) {
+    match number {
+        Integer::Small(number) => whole(number < 0, &number.unsigned_abs().to_le_bytes(), out),
+        Integer::Big(big) => whole(big.is_negative(), &big.magnitude(), out),
+    }
+}
+
+fn whole(negative: bool, magnitude: &[u8], out: &mut Vec<u8>) {
+    let length = magnitude.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    text(if negative { b'-' } else { b'+' }, magnitude.get(..length).unwrap_or_default(), out);
+}
+
+fn float(number: f64, view: View, out: &mut Vec<u8>) {
+    // Adding 0.0 turns -0.0 into 0.0 and nothing else into anything.
+    let number = number + 0.0;
+    match whole_magnitude(number) {
+        Some(magnitude) if view == View::Python => whole(number < 0.0, &magnitude, out),
+        _ => text(b'f', &number.to_bits().to_le_bytes(), out),
+    }
+}
+
+/// The magnitude of a float without a fraction, exact up to the largest; None if there is a fraction.
+fn whole_magnitude(number: f64) -> Option<Vec<u8>> {
+    if number.fract() != 0.0 {
+        return None;
+    }
+    let bits = number.to_bits();
+    let fraction = u128::from(bits & ((1 << 52) - 1));
+    match (bits >> 52 & 0x7ff) as usize {
+        // Zero: without its sign there is nothing else below 1 that has no fraction.
+        0 => Some(Vec::new()),
+        exponent if exponent < 1075 => Some(((fraction | 1 << 52) >> (1075 - exponent)).to_le_bytes().to_vec()),
+        exponent => {
+            let shift = exponent - 1075;
+            let mut magnitude = vec![0; shift / 8];
+            magnitude.extend_from_slice(&((fraction | 1 << 52) << (shift % 8)).to_le_bytes());
+            Some(magnitude)
+        }
+    }
+}

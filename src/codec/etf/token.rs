@@ -1,0 +1,106 @@
+//! One token of an external term: a whole scalar, or the head of something that contains terms.
+
+use super::atom::Name;
+use super::{atom, float, identifier, tag};
+use crate::codec::error::{Fault, What};
+use crate::codec::integer::Integer;
+use crate::codec::reader::Reader;
+
+/// What a term begins with, or all of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Token<'a> {
+    /// An integer of any size.
+    Integer(Integer<'a>),
+    /// A finite float.
+    Float(f64),
+    /// An atom.
+    Atom(Name<'a>),
+    /// A binary of whole bytes.
+    Binary(&'a [u8]),
+    /// A list of bytes: STRING_EXT, not empty.
+    Bytes(&'a [u8]),
+    /// The empty list.
+    Nil,
+    /// A list: so many elements (one at least), then the tail.
+    List(u32),
+    /// A tuple: so many elements.
+    Tuple(u32),
+    /// A map: so many pairs of key and value.
+    Map(u32),
+    /// A pid, port, reference, export or bitstring.
+    Opaque,
+    /// A fun: so many free variables.
+    Fun(u32),
+}
+
+/// Reads one token.
+#[inline]
+pub(crate) fn next<'a>(reader: &mut Reader<'a>) -> Result<Token<'a>, Fault> {
+    loop {
+        let before = *reader;
+        let tag = reader.u8()?;
+        if let Some(number) = Integer::after_tag(reader, tag)? {
+            return Ok(Token::Integer(number));
+        }
+        if let Some(name) = atom::after_tag(reader, tag)? {
+            return Ok(Token::Atom(name));
+        }
+        return match tag {
+            tag::BINARY_EXT => binary(reader),
+            tag::NEW_FLOAT_EXT => finite(f64::from_be_bytes(reader.array()?), before),
+            tag::NIL_EXT => Ok(Token::Nil),
+            tag::LIST_EXT => match reader.count(1)? {
+                // A list of no elements is its tail, whatever that is.
+                0 => continue,
+                count => Ok(Token::List(count)),
+            },
+            tag::SMALL_TUPLE_EXT => Ok(Token::Tuple(u32::from(reader.u8()?))),
+            tag::MAP_EXT => reader.count(2).map(Token::Map),
+            _ => rare(reader, tag, before),
+        };
+    }
+}
+
+/// The rest of the tags, out of the way of the frequent ones.
+#[inline(never)]
+fn rare<'a>(reader: &mut Reader<'a>, tag: u8, before: Reader<'a>) -> Result<Token<'a>, Fault> {
+    match tag {
+        tag::LARGE_TUPLE_EXT => reader.count(1).map(Token::Tuple),
+        tag::STRING_EXT => string(reader),
+        tag::BIT_BINARY_EXT => bits(reader),
+        tag::FLOAT_EXT => finite(float::parse(reader.take(31)?).unwrap_or(f64::NAN), before),
+        tag::NEW_FUN_EXT => identifier::fun(reader).map(Token::Fun),
+        _ if identifier::after_tag(reader, tag)? => Ok(Token::Opaque),
+        _ => Err(before.fault(What::Tag(tag))),
+    }
+}
+
+fn finite<'a>(number: f64, before: Reader<'_>) -> Result<Token<'a>, Fault> {
+    if number.is_finite() { Ok(Token::Float(number)) } else { Err(before.fault(What::Float)) }
+}
+
+fn binary<'a>(reader: &mut Reader<'a>) -> Result<Token<'a>, Fault> {
+    let length = reader.length32()?;
+    reader.take(length).map(Token::Binary)
+}
+
+fn string<'a>(reader: &mut Reader<'a>) -> Result<Token<'a>, Fault> {
+    match reader.length16()? {
+        0 => Ok(Token::Nil),
+        length => reader.take(length).map(Token::Bytes),
+    }
+}
+
+/// Reads a bitstring. One whose last byte has all its bits is a binary, and so is the empty one.
+fn bits<'a>(reader: &mut Reader<'a>) -> Result<Token<'a>, Fault> {
+    let fault = reader.fault(What::Bits);
+    let length = reader.length32()?;
+    let in_last_byte = reader.u8()?;
+    let bytes = reader.take(length)?;
+    match (in_last_byte, length) {
+        (0, 0) => Ok(Token::Binary(bytes)),
+        (8, 1..) => Ok(Token::Binary(bytes)),
+        (1..=7, 1..) => Ok(Token::Opaque),
+        _ => Err(fault),
+    }
+}

@@ -1,0 +1,248 @@
+//! The allow-list machine: runs the opcodes of one pickle and builds a [`Document`]; it never calls anything.
+//!
+//! It knows what CPython's C pickler writes at protocol 5 for plain values, and four names of our own package
+//! (docs/worker_protocol.md 4.2). For each byte of the pickle it takes at most 64 bytes of memory.
+
+use super::document::Document;
+use super::document::arena::{Arena, At, Container, Kind, LARGEST_PICKLE, Node};
+use super::document::scalar::{self, Scalar};
+use super::error::{CodecError, Fault, What};
+use super::global::Global;
+use super::opcode;
+use super::reader::Reader;
+
+/// Reads one pickle.
+///
+/// # Errors
+/// `Malformed` if the bytes are not a pickle as our workers write it; `TooLarge` from 2 GiB on.
+pub fn read(pickle: &[u8]) -> Result<Document<'_>, CodecError> {
+    if pickle.len() > LARGEST_PICKLE {
+        return Err(CodecError::too_large(pickle.len() as u64, LARGEST_PICKLE));
+    }
+    let mut machine =
+        Machine { pickle, stack: Vec::new(), marks: Vec::new(), memo: Vec::new(), arena: Arena::default() };
+    let root = machine.run().map_err(Fault::at_byte)?;
+    Ok(Document::new(pickle, machine.arena, root))
+}
+
+struct Machine<'a> {
+    pickle: &'a [u8],
+    stack: Vec<Node>,
+    /// How high the stack was at each mark.
+    marks: Vec<u32>,
+    memo: Vec<Node>,
+    arena: Arena,
+}
+
+impl<'a> Machine<'a> {
+    fn run(&mut self) -> Result<Node, Fault> {
+        let mut reader = Reader::new(self.pickle);
+        loop {
+            let at = reader.at();
+            let opcode = reader.u8()?;
+            if scalar::after_opcode(&mut reader, opcode)?.is_some() {
+                self.stack.push(Node::scalar(at));
+            } else if opcode == opcode::STOP {
+                reader.end()?;
+                return self.result().map_err(|what| Fault::new(at, what));
+            } else if !self.framing(opcode, &mut reader)? {
+                self.instruction(opcode, &mut reader).map_err(|what| Fault::new(at, what))?;
+            }
+        }
+    }
+
+    /// Steps over what is there for the sake of files only.
+    fn framing(&self, opcode: u8, reader: &mut Reader<'a>) -> Result<bool, Fault> {
+        match opcode {
+            opcode::PROTO => reader.u8().map(|_| true),
+            opcode::FRAME => reader.array::<8>().map(|_| true),
+            _ => Ok(false),
+        }
+    }
+
+    fn instruction(&mut self, opcode: u8, reader: &mut Reader<'a>) -> Result<(), What> {
+        match opcode {
+            opcode::MEMOIZE => self.memo.push(self.top()?),
+            opcode::BINGET => {
+                let [index] = operand(reader)?;
+                self.get(usize::from(index))?;
+            }
+            opcode::LONG_BINGET => self.get(u32::from_le_bytes(operand(reader)?) as usize)?,
+            opcode::MARK => self.marks.push(self.stack.len() as u32),
+            opcode::POP => self.pop_or_unmark()?,
+            opcode::POP_MARK => {
+                let from = self.unmark()?;
+                self.stack.truncate(from);
+            }
+            opcode::EMPTY_LIST => self.push_new(Kind::List),
+            opcode::EMPTY_DICT => self.push_new(Kind::Dict),
+            opcode::EMPTY_SET => self.push_new(Kind::Set),
+            opcode::EMPTY_TUPLE => self.push_new(Kind::Tuple),
+            opcode::APPEND => self.extend(Kind::List, self.below(1)?)?,
+            opcode::APPENDS => self.extend_from_mark(Kind::List)?,
+            opcode::ADDITEMS => self.extend_from_mark(Kind::Set)?,
+            opcode::SETITEM => self.extend(Kind::Dict, self.below(2)?)?,
+            opcode::SETITEMS => self.extend_from_mark(Kind::Dict)?,
+            opcode::TUPLE1 => self.collect(Kind::Tuple, self.below(1)?),
+            opcode::TUPLE2 => self.collect(Kind::Tuple, self.below(2)?),
+            opcode::TUPLE3 => self.collect(Kind::Tuple, self.below(3)?),
+            opcode::TUPLE => self.collect_from_mark(Kind::Tuple)?,
+            opcode::FROZENSET => self.collect_from_mark(Kind::Set)?,
+            opcode::EXT4 => self.extension(u32::from_le_bytes(operand(reader)?))?,
+            opcode::STACK_GLOBAL => self.stack_global()?,
+            opcode::REDUCE => self.reduce()?,
+            unknown => return Err(What::Opcode(unknown)),
+        }
+        Ok(())
+    }
+
+    /// The one value that is left at the end.
+    fn result(&mut self) -> Result<Node, What> {
+        match (self.stack.as_slice(), self.marks.as_slice()) {
+            ([root], []) => Ok(*root),
+            _ => Err(What::Stack),
+        }
+    }
+
+    /// How much of the stack lies below the last mark, out of reach.
+    fn floor(&self) -> usize {
+        self.marks.last().map_or(0, |mark| *mark as usize)
+    }
+
+    fn top(&self) -> Result<Node, What> {
+        self.below(1).and_then(|at| self.stack.get(at).copied().ok_or(What::Stack))
+    }
+
+    /// Where the last `count` values begin.
+    fn below(&self, count: usize) -> Result<usize, What> {
+        self.stack.len().checked_sub(count).filter(|from| *from >= self.floor()).ok_or(What::Stack)
+    }
+
+    fn pop(&mut self) -> Result<Node, What> {
+        let from = self.below(1)?;
+        let node = self.stack.get(from).copied().ok_or(What::Stack)?;
+        self.stack.truncate(from);
+        Ok(node)
+    }
+
+    /// Takes the last mark away and tells where it was.
+    fn unmark(&mut self) -> Result<usize, What> {
+        self.marks.pop().map(|mark| mark as usize).ok_or(What::Stack)
+    }
+
+    fn pop_or_unmark(&mut self) -> Result<(), What> {
+        if self.marks.last().is_some_and(|mark| *mark as usize == self.stack.len()) {
+            self.unmark().map(drop)
+        } else {
+            self.pop().map(drop)
+        }
+    }
+
+    fn get(&mut self, index: usize) -> Result<(), What> {
+        self.stack.push(self.memo.get(index).copied().ok_or(What::Memo)?);
+        Ok(())
+    }
+
+    fn push_new(&mut self, kind: Kind) {
+        let node = self.arena.add(self.pickle, kind, &[]);
+        self.stack.push(node);
+    }
+
+    /// Replaces the values from `from` on by a container of them.
+    fn collect(&mut self, kind: Kind, from: usize) {
+        let node = self.arena.add(self.pickle, kind, self.stack.get(from..).unwrap_or_default());
+        self.stack.truncate(from);
+        self.stack.push(node);
+    }
+
+    fn collect_from_mark(&mut self, kind: Kind) -> Result<(), What> {
+        let from = self.unmark()?;
+        self.collect(kind, from);
+        Ok(())
+    }
+
+    /// Moves the values from `from` on into the container below them.
+    fn extend(&mut self, kind: Kind, from: usize) -> Result<(), What> {
+        let owner = from.checked_sub(1).filter(|at| *at >= self.floor()).and_then(|at| self.stack.get(at));
+        let owner = owner.copied().ok_or(What::Stack)?;
+        let nodes = self.stack.get(from..).unwrap_or_default();
+        let fits = self.arena.container(owner).is_some_and(|container| container.kind == kind);
+        if !fits || (kind == Kind::Dict && nodes.len() % 2 == 1) {
+            return Err(What::Stack);
+        }
+        self.arena.extend(self.pickle, owner, nodes);
+        self.stack.truncate(from);
+        Ok(())
+    }
+
+    fn extend_from_mark(&mut self, kind: Kind) -> Result<(), What> {
+        let from = self.unmark()?;
+        self.extend(kind, from)
+    }
+
+    fn extension(&mut self, code: u32) -> Result<(), What> {
+        let global = Global::by_code(code).ok_or(What::Callable)?;
+        self.push_new(Kind::Global(global));
+        Ok(())
+    }
+
+    /// Notes a class or function. One that is not ours is kept by name, so that the refusal can tell its path.
+    fn stack_global(&mut self) -> Result<(), What> {
+        let from = self.below(2)?;
+        let [module, name] = self.stack.get(from..).and_then(|nodes| nodes.try_into().ok()).ok_or(What::Stack)?;
+        let (Some(Scalar::Text(module)), Some(Scalar::Text(name))) = (self.scalar(module), self.scalar(name)) else {
+            return Err(What::Stack);
+        };
+        match Global::by_name(module, name) {
+            Some(global) => {
+                self.stack.truncate(from);
+                self.push_new(Kind::Global(global));
+            }
+            None => self.collect(Kind::Foreign, from),
+        }
+        Ok(())
+    }
+
+    /// Does what calling one of ours would do; whatever another would make stays a thing with a name.
+    fn reduce(&mut self) -> Result<(), What> {
+        let from = self.below(2)?;
+        let [callable, arguments] =
+            self.stack.get(from..).and_then(|nodes| nodes.try_into().ok()).ok_or(What::Stack)?;
+        let kind = self.arena.container(callable).map(|container| container.kind);
+        let arguments = self.arena.container(arguments).filter(|arguments| arguments.kind == Kind::Tuple);
+        let value = match (kind, arguments.copied()) {
+            (Some(Kind::Global(global)), Some(arguments)) => self.call(global, &arguments).ok_or(What::Callable)?,
+            (Some(Kind::Foreign), Some(_)) => callable,
+            _ => return Err(What::Callable),
+        };
+        self.stack.truncate(from);
+        self.stack.push(value);
+        Ok(())
+    }
+
+    /// What one of ours makes of its arguments; None if they are wrong.
+    fn call(&mut self, global: Global, arguments: &Container) -> Option<Node> {
+        let kind = match (global, self.arena.nodes(arguments)) {
+            (Global::Plain, [value]) => return Some(*value),
+            (Global::Atom, [name]) => matches!(self.scalar(*name)?, Scalar::Text(_)).then_some(Kind::Atom),
+            (Global::Opaque, [term]) => matches!(self.scalar(*term)?, Scalar::Bytes(_)).then_some(Kind::Opaque),
+            (Global::ImproperList, [items, _tail]) => {
+                let items = self.arena.container(*items)?;
+                (items.kind == Kind::List && items.count > 0).then_some(Kind::ImproperList)
+            }
+            _ => None,
+        };
+        Some(self.arena.add_as(kind?, arguments))
+    }
+
+    fn scalar(&self, node: Node) -> Option<Scalar<'a>> {
+        match node.at() {
+            At::Scalar(offset) => scalar::at(self.pickle, offset),
+            At::Container(_) => None,
+        }
+    }
+}
+
+fn operand<const N: usize>(reader: &mut Reader<'_>) -> Result<[u8; N], What> {
+    reader.array().map_err(|fault| fault.what)
+}

@@ -1,0 +1,48 @@
+//! What a pickle may name, in either direction: four things of our own Python package and nothing else.
+//!
+//! They travel as codes of Python's extension registry (`copyreg`), which `portpool/_types.py`, the twin of this
+//! file, fills: loading one takes 0.2 µs, where a look-up by module and name takes 1.6.
+
+/// Something of the package `portpool` that a pickle may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Global {
+    /// The class of atoms, called with their text.
+    Atom,
+    /// The class of terms that Python can only carry, called with their bytes.
+    Opaque,
+    /// The class of improper lists, called with the list of elements and the tail.
+    ImproperList,
+    /// The identity: what the worker's reducers call with a plain value in place of one that is not plain.
+    Plain,
+}
+
+impl Global {
+    pub(crate) const ALL: [Self; 4] = [Self::Atom, Self::Opaque, Self::ImproperList, Self::Plain];
+
+    /// The code in the extension registry.
+    pub(crate) fn code(self) -> u32 {
+        // "pp" and a number, far from the codes that others register.
+        0x7070_0000 + self as u32
+    }
+
+    /// The name in the package.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Atom => "Atom",
+            Self::Opaque => "Opaque",
+            Self::ImproperList => "ImproperList",
+            Self::Plain => "_plain",
+        }
+    }
+
+    /// Finds what a code names.
+    pub(crate) fn by_code(code: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|global| global.code() == code)
+    }
+
+    /// Finds what a module and a name in it name.
+    pub(crate) fn by_name(module: &[u8], name: &[u8]) -> Option<Self> {
+        let ours = module == b"portpool";
+        Self::ALL.into_iter().find(|global| ours && global.name().as_bytes() == name)
+    }
+}

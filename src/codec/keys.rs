@@ -1,0 +1,204 @@
+//! Map keys on their way to Python: distinct as terms, distinct as Python values, hashable, not too deep.
+//!
+//! A map made by the BEAM has few keys in ascending order, all binaries or all atoms: then one comparison with the
+//! previous key tells that all are distinct. Anything else is settled when the map ends.
+
+use std::collections::{HashMap, HashSet};
+
+use super::equality::{self, View};
+use super::error::{Fault, What};
+use super::etf::{Token, skip, tag, token};
+use super::reader::Reader;
+
+/// How deep tuples may nest in a key: Python hashes them by recursion (docs/protocol.md 11.3).
+const MAX_DEPTH: usize = 64;
+/// Up to so many keys are compared each with each.
+const FEW: usize = 8;
+
+/// The keys of the maps that are open, the innermost map's last.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    spans: Vec<Span>,
+}
+
+/// Where a key stands.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    at: u32,
+    end: u32,
+}
+
+/// The keys of one open map so far.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Run {
+    first: u32,
+    order: Order,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// No key yet.
+    Empty,
+    /// All of one class, each greater than the one before.
+    Ascending(Class),
+    /// All of one class.
+    Unordered(Class),
+    /// Anything.
+    Mixed,
+}
+
+/// Keys of one class are equal in Python exactly if the same bytes stand in the term.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Binary,
+    Atom,
+    Integer,
+    Other,
+}
+
+impl Keys {
+    /// Begins a map.
+    pub(crate) fn open(&self) -> Run {
+        Run { first: self.spans.len() as u32, order: Order::Empty }
+    }
+
+    /// Takes note of a key that has just been read, and which began at `at`.
+    #[inline]
+    pub(crate) fn push(&mut self, run: &mut Run, term: &[u8], at: usize, end: usize) {
+        // Inputs have less than 4 GiB.
+        let span = Span { at: at as u32, end: end as u32 };
+        run.order = self.order_with(run.order, term, span);
+        self.spans.push(span);
+    }
+
+    #[inline]
+    fn order_with(&self, order: Order, term: &[u8], span: Span) -> Order {
+        let (class, text) = classify(span.of(term));
+        match (order, self.spans.last()) {
+            (_, _) if class == Class::Other => Order::Mixed,
+            (Order::Empty, _) => Order::Ascending(class),
+            (Order::Ascending(same), Some(previous)) if same == class => {
+                if classify(previous.of(term)).1 < text {
+                    order
+                } else {
+                    Order::Unordered(class)
+                }
+            }
+            (Order::Unordered(same), _) if same == class => order,
+            _ => Order::Mixed,
+        }
+    }
+
+    /// Ends a map: refuses it if two of its keys are equal.
+    #[inline]
+    pub(crate) fn close(&mut self, run: Run, term: &[u8]) -> Result<(), Fault> {
+        let first = run.first as usize;
+        let verdict = match (run.order, self.spans.get(first..)) {
+            (Order::Unordered(_), Some(spans)) => distinct_texts(term, spans),
+            (Order::Mixed, Some(spans)) => distinct_values(term, spans),
+            _ => Ok(()),
+        };
+        self.spans.truncate(first);
+        verdict
+    }
+}
+
+impl Span {
+    fn of(self, term: &[u8]) -> &[u8] {
+        term.get(self.at as usize..self.end as usize).unwrap_or_default()
+    }
+
+    fn fault(self, what: What) -> Fault {
+        Fault::new(self.at as usize, what)
+    }
+}
+
+/// Tells the class of a key and what makes it distinct within the class.
+#[inline]
+fn classify(key: &[u8]) -> (Class, &[u8]) {
+    match key {
+        [tag::BINARY_EXT, _, _, _, _, text @ ..] => (Class::Binary, text),
+        [tag::SMALL_ATOM_UTF8_EXT, _, text @ ..] | [tag::ATOM_UTF8_EXT, _, _, text @ ..] => (Class::Atom, text),
+        [tag::ATOM_EXT, _, _, text @ ..] | [tag::SMALL_ATOM_EXT, _, text @ ..] if text.is_ascii() => {
+            (Class::Atom, text)
+        }
+        [tag::SMALL_INTEGER_EXT, ..] => (Class::Integer, key),
+        // A small number in a large form would be another number's equal.
+        [tag::INTEGER_EXT, 0, 0, 0, _] => (Class::Other, key),
+        [tag::INTEGER_EXT, ..] => (Class::Integer, key),
+        _ => (Class::Other, key),
+    }
+}
+
+fn distinct_texts(term: &[u8], spans: &[Span]) -> Result<(), Fault> {
+    let text = |span: &Span| classify(span.of(term)).1;
+    let twice = if spans.len() <= FEW {
+        let mut rest = spans;
+        loop {
+            let Some((last, before)) = rest.split_last() else { break None };
+            if before.iter().any(|span| text(span) == text(last)) {
+                break Some(last);
+            }
+            rest = before;
+        }
+    } else {
+        let mut seen = HashSet::with_capacity(spans.len());
+        spans.iter().find(|span| !seen.insert(text(span)))
+    };
+    twice.map_or(Ok(()), |span| Err(span.fault(What::DuplicateKey)))
+}
+
+fn distinct_values(term: &[u8], spans: &[Span]) -> Result<(), Fault> {
+    let mut images = Vec::new();
+    let ends =
+        spans.iter().map(|span| equality::image(span.of(term), View::Python, &mut images).map(|()| images.len()));
+    let ends = ends.collect::<Result<Vec<_>, _>>()?;
+    let mut seen = HashMap::with_capacity(spans.len());
+    let mut from = 0;
+    for (span, end) in spans.iter().zip(ends) {
+        let image = images.get(from..end).unwrap_or_default();
+        if let Some(other) = seen.insert(image, *span) {
+            return Err(span.fault(why_equal(other.of(term), span.of(term))));
+        }
+        from = end;
+    }
+    Ok(())
+}
+
+/// Equal as terms: not a map at all. Equal in Python only: a map that Python cannot hold.
+fn why_equal(one: &[u8], other: &[u8]) -> What {
+    let image = |key| {
+        let mut bytes = Vec::new();
+        equality::image(key, View::Erlang, &mut bytes).map(|()| bytes)
+    };
+    if image(one) == image(other) { What::DuplicateKey } else { What::KeyCollision }
+}
+
+/// Checks a key that is a tuple before it is written, and tells where it ends; `reader` stands after its head.
+pub(crate) fn check_tuple(mut reader: Reader<'_>, arity: u32) -> Result<usize, Fault> {
+    let mut open = vec![arity];
+    while let Some(left) = open.last_mut() {
+        if *left == 0 {
+            open.pop();
+            continue;
+        }
+        *left -= 1;
+        let before = reader;
+        match token::next(&mut reader)? {
+            Token::Tuple(_) if open.len() == MAX_DEPTH => return Err(before.fault(What::DeepKey)),
+            Token::Tuple(arity) => open.push(arity),
+            Token::Fun(_) => {
+                reader = before;
+                skip(&mut reader)?;
+            }
+            token if is_hashable(token) => {}
+            _ => return Err(before.fault(What::UnhashableKey)),
+        }
+    }
+    Ok(reader.at())
+}
+
+/// Tells whether Python can hash what a token becomes; tuples are up to their elements.
+pub(crate) fn is_hashable(token: Token<'_>) -> bool {
+    !matches!(token, Token::Nil | Token::Bytes(_) | Token::List(_) | Token::Map(_))
+}

@@ -1,0 +1,83 @@
+//! Remembers which atoms and short keys Python's memo holds already: the second time they cost two bytes.
+//!
+//! A table of one entry per slot, where a newcomer displaces whoever was there: look-ups take constant time whatever
+//! the text, and nobody can make it grow.
+
+/// Longer texts are not worth their entry.
+const LONGEST: usize = 64;
+/// Slots for the largest input.
+const MOST_SLOTS: usize = 1024;
+/// As many input bytes as one slot is worth: small calls get small tables.
+const BYTES_PER_SLOT: usize = 16;
+
+/// What a remembered text is in Python.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A `str`.
+    Text,
+    /// A `portpool.Atom` from UTF-8.
+    Atom,
+    /// A `portpool.Atom` from Latin-1.
+    Latin1Atom,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry<'t> {
+    kind: Kind,
+    index: u32,
+    text: &'t [u8],
+}
+
+/// The texts that were memoised last.
+#[derive(Debug)]
+pub(crate) struct Memo<'t> {
+    slots: Vec<Option<Entry<'t>>>,
+}
+
+impl<'t> Memo<'t> {
+    /// Makes an empty memo for an input of so many bytes.
+    pub(crate) fn for_input(bytes: usize) -> Self {
+        let slots = (bytes / BYTES_PER_SLOT).clamp(8, MOST_SLOTS).next_power_of_two();
+        Self { slots: vec![None; slots] }
+    }
+
+    /// Finds a text, or the slot in which to note it; None if it is too long.
+    #[inline]
+    pub(crate) fn look_up<'m>(&'m mut self, kind: Kind, text: &'t [u8]) -> Option<Slot<'m, 't>> {
+        if text.len() > LONGEST {
+            return None;
+        }
+        let position = hash(kind, text) as usize & (self.slots.len() - 1);
+        let entry = self.slots.get_mut(position)?;
+        let found = entry.filter(|entry| entry.kind == kind && entry.text == text);
+        Some(Slot { kind, text, found: found.map(|entry| entry.index), entry })
+    }
+}
+
+/// The one place where a text may be remembered.
+pub(crate) struct Slot<'m, 't> {
+    kind: Kind,
+    text: &'t [u8],
+    entry: &'m mut Option<Entry<'t>>,
+    /// The index in Python's memo, if the text is there already.
+    pub(crate) found: Option<u32>,
+}
+
+impl Slot<'_, '_> {
+    /// Notes the index of a text that has just been memoised.
+    pub(crate) fn note(self, index: u32) {
+        *self.entry = Some(Entry { kind: self.kind, index, text: self.text });
+    }
+}
+
+/// Mixes a short text; a bad mix costs a longer pickle, nothing else.
+#[inline]
+fn hash(kind: Kind, text: &[u8]) -> u64 {
+    const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut state = (text.len() as u64) << 2 | kind as u64;
+    for chunk in text.chunks(8) {
+        let word = chunk.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        state = (state ^ word).wrapping_mul(MULTIPLIER).rotate_left(29);
+    }
+    state.wrapping_mul(MULTIPLIER) >> 40
+}

@@ -1,0 +1,32 @@
+//! Terms to pickles and pickles to terms: pure functions, no I/O, no tree of values in between.
+//!
+//! `etf` reads Erlang's external term format: whole packets ([`etf::open`]), control-plane terms by hand
+//! ([`etf::Cursor`]) and single tokens for everyone else in here. [`to_pickle`] turns the arguments of a call into
+//! one pickle, by way of [`PickleWriter`]; `keys` watches over map keys, `memo` over what Python has seen already.
+//! [`from_pickle`] runs the allow-list machine over a worker's pickle and leaves a [`Document`], which writes itself
+//! as a term or as JSON. [`json`] is the command line's way in, [`control`] the bridge to the `eetf` crate for small
+//! terms. Every refusal is a [`CodecError`]: what, where, and of which kind.
+
+mod address;
+pub mod control;
+pub mod document;
+mod equality;
+mod error;
+pub mod etf;
+pub mod from_pickle;
+mod global;
+mod integer;
+pub mod json;
+mod keys;
+mod memo;
+mod opcode;
+pub mod pickle_writer;
+mod reader;
+pub mod to_pickle;
+
+pub use document::Document;
+pub use error::{CodecError, CodecErrorKind};
+pub use from_pickle::read;
+pub use json::call_from_json;
+pub use pickle_writer::PickleWriter;
+pub use to_pickle::call;

@@ -1,0 +1,109 @@
+//! The bytes at hand: every read is checked against what is left, and knows its offset.
+
+use super::error::{Fault, What};
+
+/// Reads forward over a slice.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    whole: &'a [u8],
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    /// Starts at the first byte.
+    pub(crate) fn new(whole: &'a [u8]) -> Self {
+        Self { whole, rest: whole }
+    }
+
+    /// Starts at an offset; past the end there is nothing to read.
+    pub(crate) fn starting_at(whole: &'a [u8], at: usize) -> Self {
+        Self { whole, rest: whole.get(at..).unwrap_or_default() }
+    }
+
+    /// The offset of the next byte.
+    #[inline]
+    pub(crate) fn at(&self) -> usize {
+        self.whole.len() - self.rest.len()
+    }
+
+    /// How many bytes are left.
+    #[inline]
+    pub(crate) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// The next byte, which stays where it is.
+    pub(crate) fn peek(&self) -> Option<u8> {
+        self.rest.first().copied()
+    }
+
+    /// All the bytes, those before the offset too.
+    pub(crate) fn whole(&self) -> &'a [u8] {
+        self.whole
+    }
+
+    /// The bytes from offset `from` up to the next one.
+    pub(crate) fn since(&self, from: usize) -> &'a [u8] {
+        self.whole.get(from..self.at()).unwrap_or_default()
+    }
+
+    /// Takes `N` bytes.
+    #[inline]
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+        let (head, rest) = self.rest.split_first_chunk::<N>().ok_or(self.fault(What::Truncated))?;
+        self.rest = rest;
+        Ok(*head)
+    }
+
+    /// Takes `count` bytes.
+    #[inline]
+    pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], Fault> {
+        let (head, rest) = self.rest.split_at_checked(count).ok_or(self.fault(What::Count))?;
+        self.rest = rest;
+        Ok(head)
+    }
+
+    /// Takes one byte.
+    #[inline]
+    pub(crate) fn u8(&mut self) -> Result<u8, Fault> {
+        self.array::<1>().map(|[byte]| byte)
+    }
+
+    /// Takes a big-endian 16-bit length, as external terms have it.
+    #[inline]
+    pub(crate) fn length16(&mut self) -> Result<usize, Fault> {
+        self.array().map(|bytes| usize::from(u16::from_be_bytes(bytes)))
+    }
+
+    /// Takes a big-endian 32-bit number.
+    #[inline]
+    pub(crate) fn u32(&mut self) -> Result<u32, Fault> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    /// Takes a big-endian 32-bit length.
+    #[inline]
+    pub(crate) fn length32(&mut self) -> Result<usize, Fault> {
+        self.u32().map(|length| length as usize)
+    }
+
+    /// Takes a count of things that are at least `size` bytes each: more than the bytes at hand is a lie.
+    #[inline]
+    pub(crate) fn count(&mut self, size: usize) -> Result<u32, Fault> {
+        let count = self.u32()?;
+        match (count as usize).checked_mul(size) {
+            Some(bytes) if bytes <= self.left() => Ok(count),
+            _ => Err(self.fault(What::Count)),
+        }
+    }
+
+    /// Refuses bytes after the value.
+    pub(crate) fn end(&self) -> Result<(), Fault> {
+        if self.rest.is_empty() { Ok(()) } else { Err(self.fault(What::Trailing)) }
+    }
+
+    /// A fault at the next byte.
+    pub(crate) fn fault(&self, what: What) -> Fault {
+        Fault::new(self.at(), what)
+    }
+}

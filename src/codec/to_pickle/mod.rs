@@ -1,0 +1,205 @@
+//! The arguments of a call: one external term in, one pickle out, token by token (docs/worker_protocol.md 3).
+//!
+//! There is no tree in between: the stack of what is open is all the memory this takes besides its output. A list is
+//! `EMPTY_LIST MARK .. APPENDS`, a map `EMPTY_DICT MARK .. SETITEMS`, a tuple its elements and `TUPLE1..3` or
+//! `MARK .. TUPLE`. That a list is improper shows only at its end: then the finished list goes to the memo and comes
+//! back as the first argument of `portpool.ImproperList`. `value` writes one term, or the beginning of one.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use super::address::{self, Root};
+use super::error::{CodecError, Fault, What};
+use super::etf::{Token, token};
+use super::global::Global;
+use super::keys::{Keys, Run};
+use super::memo::Memo;
+use super::opcode;
+use super::pickle_writer::PickleWriter;
+use super::reader::Reader;
+
+mod value;
+
+/// Writes the pickle of `(module, function, (args..), {kwargs} or None)`.
+///
+/// `args` holds exactly one term, a proper list; `kwargs` exactly one, a map whose keys are atoms or binaries. Both
+/// are without version byte, as [`Cursor::term`](super::etf::Cursor::term) returns them. Terms become values as docs/types.md says.
+///
+/// # Errors
+/// `Malformed` if the bytes are not such terms, `Unencodable` with the path of the first value that has no form in
+/// Python.
+pub fn call(module: &str, function: &str, args: &[u8], kwargs: Option<&[u8]>) -> Result<Vec<u8>, CodecError> {
+    let bytes = args.len() + kwargs.map_or(0, <[u8]>::len);
+    if u32::try_from(bytes).is_err() {
+        return Err(CodecError::too_large(bytes as u64, u32::MAX as usize));
+    }
+    let mut encoder = Encoder::new(bytes, module.len() + function.len());
+    encoder.out.tuple_start();
+    encoder.out.str(module);
+    encoder.out.str(function);
+    encoder.arguments(args).map_err(|fault| refusal(fault, Root::Arguments, args))?;
+    match kwargs {
+        Some(kwargs) => encoder.keywords(kwargs).map_err(|fault| refusal(fault, Root::Keywords, kwargs))?,
+        None => encoder.out.none(),
+    }
+    encoder.out.tuple_end();
+    Ok(encoder.out.finish())
+}
+
+/// Turns a fault into words: the byte if the bytes are wrong, the address if the value is.
+fn refusal(fault: Fault, root: Root, term: &[u8]) -> CodecError {
+    if !fault.what.is_unencodable() {
+        return fault.at_byte();
+    }
+    CodecError::unencodable(address::of(root, term, fault.at), fault.what.to_string())
+}
+
+struct Encoder<'t> {
+    out: PickleWriter,
+    memo: Memo<'t>,
+    open: Vec<Open>,
+    keys: Keys,
+}
+
+/// Something that has begun, and how many terms of it are still to come.
+#[derive(Clone, Copy)]
+struct Open {
+    left: u32,
+    shape: Shape,
+}
+
+#[derive(Clone, Copy)]
+enum Shape {
+    /// A list, and the opcode that ends it: the list of arguments becomes a tuple. Its tail is not counted.
+    List { end: u8 },
+    /// An improper list whose elements are written; what is counted is its tail.
+    Improper,
+    /// A tuple, and the opcode that ends it.
+    Tuple { end: u8 },
+    /// A map: keys and values in turn.
+    Map { is_record: bool, keys: Run },
+}
+
+impl<'t> Encoder<'t> {
+    fn new(terms: usize, names: usize) -> Self {
+        // Pickles of everyday terms are smaller than the terms; a STRING_EXT doubles.
+        let out = PickleWriter::with_capacity(terms + terms / 8 + names + 64);
+        Self { out, memo: Memo::for_input(terms), open: Vec::new(), keys: Keys::default() }
+    }
+
+    fn arguments(&mut self, args: &'t [u8]) -> Result<(), Fault> {
+        let mut reader = Reader::new(args);
+        self.out.tuple_start();
+        match token::next(&mut reader)? {
+            Token::Nil => self.out.tuple_end(),
+            Token::List(left) => self.open.push(Open { left, shape: Shape::List { end: opcode::TUPLE } }),
+            Token::Bytes(bytes) => {
+                self.small_integers(bytes);
+                self.out.tuple_end();
+            }
+            _ => return Err(Fault::new(0, What::NotAList)),
+        }
+        self.finish(&mut reader)?;
+        reader.end()
+    }
+
+    /// Writes the arguments by keyword: `str` keys, whether they are atoms or binaries.
+    fn keywords(&mut self, kwargs: &'t [u8]) -> Result<(), Fault> {
+        let mut reader = Reader::new(kwargs);
+        let Token::Map(pairs) = token::next(&mut reader)? else { return Err(Fault::new(0, What::NotAMap)) };
+        let mut names = HashSet::new();
+        self.out.dict_start();
+        for _ in 0..pairs {
+            let at = reader.at();
+            let name = keyword(&mut reader)?;
+            self.out.str(&name);
+            if !names.insert(name) {
+                return Err(Fault::new(at, What::DuplicateKey));
+            }
+            self.term(&mut reader)?;
+            self.finish(&mut reader)?;
+        }
+        self.out.dict_end();
+        reader.end()
+    }
+
+    /// Goes on until nothing is open.
+    fn finish(&mut self, reader: &mut Reader<'t>) -> Result<(), Fault> {
+        while let Some(top) = self.open.last_mut() {
+            let Open { left, shape } = *top;
+            if left == 0 {
+                self.close(shape, reader)?;
+                continue;
+            }
+            top.left = left - 1;
+            match shape {
+                Shape::Map { is_record, .. } if left % 2 == 0 => self.key(reader, is_record)?,
+                _ => self.term(reader)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends what has no more elements.
+    fn close(&mut self, shape: Shape, reader: &mut Reader<'t>) -> Result<(), Fault> {
+        match shape {
+            Shape::List { end } => return self.list_tail(end, reader),
+            Shape::Tuple { end } => self.out.op(end),
+            Shape::Map { keys, .. } => {
+                self.keys.close(keys, reader.whole())?;
+                self.out.dict_end();
+            }
+            Shape::Improper => self.out.raw(&[opcode::TUPLE2, opcode::REDUCE]),
+        }
+        self.open.pop();
+        Ok(())
+    }
+
+    /// Reads the tail of a list: nearly always the empty list, but it may be the rest of the list or no list at all.
+    fn list_tail(&mut self, end: u8, reader: &mut Reader<'t>) -> Result<(), Fault> {
+        let before = *reader;
+        match token::next(reader)? {
+            Token::Nil => {}
+            Token::Bytes(bytes) => self.small_integers(bytes),
+            Token::List(left) => {
+                self.continue_as(Open { left, shape: Shape::List { end } });
+                return Ok(());
+            }
+            _ if end == opcode::TUPLE => return Err(before.fault(What::NotAList)),
+            _ => {
+                *reader = before;
+                self.improper();
+                return Ok(());
+            }
+        }
+        self.out.op(end);
+        self.open.pop();
+        Ok(())
+    }
+
+    /// Makes the list that has just ended the first argument of `ImproperList`; the tail is to come.
+    fn improper(&mut self) {
+        self.out.op(opcode::APPENDS);
+        let items = self.out.memoize();
+        self.out.op(opcode::POP);
+        self.out.global(Global::ImproperList);
+        self.out.get(items);
+        self.continue_as(Open { left: 1, shape: Shape::Improper });
+    }
+
+    fn continue_as(&mut self, open: Open) {
+        if let Some(top) = self.open.last_mut() {
+            *top = open;
+        }
+    }
+}
+
+/// Reads the name of an argument by keyword.
+fn keyword<'t>(reader: &mut Reader<'t>) -> Result<Cow<'t, str>, Fault> {
+    let fault = reader.fault(What::Keyword);
+    match token::next(reader)? {
+        Token::Atom(name) => Ok(name.text()),
+        Token::Binary(bytes) => std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| fault),
+        _ => Err(fault),
+    }
+}

@@ -1,0 +1,149 @@
+//! One term becomes one Python value, or the beginning of one; docs/types.md says which.
+
+use super::{Encoder, Open, Shape};
+use crate::codec::error::{Fault, What};
+use crate::codec::etf::atom::Name;
+use crate::codec::etf::{Token, skip, token};
+use crate::codec::global::Global;
+use crate::codec::keys;
+use crate::codec::memo::Kind;
+use crate::codec::opcode;
+use crate::codec::reader::Reader;
+
+/// Maps with more keys than this are tables, not records: their keys will hardly be seen again.
+const LARGEST_RECORD: u32 = 64;
+
+impl<'t> Encoder<'t> {
+    /// Writes one term, or opens it.
+    #[inline]
+    pub(super) fn term(&mut self, reader: &mut Reader<'t>) -> Result<(), Fault> {
+        let before = *reader;
+        let token = token::next(reader)?;
+        self.token(token, before, reader)
+    }
+
+    /// Writes a key, or opens it if it is a tuple, and takes note of it.
+    pub(super) fn key(&mut self, reader: &mut Reader<'t>, is_record: bool) -> Result<(), Fault> {
+        let before = *reader;
+        let token = token::next(reader)?;
+        let end = match token {
+            Token::Tuple(arity) => keys::check_tuple(*reader, arity)?,
+            Token::Fun(_) => end_of_term(before)?,
+            token if keys::is_hashable(token) => reader.at(),
+            _ => return Err(before.fault(What::UnhashableKey)),
+        };
+        if let Some(Open { shape: Shape::Map { keys, .. }, .. }) = self.open.last_mut() {
+            self.keys.push(keys, reader.whole(), before.at(), end);
+        }
+        match token {
+            Token::Binary(bytes) if is_record => self.record_key(bytes, before),
+            _ => self.token(token, before, reader),
+        }
+    }
+
+    #[inline]
+    fn token(&mut self, token: Token<'t>, before: Reader<'t>, reader: &mut Reader<'t>) -> Result<(), Fault> {
+        match token {
+            Token::Integer(number) => self.out.integer(number),
+            Token::Float(number) => self.out.float(number),
+            Token::Atom(name) => self.atom(name),
+            Token::Binary(bytes) => self.out.str(text(bytes, before)?),
+            Token::Nil => self.out.op(opcode::EMPTY_LIST),
+            Token::Bytes(bytes) => {
+                self.out.list_start();
+                self.small_integers(bytes);
+                self.out.list_end();
+            }
+            Token::List(left) => {
+                self.out.list_start();
+                self.open.push(Open { left, shape: Shape::List { end: opcode::APPENDS } });
+            }
+            Token::Tuple(arity) => self.tuple(arity),
+            Token::Map(pairs) => self.map(pairs),
+            Token::Opaque => self.opaque(reader.since(before.at())),
+            Token::Fun(_) => {
+                *reader = Reader::starting_at(reader.whole(), end_of_term(before)?);
+                self.opaque(reader.since(before.at()));
+            }
+        }
+        Ok(())
+    }
+
+    fn tuple(&mut self, arity: u32) {
+        let end = match arity {
+            0 => return self.out.op(opcode::EMPTY_TUPLE),
+            1 => opcode::TUPLE1,
+            2 => opcode::TUPLE2,
+            3 => opcode::TUPLE3,
+            _ => {
+                self.out.op(opcode::MARK);
+                opcode::TUPLE
+            }
+        };
+        self.open.push(Open { left: arity, shape: Shape::Tuple { end } });
+    }
+
+    fn map(&mut self, pairs: u32) {
+        if pairs == 0 {
+            return self.out.op(opcode::EMPTY_DICT);
+        }
+        self.out.dict_start();
+        let shape = Shape::Map { is_record: pairs <= LARGEST_RECORD, keys: self.keys.open() };
+        // Pairs take two bytes each and inputs have less than 4 GiB.
+        self.open.push(Open { left: pairs.saturating_mul(2), shape });
+    }
+
+    /// Writes `true`, `false` and `nil` as what they are in Python, any other atom as a `portpool.Atom`.
+    fn atom(&mut self, name: Name<'t>) {
+        match name {
+            Name::Utf8("true") => return self.out.bool(true),
+            Name::Utf8("false") => return self.out.bool(false),
+            Name::Utf8("nil") => return self.out.none(),
+            _ => {}
+        }
+        let kind = if let Name::Utf8(_) = name { Kind::Atom } else { Kind::Latin1Atom };
+        let slot = self.memo.look_up(kind, name.raw());
+        if let Some(index) = slot.as_ref().and_then(|slot| slot.found) {
+            return self.out.get(index);
+        }
+        self.out.global(Global::Atom);
+        self.out.str(&name.text());
+        self.out.raw(&[opcode::TUPLE1, opcode::REDUCE]);
+        if let Some(slot) = slot {
+            slot.note(self.out.memoize());
+        }
+    }
+
+    fn record_key(&mut self, bytes: &'t [u8], before: Reader<'t>) -> Result<(), Fault> {
+        let slot = self.memo.look_up(Kind::Text, bytes);
+        if let Some(index) = slot.as_ref().and_then(|slot| slot.found) {
+            self.out.get(index);
+            return Ok(());
+        }
+        self.out.str(text(bytes, before)?);
+        if let Some(slot) = slot {
+            slot.note(self.out.memoize());
+        }
+        Ok(())
+    }
+
+    pub(super) fn small_integers(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.out.raw(&[opcode::BININT1, *byte]));
+    }
+
+    fn opaque(&mut self, term: &[u8]) {
+        self.out.global(Global::Opaque);
+        self.out.bytes(term);
+        self.out.raw(&[opcode::TUPLE1, opcode::REDUCE]);
+    }
+}
+
+#[inline]
+fn text<'t>(bytes: &'t [u8], before: Reader<'_>) -> Result<&'t str, Fault> {
+    std::str::from_utf8(bytes).map_err(|_| before.fault(What::BinaryText))
+}
+
+fn end_of_term(mut reader: Reader<'_>) -> Result<usize, Fault> {
+    skip(&mut reader)?;
+    Ok(reader.at())
+}

@@ -1,0 +1,122 @@
+//! What a pool is told at its start: the options with their defaults and limits. docs/protocol.md 7.2.
+
+use std::fs;
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use crate::call::{Failure, Limits};
+
+/// The workers that `ready` waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// None: the options are valid and Python was found.
+    None,
+    /// One.
+    First,
+    /// All of `size`.
+    All,
+}
+
+/// The options of a pool.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Workers that are always there; `None`: as many as there are processors.
+    pub size: Option<usize>,
+    /// Workers beyond `size` while calls wait.
+    pub max_overflow: usize,
+    /// How long an idle worker beyond `size` stays.
+    pub overflow_ttl: Duration,
+    /// The limits of a call that brings none.
+    pub limits: Limits,
+    /// Longest start of a worker.
+    pub start_timeout: Duration,
+    /// The workers that `ready` waits for.
+    pub wait: Wait,
+    /// Calls that may wait.
+    pub max_queue: usize,
+    /// Encoded bytes that may wait.
+    pub max_queue_bytes: usize,
+    /// Largest packet, and largest message of a worker, in bytes.
+    pub max_frame: usize,
+    /// The interpreter: a path, or a name to be looked up.
+    pub python: String,
+    /// Directories before Python's own `sys.path`.
+    pub python_path: Vec<PathBuf>,
+    /// Variables to set or (`None`) to remove.
+    pub env: Vec<(String, Option<String>)>,
+    /// Working directory of the workers.
+    pub cd: Option<PathBuf>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            size: None,
+            max_overflow: 0,
+            overflow_ttl: Duration::from_secs(30),
+            limits: Limits { checkout_timeout: Some(Duration::from_secs(5)), timeout: Some(Duration::from_secs(60)) },
+            start_timeout: Duration::from_secs(30),
+            wait: Wait::First,
+            max_queue: 1000,
+            max_queue_bytes: 256 << 20,
+            max_frame: MAX_FRAME,
+            python: "python3".to_owned(),
+            python_path: Vec::new(),
+            env: Vec::new(),
+            cd: None,
+        }
+    }
+}
+
+/// The default of `max_frame`, which also holds for the first packet.
+pub const MAX_FRAME: usize = 64 << 20;
+
+/// Variables by which numeric libraries choose how many threads each worker gets.
+const NUMERIC_THREADS: [&str; 6] = [
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "BLIS_NUM_THREADS",
+];
+/// What the BEAM's launcher leaves in the environment of its port programs.
+const OF_THE_BEAM: [&str; 4] = ["BINDIR", "ROOTDIR", "EMU", "PROGNAME"];
+
+impl Config {
+    /// `size`, with `auto` resolved: processors this process may use, by affinity and cgroup quota.
+    pub fn size(&self) -> usize {
+        self.size.unwrap_or_else(processors)
+    }
+
+    /// Refuses paths that are not there: Python itself would pass over them in silence.
+    pub fn check_paths(&self) -> Result<(), Failure> {
+        let named =
+            self.python_path.iter().map(|path| ("python_path", path)).chain(self.cd.iter().map(|path| ("cd", path)));
+        for (option, path) in named {
+            let problem = match fs::metadata(path) {
+                Ok(meta) if meta.is_dir() || (option == "python_path" && meta.is_file()) => continue,
+                Ok(_) => "is not a directory".to_owned(),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => "does not exist".to_owned(),
+                Err(error) => format!("cannot be used: {error}"),
+            };
+            return Err(Failure::bad_request(format!("option {option}: {path:?} {problem}")).with("option", option));
+        }
+        Ok(())
+    }
+
+    /// What is changed in the environment of each worker: the user's word comes last.
+    pub fn worker_env(&self) -> Vec<(String, Option<String>)> {
+        let threads = (processors() / self.size()).max(1).to_string();
+        let unset = NUMERIC_THREADS.into_iter().filter(|name| std::env::var_os(name).is_none());
+        let numeric = unset.map(|name| (name.to_owned(), Some(threads.clone())));
+        let beam = OF_THE_BEAM.into_iter().map(|name| (name.to_owned(), None));
+        numeric.chain(beam).chain(self.env.iter().cloned()).collect()
+    }
+}
+
+/// How many processors this process may use.
+pub fn processors() -> usize {
+    available_parallelism().map_or(1, usize::from)
+}

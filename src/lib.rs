@@ -1,0 +1,14 @@
+//! Portpool: a pool of Python workers for Elixir and Erlang, run as a port. ARCHITECTURE.md is the map of the rooms.
+
+pub mod call;
+pub mod cli;
+pub mod codec;
+pub mod config;
+pub mod dispatcher;
+pub mod pool;
+pub mod port;
+pub mod server;
+pub mod shutdown;
+pub mod startup;
+pub mod telemetry;
+pub mod worker;

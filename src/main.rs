@@ -1,0 +1,38 @@
+//! The program: reads the command line and runs what it asks for.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use portpool::cli::{Cli, Command};
+use portpool::{cli, server, telemetry};
+
+/// Exit status where the operating system stands in the way: stdout cannot be written, say.
+const FAILED: u8 = 1;
+
+fn main() -> ExitCode {
+    telemetry::exit_on_panic();
+    match run(Cli::parse()) {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            // stderr may be closed; there is nobody to tell then.
+            let _ = writeln!(io::stderr(), "portpool: {error:#}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn run(Cli { log, command }: Cli) -> anyhow::Result<u8> {
+    // One thread: it also is the one that workers are bound to, which must not end before the server does.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match command {
+        Command::Serve => {
+            telemetry::log_for_server(log);
+            runtime.block_on(server::serve())
+        }
+        Command::Call(args) => {
+            telemetry::log_for_people(log);
+            runtime.block_on(cli::call::run(*args))
+        }
+    }
+}

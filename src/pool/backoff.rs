@@ -1,0 +1,90 @@
+//! When workers may be started again after they failed, and when to stop promising that they will.
+
+use std::time::{Duration, Instant};
+
+/// The first pause; it doubles with each failure.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// So many failures in a row, with no call finished between them, are a crash loop.
+const CRASH_LOOP: u32 = 5;
+
+/// Counts failures in a row. docs/protocol.md 8.3.
+#[derive(Debug)]
+pub(super) struct BackOff {
+    failures: u32,
+    until: Option<Instant>,
+    random: u64,
+}
+
+impl BackOff {
+    /// No failure yet. The seed makes the jitter repeatable.
+    pub(super) fn new(seed: u64) -> Self {
+        Self { failures: 0, until: None, random: seed | 1 }
+    }
+
+    /// A worker failed: no start before the time this returns. Full jitter, so that pools which failed together do not start together.
+    pub(super) fn failed(&mut self, now: Instant) -> Instant {
+        let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(9)).min(LONGEST_PAUSE);
+        self.failures = self.failures.saturating_add(1);
+        let until = now + pause.mul_f64(self.jitter());
+        self.until = Some(until);
+        until
+    }
+
+    /// A call was finished: whatever failed before does not count any more. A pause goes on, else a busy pool would start a
+    /// worker that cannot start again and again.
+    pub(super) fn progressed(&mut self) {
+        self.failures = 0;
+    }
+
+    /// Whether a worker may be started.
+    pub(super) fn allows_start(&self, now: Instant) -> bool {
+        self.until.is_none_or(|until| until <= now)
+    }
+
+    /// Whether workers fail one after the other.
+    pub(super) fn is_crash_loop(&self) -> bool {
+        self.failures >= CRASH_LOOP
+    }
+
+    /// A number in 0..1 (xorshift64*: repeatable, and good enough to spread starts).
+    fn jitter(&mut self) -> f64 {
+        self.random ^= self.random >> 12;
+        self.random ^= self.random << 25;
+        self.random ^= self.random >> 27;
+        let high = self.random.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32;
+        high as f64 / 4_294_967_296.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_with_each_failure_but_never_past_thirty_seconds() {
+        let now = Instant::now();
+        let mut backoff = BackOff::new(7);
+        for failures in 0..40u32 {
+            let limit = Duration::from_millis(100 * 2u64.pow(failures.min(9))).min(LONGEST_PAUSE);
+            let until = backoff.failed(now);
+            assert!(until - now < limit, "after {failures} failures: {:?} of {limit:?}", until - now);
+            assert_eq!(backoff.is_crash_loop(), failures + 1 >= 5);
+        }
+    }
+
+    #[test]
+    fn a_finished_call_ends_the_crash_loop_but_not_the_pause() {
+        let now = Instant::now();
+        let mut backoff = BackOff::new(7);
+        (0..5).for_each(|_| {
+            backoff.failed(now);
+        });
+        assert!(backoff.is_crash_loop());
+        let until = backoff.failed(now);
+        backoff.progressed();
+        assert!(!backoff.is_crash_loop());
+        assert!(!backoff.allows_start(now) && backoff.allows_start(until));
+    }
+}

@@ -1,0 +1,267 @@
+//! The maps in `hello` and `call`: docs/protocol.md 7.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use eetf::Term;
+
+use crate::call::{Failure, Limits};
+use crate::codec::{CodecError, control, etf};
+use crate::config::{Config, Wait};
+
+/// The version of the protocol.
+const PROTOCOL: u64 = 1;
+/// The largest number of workers.
+const MAX_WORKERS: u64 = 1024;
+
+/// What `hello` brings.
+#[derive(Debug)]
+pub struct Hello(pub Config);
+
+/// What the options of a call bring.
+#[derive(Debug)]
+pub(super) struct CallOptions<'a> {
+    pub(super) limits: Limits,
+    /// The bytes of the map.
+    pub(super) kwargs: Option<&'a [u8]>,
+}
+
+/// Reads the first packet: `{hello, 1, Options}`. docs/protocol.md 2.
+pub fn read_hello(packet: &[u8], max_frame: usize) -> Result<Hello, Failure> {
+    let term = etf::open(packet, max_frame).map_err(|error| not_hello(&error))?;
+    let mut cursor = etf::Cursor::new(&term);
+    let is_hello = cursor.tuple().is_ok_and(|arity| arity == 3) && cursor.atom().is_ok_and(|name| name == "hello");
+    if !is_hello {
+        return Err(Failure::bad_request("the first packet must be {hello, 1, Options}"));
+    }
+    let version = cursor.u64().map_err(|error| not_hello(&error))?;
+    if version != PROTOCOL {
+        let message = format!("this server speaks version {PROTOCOL} of the protocol, not version {version}");
+        return Err(Failure::bad_request(message).with("protocol", PROTOCOL));
+    }
+    let options = cursor.term().map_err(|error| not_hello(&error))?;
+    cursor.end().map_err(|error| not_hello(&error))?;
+    let mut config = Config::default();
+    for (key, value) in pairs(options)? {
+        set(&mut config, &key, &value)?;
+    }
+    Ok(Hello(config))
+}
+
+fn not_hello(error: &CodecError) -> Failure {
+    Failure::bad_request(format!("the first packet must be {{hello, 1, Options}}: {error}"))
+}
+
+/// The options of a pool, for "did you mean". The table is docs/protocol.md 7.2; a test compares the two.
+const POOL_OPTIONS: [&str; 14] = [
+    "size",
+    "max_overflow",
+    "overflow_ttl",
+    "checkout_timeout",
+    "timeout",
+    "start_timeout",
+    "wait",
+    "max_queue",
+    "max_queue_bytes",
+    "max_frame",
+    "python",
+    "python_path",
+    "env",
+    "cd",
+];
+const CALL_OPTIONS: [&str; 3] = ["timeout", "checkout_timeout", "kwargs"];
+
+fn set(config: &mut Config, key: &str, value: &Term) -> Result<(), Failure> {
+    let option = Given { key, value };
+    match key {
+        "size" if option.is_atom("auto") => config.size = None,
+        "size" => config.size = Some(option.number(1, MAX_WORKERS, "a number of workers, 1 to 1024, or auto")?),
+        "max_overflow" => config.max_overflow = option.number(0, MAX_WORKERS, "a number of workers, 0 to 1024")?,
+        "overflow_ttl" => config.overflow_ttl = option.duration()?,
+        "checkout_timeout" => config.limits.checkout_timeout = option.limit()?,
+        "timeout" => config.limits.timeout = option.limit()?,
+        "start_timeout" => config.start_timeout = option.duration()?,
+        "wait" => config.wait = option.wait()?,
+        "max_queue" => config.max_queue = option.number(0, 1_000_000, "a number of calls, 0 to 1000000")?,
+        "max_queue_bytes" => config.max_queue_bytes = option.number(0, u64::MAX, "a number of bytes")?,
+        "max_frame" => config.max_frame = option.number(1024, 0x7FFF_FFFF, "a number of bytes, 1024 to 2147483647")?,
+        "python" => config.python = option.text("the path or name of an interpreter")?,
+        "python_path" => config.python_path = option.paths()?,
+        "env" => config.env = option.env()?,
+        "cd" => config.cd = Some(option.text("a directory")?.into()),
+        _ => return Err(unknown(key, &POOL_OPTIONS)),
+    }
+    Ok(())
+}
+
+/// Reads the options of a call. `kwargs` are data, not options: they stay bytes.
+pub(super) fn read_call_options(bytes: &[u8], mut limits: Limits) -> Result<CallOptions<'_>, Failure> {
+    let mut kwargs = None;
+    let mut cursor = etf::Cursor::new(bytes);
+    let count = cursor.map().map_err(|_| not_a_map())?;
+    for _ in 0..count {
+        let key = read_key(&mut cursor)?;
+        let span = cursor.term().map_err(|error| wrong(&key, &error.to_string()))?;
+        if key == "kwargs" {
+            etf::Cursor::new(span).map().map_err(|_| wrong("kwargs", "must be a map"))?;
+            kwargs = Some(span);
+            continue;
+        }
+        let value = control::decode(span).map_err(|error| wrong(&key, &error.to_string()))?;
+        let option = Given { key: &key, value: &value };
+        match key.as_str() {
+            "timeout" => limits.timeout = option.limit()?,
+            "checkout_timeout" => limits.checkout_timeout = option.limit()?,
+            _ => return Err(unknown(&key, &CALL_OPTIONS)),
+        }
+    }
+    Ok(CallOptions { limits, kwargs })
+}
+
+fn pairs(bytes: &[u8]) -> Result<Vec<(String, Term)>, Failure> {
+    let mut cursor = etf::Cursor::new(bytes);
+    let count = cursor.map().map_err(|_| not_a_map())?;
+    let mut pairs = Vec::new();
+    for _ in 0..count {
+        let key = read_key(&mut cursor)?;
+        let span = cursor.term().map_err(|error| wrong(&key, &error.to_string()))?;
+        let value = control::decode(span).map_err(|error| wrong(&key, &error.to_string()))?;
+        pairs.push((key, value));
+    }
+    Ok(pairs)
+}
+
+fn not_a_map() -> Failure {
+    Failure::bad_request("options are a map")
+}
+
+fn read_key(cursor: &mut etf::Cursor<'_>) -> Result<String, Failure> {
+    let key =
+        cursor.atom().map_err(|error| Failure::bad_request(format!("the name of an option is an atom: {error}")))?;
+    Ok(key.into_owned())
+}
+
+fn wrong(key: &str, problem: &str) -> Failure {
+    Failure::bad_request(format!("option {key}: {problem}")).with("option", key)
+}
+
+fn unknown(key: &str, known: &[&str]) -> Failure {
+    let near = known.iter().map(|name| (strsim::jaro_winkler(name, key), name)).max_by(|a, b| a.0.total_cmp(&b.0));
+    let hint = match near {
+        Some((likeness, name)) if likeness > 0.8 => format!("did you mean {name}?"),
+        _ => format!("there are {}", known.join(", ")),
+    };
+    Failure::bad_request(format!("unknown option {key}: {hint}")).with("option", key)
+}
+
+/// One option as it came.
+struct Given<'a> {
+    key: &'a str,
+    value: &'a Term,
+}
+
+impl Given<'_> {
+    fn must_be(&self, what: &str) -> Failure {
+        wrong(self.key, &format!("must be {what}, not {}", self.value))
+    }
+
+    fn is_atom(&self, name: &str) -> bool {
+        matches!(self.value, Term::Atom(atom) if atom.name == name)
+    }
+
+    fn integer(&self) -> Option<u64> {
+        match self.value {
+            Term::FixInteger(integer) => u64::try_from(integer.value).ok(),
+            Term::BigInteger(integer) => u64::try_from(&integer.value).ok(),
+            _ => None,
+        }
+    }
+
+    fn number(&self, least: u64, most: u64, what: &str) -> Result<usize, Failure> {
+        let number = self.integer().filter(|number| (least..=most).contains(number));
+        number.and_then(|number| usize::try_from(number).ok()).ok_or_else(|| self.must_be(what))
+    }
+
+    fn duration(&self) -> Result<Duration, Failure> {
+        self.integer().map(Duration::from_millis).ok_or_else(|| self.must_be("a number of milliseconds"))
+    }
+
+    fn limit(&self) -> Result<Option<Duration>, Failure> {
+        if self.is_atom("infinity") {
+            return Ok(None);
+        }
+        let limit = self.integer().map(Duration::from_millis);
+        limit.map(Some).ok_or_else(|| self.must_be("a number of milliseconds or infinity"))
+    }
+
+    fn wait(&self) -> Result<Wait, Failure> {
+        [("none", Wait::None), ("first", Wait::First), ("all", Wait::All)]
+            .into_iter()
+            .find(|(name, _)| self.is_atom(name))
+            .map(|(_, wait)| wait)
+            .ok_or_else(|| self.must_be("none, first or all"))
+    }
+
+    fn text(&self, what: &str) -> Result<String, Failure> {
+        text(self.value).ok_or_else(|| self.must_be(&format!("{what}, as text")))
+    }
+
+    fn paths(&self) -> Result<Vec<PathBuf>, Failure> {
+        let paths = list(self.value).map(|list| list.iter().map(|path| text(path).map(PathBuf::from)).collect());
+        paths.flatten().ok_or_else(|| self.must_be("a list of directories, each as text"))
+    }
+
+    fn env(&self) -> Result<Vec<(String, Option<String>)>, Failure> {
+        let pairs = match self.value {
+            Term::Map(map) => map.map.iter().map(|(name, value)| variable(name, value)).collect(),
+            other => list(other).and_then(|list| list.iter().map(variable_pair).collect::<Option<Vec<_>>>()),
+        };
+        pairs.ok_or_else(|| {
+            self.must_be("a map or a list of pairs: the name of a variable and its text, or false to remove it")
+        })
+    }
+}
+
+fn variable_pair(pair: &Term) -> Option<(String, Option<String>)> {
+    match pair {
+        Term::Tuple(tuple) => match tuple.elements.as_slice() {
+            [name, value] => variable(name, value),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The system's calls take no NUL and no `=` in a name.
+fn variable(name: &Term, value: &Term) -> Option<(String, Option<String>)> {
+    let name = text(name).filter(|name| !name.is_empty() && !name.contains(['=', '\0']))?;
+    match value {
+        Term::Atom(atom) if atom.name == "false" => Some((name, None)),
+        value => Some((name, Some(text(value).filter(|value| !value.contains('\0'))?))),
+    }
+}
+
+/// An atom, a UTF-8 binary or a charlist. An empty list is an empty text.
+fn text(term: &Term) -> Option<String> {
+    match term {
+        Term::Atom(atom) => Some(atom.name.clone()),
+        Term::Binary(binary) => String::from_utf8(binary.bytes.clone()).ok(),
+        Term::ByteList(bytes) => Some(bytes.bytes.iter().copied().map(char::from).collect()),
+        Term::List(list) => list.elements.iter().map(code_point).collect(),
+        _ => None,
+    }
+}
+
+fn code_point(term: &Term) -> Option<char> {
+    match term {
+        Term::FixInteger(integer) => u32::try_from(integer.value).ok().and_then(char::from_u32),
+        _ => None,
+    }
+}
+
+fn list(term: &Term) -> Option<&[Term]> {
+    match term {
+        Term::List(list) => Some(&list.elements),
+        _ => None,
+    }
+}

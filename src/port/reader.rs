@@ -1,0 +1,113 @@
+//! The only reader of stdin: bytes -> packets. docs/protocol.md 1.
+
+use std::io;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::stream::Input;
+
+/// What is reserved for one read of small packets.
+const READ: usize = 64 << 10;
+/// What is reserved for a large packet before its bytes have come: a length alone allocates no more than this.
+const FIRST_RESERVE: usize = 1 << 20;
+/// The first bytes of a packet that is too long: enough to read the id of the call it was to be.
+const HEAD: usize = 64;
+
+/// One packet.
+#[derive(Debug)]
+pub enum Packet {
+    /// Its bytes.
+    Whole(Bytes),
+    /// It is longer than `max_frame` and was thrown away.
+    TooLong {
+        /// Its first bytes.
+        head: Bytes,
+        /// Its length.
+        length: usize,
+    },
+}
+
+/// Where in the stream the reader is.
+#[derive(Debug)]
+enum State {
+    /// Before a length.
+    Length,
+    /// In a packet of this length.
+    Body(usize),
+    /// In the first bytes of a packet that is too long.
+    Head(usize),
+    /// In its rest: so many bytes are to be thrown away.
+    Skip(usize),
+}
+
+/// Cuts packets out of the stream.
+#[derive(Debug)]
+pub struct Reader {
+    input: Input,
+    buffer: BytesMut,
+    state: State,
+    max_frame: usize,
+}
+
+impl Reader {
+    /// Reads packets of at most `max_frame` bytes.
+    pub fn new(input: Input, max_frame: usize) -> Self {
+        Self { input, buffer: BytesMut::new(), state: State::Length, max_frame }
+    }
+
+    /// Changes the limit for the packets to come.
+    pub fn set_max_frame(&mut self, max_frame: usize) {
+        self.max_frame = max_frame;
+    }
+
+    /// The next packet; `None` at the end of the stream. A packet that the end cut off is nothing.
+    ///
+    /// Cancellation: all progress is kept in `self`, so the future may be dropped at any await.
+    pub async fn packet(&mut self) -> io::Result<Option<Packet>> {
+        loop {
+            if let Some(packet) = self.cut() {
+                return Ok(Some(packet));
+            }
+            self.buffer.reserve(READ.max(self.missing().min(FIRST_RESERVE)));
+            if self.input.read(&mut self.buffer).await? == 0 {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn missing(&self) -> usize {
+        match self.state {
+            State::Body(length) => length.saturating_sub(self.buffer.len()),
+            State::Length | State::Head(_) | State::Skip(_) => 0,
+        }
+    }
+
+    fn cut(&mut self) -> Option<Packet> {
+        loop {
+            match self.state {
+                State::Length => {
+                    let length = self.buffer.first_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes) as usize)?;
+                    self.buffer.advance(4);
+                    self.state = if length > self.max_frame { State::Head(length) } else { State::Body(length) };
+                }
+                State::Body(length) => {
+                    let packet = (self.buffer.len() >= length).then(|| self.buffer.split_to(length).freeze())?;
+                    self.state = State::Length;
+                    return Some(Packet::Whole(packet));
+                }
+                State::Head(length) => {
+                    let head =
+                        (self.buffer.len() >= HEAD.min(length)).then(|| self.buffer.split_to(HEAD.min(length)))?;
+                    self.state = State::Skip(length - head.len());
+                    return Some(Packet::TooLong { head: head.freeze(), length });
+                }
+                State::Skip(left) => {
+                    let skipped = left.min(self.buffer.len());
+                    self.buffer.advance(skipped);
+                    self.state = if skipped == left { State::Length } else { State::Skip(left - skipped) };
+                    (skipped == left).then_some(())?;
+                }
+            }
+        }
+    }
+}

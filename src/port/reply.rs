@@ -1,0 +1,248 @@
+//! Replies -> packets: docs/protocol.md 2.4, 5, 6, 9 and 10.
+
+use bytes::{BufMut, BytesMut};
+use eetf::{Atom, Binary, FixInteger, List, Map, Term};
+
+use crate::call::{Blame, Failure, Phase, Reason};
+use crate::codec::{self, CodecError, CodecErrorKind, control};
+use crate::dispatcher::{Answer, PortId, Reply};
+use crate::pool::{Status, WorkerStatus};
+use crate::worker::Interpreter;
+
+/// The requests that this server understands.
+const FEATURES: [&str; 4] = ["call", "cancel", "status", "ping"];
+
+/// The empty list.
+const NIL: [u8; 1] = [106];
+
+/// What `ready` says beside the state of the pool.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// The Python that the workers run on.
+    pub python: Interpreter,
+    /// Largest packet, in bytes.
+    pub max_frame: usize,
+}
+
+/// Appends the packet for a reply. One that cannot be written as it is becomes an error of that call.
+pub(super) fn write(reply: &Reply, ready: &Ready, max_frame: usize, out: &mut BytesMut) {
+    match reply {
+        Reply::To(id, answer) => write_answer(*id, answer, max_frame, out),
+        Reply::Ready(status) => write_ready(ready, status, out),
+        Reply::Error(failure) => write_error(failure, out),
+    }
+}
+
+/// Appends the packet `{ready, 1, Info}`.
+pub fn write_ready(ready: &Ready, status: &Status, out: &mut BytesMut) {
+    let info = map([
+        ("version", text(env!("CARGO_PKG_VERSION"))),
+        ("pid", integer(std::process::id())),
+        ("features", list(FEATURES.map(atom))),
+        (
+            "python",
+            map([
+                ("executable", text(&ready.python.executable.to_string_lossy())),
+                ("version", text(&ready.python.version)),
+            ]),
+        ),
+        ("size", number(status.size)),
+        ("max_overflow", number(status.max_overflow)),
+        ("max_frame", number(ready.max_frame)),
+        ("workers_ready", number(status.counts.idle + status.counts.busy)),
+        ("last_start_error", last_start_error(status)),
+    ]);
+    write_packet(&tuple([atom("ready"), integer(1), info]), out);
+}
+
+/// Appends the packet `{error, Error}`.
+pub fn write_error(failure: &Failure, out: &mut BytesMut) {
+    write_packet(&tuple([atom("error"), error(failure)]), out);
+}
+
+fn write_answer(id: PortId, answer: &Answer, max_frame: usize, out: &mut BytesMut) {
+    match answer {
+        Answer::Value(pickle) => write_value(id, pickle, max_frame, out),
+        Answer::Failure(failure) => write_failure(id, failure, out),
+        Answer::Status(status) => write_ok(id, &status_map(status), out),
+        Answer::Pong => write_ok(id, &atom("pong"), out),
+    }
+}
+
+fn write_value(id: PortId, pickle: &[u8], max_frame: usize, out: &mut BytesMut) {
+    let start = out.len();
+    let body = begin(id, out);
+    put_ok(out);
+    // The prefix and `{ok, ...}` count too, so that no packet is longer than `max_frame`.
+    let limit = max_frame.saturating_sub(out.len() - body);
+    match codec::read(pickle).and_then(|document| document.to_etf(out, limit)) {
+        Ok(()) => finish(body, out),
+        Err(problem) => {
+            out.truncate(start);
+            write_failure(id, &unencodable(&problem), out);
+        }
+    }
+}
+
+fn write_failure(id: PortId, failure: &Failure, out: &mut BytesMut) {
+    let body = begin(id, out);
+    put(&tuple([atom("error"), error(failure)]), out);
+    finish(body, out);
+}
+
+fn write_ok(id: PortId, value: &Term, out: &mut BytesMut) {
+    let body = begin(id, out);
+    put_ok(out);
+    put(value, out);
+    finish(body, out);
+}
+
+/// The packet's length is written when it is known; then `{reply, Id, ` as docs/protocol.md 3.2 wants it.
+fn begin(id: PortId, out: &mut BytesMut) -> usize {
+    out.put_u32(0);
+    let body = out.len();
+    out.put_slice(&[131, 104, 3, 119, 5]);
+    out.put_slice(b"reply");
+    out.put_slice(&[110, 8, 0]);
+    out.put_u64_le(id);
+    body
+}
+
+/// `{ok, `
+fn put_ok(out: &mut BytesMut) {
+    out.put_slice(&[104, 2, 119, 2]);
+    out.put_slice(b"ok");
+}
+
+fn finish(body: usize, out: &mut BytesMut) {
+    let length = u32::try_from(out.len() - body).unwrap_or(u32::MAX);
+    if let Some(field) = out.get_mut(body - 4..body) {
+        field.copy_from_slice(&length.to_be_bytes());
+    }
+}
+
+fn write_packet(term: &Term, out: &mut BytesMut) {
+    out.put_u32(0);
+    let body = out.len();
+    out.put_u8(131);
+    put(term, out);
+    finish(body, out);
+}
+
+/// Writes a term of our own. It is one that can be written; if it is not after all, the packet says at least that.
+fn put(term: &Term, out: &mut BytesMut) {
+    let start = out.len();
+    if let Err(problem) = control::encode(term, out) {
+        tracing::error!("a reply cannot be written: a defect, please report it: {problem}");
+        out.truncate(start);
+        out.put_slice(&NIL);
+    }
+}
+
+/// A result that has no form as a term.
+fn unencodable(problem: &CodecError) -> Failure {
+    match problem.kind {
+        CodecErrorKind::TooLarge { bytes, limit } => {
+            let message = format!(
+                "the result takes {bytes} bytes, where max_frame leaves {limit}: return less, or raise max_frame"
+            );
+            Failure::new(Reason::TooLarge, Phase::Reply, Blame::Worker, message)
+                .with("bytes", bytes)
+                .with("limit", limit)
+        }
+        CodecErrorKind::Unencodable => {
+            Failure::new(Reason::Unencodable, Phase::Reply, Blame::Worker, format!("the result: {problem}"))
+                .with("path", problem.path.clone())
+        }
+        CodecErrorKind::Malformed => Failure::new(
+            Reason::Internal,
+            Phase::Reply,
+            Blame::Worker,
+            format!("the worker's answer is unreadable: {problem}"),
+        ),
+    }
+}
+
+fn error(failure: &Failure) -> Term {
+    map([
+        ("reason", atom(failure.reason.name())),
+        ("message", text(&failure.message)),
+        ("phase", atom(failure.phase.name())),
+        ("blame", atom(failure.blame.name())),
+        ("retryable", boolean(failure.reason.retryable())),
+        ("detail", control::from_json(&serde_json::Value::Object(failure.detail.clone()))),
+    ])
+}
+
+fn status_map(status: &Status) -> Term {
+    map([
+        ("state", atom(status.state())),
+        ("size", number(status.size)),
+        ("max_overflow", number(status.max_overflow)),
+        ("idle", number(status.counts.idle)),
+        ("busy", number(status.counts.busy)),
+        ("starting", number(status.counts.starting)),
+        ("stopping", number(status.counts.stopping)),
+        ("overflow", number(status.overflow())),
+        ("waiting", number(status.waiting)),
+        ("waiting_bytes", number(status.waiting_bytes)),
+        ("crash_loop", boolean(status.crash_loop)),
+        ("last_start_error", last_start_error(status)),
+        ("calls", long(status.calls)),
+        ("restarts", long(status.restarts)),
+        ("workers", list(status.workers.iter().map(worker_map))),
+    ])
+}
+
+fn worker_map(worker: &WorkerStatus) -> Term {
+    map([
+        ("id", long(worker.id.0)),
+        ("pid", integer(worker.pid)),
+        ("state", atom(worker.state)),
+        ("calls", long(worker.calls)),
+        ("age_ms", long(u64::try_from(worker.age.as_millis()).unwrap_or(u64::MAX))),
+    ])
+}
+
+fn last_start_error(status: &Status) -> Term {
+    status.last_start_error.as_ref().map_or_else(|| atom("nil"), error)
+}
+
+fn map<const N: usize>(entries: [(&str, Term); N]) -> Term {
+    Map::from(entries.map(|(key, value)| (atom(key), value))).into()
+}
+
+fn tuple<const N: usize>(elements: [Term; N]) -> Term {
+    eetf::Tuple::from(Vec::from(elements)).into()
+}
+
+fn list(elements: impl IntoIterator<Item = Term>) -> Term {
+    List::from(elements.into_iter().collect::<Vec<_>>()).into()
+}
+
+fn atom(name: &str) -> Term {
+    Atom::from(name).into()
+}
+
+fn boolean(value: bool) -> Term {
+    atom(if value { "true" } else { "false" })
+}
+
+fn text(value: &str) -> Term {
+    Binary::from(value.as_bytes().to_vec()).into()
+}
+
+fn integer(value: u32) -> Term {
+    long(u64::from(value))
+}
+
+fn number(value: usize) -> Term {
+    long(value as u64)
+}
+
+fn long(value: u64) -> Term {
+    match i32::try_from(value) {
+        Ok(small) => FixInteger::from(small).into(),
+        Err(_) => eetf::BigInteger::from(value).into(),
+    }
+}

@@ -1,0 +1,134 @@
+//! Packets -> requests: docs/protocol.md 3, 4 and 7.3.
+
+use std::borrow::Cow;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::options::{self, CallOptions};
+use super::reader::Packet;
+use crate::call::{Blame, Call, Failure, Limits, Mfa, Phase, Reason};
+use crate::codec::{self, CodecError, CodecErrorKind, etf};
+use crate::dispatcher::{PortId, Request};
+
+/// What the port makes of a packet.
+#[derive(Debug)]
+pub enum Parsed {
+    /// A request; one that was understood only as far as its id is to be refused.
+    Request(Request),
+    /// An error that belongs to no request: docs/protocol.md 6.1.
+    Error(Failure),
+}
+
+/// The name and arity of each request.
+const REQUESTS: [(&str, usize); 4] = [("call", 6), ("cancel", 2), ("status", 2), ("ping", 2)];
+
+/// Reads a packet. `limits` are those of a call that brings none of its own.
+pub fn parse(packet: Packet, limits: Limits, max_frame: usize) -> Parsed {
+    match packet {
+        Packet::Whole(bytes) => parse_whole(&bytes, limits, max_frame),
+        Packet::TooLong { head, length } => too_long(&head, length, max_frame),
+    }
+}
+
+fn parse_whole(packet: &Bytes, limits: Limits, max_frame: usize) -> Parsed {
+    let term = match etf::open(packet, max_frame) {
+        Ok(term) => term,
+        Err(error) => return Parsed::Error(malformed(&error)),
+    };
+    match read(&term, limits) {
+        Ok(request) => Parsed::Request(request),
+        Err(Trouble::With(id, failure)) => Parsed::Request(Request::Refuse(id, failure)),
+        Err(Trouble::Without(failure)) => Parsed::Error(failure),
+    }
+}
+
+/// Why a packet is no request, with its id if that could be read.
+enum Trouble {
+    With(PortId, Failure),
+    Without(Failure),
+}
+
+fn read(term: &[u8], limits: Limits) -> Result<Request, Trouble> {
+    let mut cursor = etf::Cursor::new(term);
+    let (name, id) = read_head(&mut cursor).map_err(Trouble::Without)?;
+    let with_id = |failure| if name == "cancel" { Trouble::Without(failure) } else { Trouble::With(id, failure) };
+    let request = match name {
+        "call" => read_call(&mut cursor, limits).map(|call| Request::Call(id, call)),
+        "cancel" => Ok(Request::Cancel(id)),
+        "status" => Ok(Request::Status(id)),
+        _ => Ok(Request::Ping(id)),
+    };
+    let request = request.map_err(with_id)?;
+    cursor.end().map_err(|error| with_id(malformed(&error)))?;
+    Ok(request)
+}
+
+/// `{call, Id, ...`
+fn read_head(cursor: &mut etf::Cursor<'_>) -> Result<(&'static str, PortId), Failure> {
+    let arity = cursor.tuple().map_err(|error| malformed(&error))?;
+    let name = cursor.atom().map_err(|error| malformed(&error))?;
+    let Some((known, wanted)) = REQUESTS.into_iter().find(|(known, _)| *known == name) else {
+        let names: Vec<&str> = REQUESTS.into_iter().map(|(known, _)| known).collect();
+        return Err(Failure::bad_request(format!("unknown request {name}: it is one of {}", names.join(", "))));
+    };
+    if arity != wanted {
+        return Err(Failure::bad_request(format!("request {name} is a tuple of {wanted} elements, not of {arity}")));
+    }
+    let id = cursor.u64().map_err(|error| {
+        Failure::bad_request(format!("the id of request {name} is no integer from 0 to 2^64-1: {error}"))
+    })?;
+    Ok((known, id))
+}
+
+fn read_call(cursor: &mut etf::Cursor<'_>, limits: Limits) -> Result<Call, Failure> {
+    let arrived = Instant::now();
+    let module = read_name(cursor, "module")?;
+    let function = read_name(cursor, "function")?;
+    let args = cursor.term().map_err(|error| malformed(&error))?;
+    let opts = cursor.term().map_err(|error| malformed(&error))?;
+    let CallOptions { limits, kwargs } = options::read_call_options(opts, limits)?;
+    let body = codec::call(&module, &function, args, kwargs).map_err(|error| refused(&error))?;
+    let mfa = Mfa { module: module.into(), function: function.into() };
+    Ok(Call { mfa, body: Bytes::from(body), limits, arrived })
+}
+
+fn read_name<'a>(cursor: &mut etf::Cursor<'a>, what: &str) -> Result<Cow<'a, str>, Failure> {
+    cursor
+        .text()
+        .map_err(|error| Failure::bad_request(format!("the {what} is no atom, UTF-8 binary or charlist: {error}")))
+}
+
+/// A packet that is too long is not kept, but its head says whose it was.
+fn too_long(head: &[u8], length: usize, limit: usize) -> Parsed {
+    let failure = too_large(length as u64, limit as u64);
+    let id = head.strip_prefix(&[131]).and_then(|term| read_head(&mut etf::Cursor::new(term)).ok());
+    match id {
+        Some((name, id)) if name != "cancel" => Parsed::Request(Request::Refuse(id, failure)),
+        _ => Parsed::Error(failure),
+    }
+}
+
+fn too_large(bytes: u64, limit: u64) -> Failure {
+    let message = format!("the packet has {bytes} bytes, where max_frame is {limit}: send less, or raise max_frame");
+    Failure::new(Reason::TooLarge, Phase::Call, Blame::Caller, message).with("bytes", bytes).with("limit", limit)
+}
+
+/// The bytes are not what they should be.
+fn malformed(error: &CodecError) -> Failure {
+    match error.kind {
+        CodecErrorKind::TooLarge { bytes, limit } => too_large(bytes, limit),
+        CodecErrorKind::Malformed | CodecErrorKind::Unencodable => {
+            Failure::bad_request(format!("malformed packet: {error}"))
+        }
+    }
+}
+
+/// An argument has no form in Python, or is no term at all.
+fn refused(error: &CodecError) -> Failure {
+    match error.kind {
+        CodecErrorKind::Unencodable => Failure::new(Reason::Unencodable, Phase::Call, Blame::Caller, error.to_string())
+            .with("path", error.path.clone()),
+        CodecErrorKind::Malformed | CodecErrorKind::TooLarge { .. } => malformed(error),
+    }
+}

@@ -1,0 +1,156 @@
+//! `portpool serve`: the rooms put together, from hello to the end. docs/protocol.md 2 and 12.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+use tracing::{debug, error, warn};
+
+use crate::call::Failure;
+use crate::config::{Config, MAX_FRAME};
+use crate::dispatcher::{Dispatcher, Reply, Request};
+use crate::port::{self, Hello, Output, Packet, Parsed, Reader, Ready, Writer};
+use crate::{shutdown, startup};
+
+/// Exit status where `hello` was refused or the usage is wrong.
+const REFUSED: u8 = 2;
+/// Requests read and not yet taken by the dispatcher, which never waits for anything.
+const REQUESTS: usize = 1024;
+/// How long the workers may take to die and the last replies to be written.
+const LAST_WORDS: Duration = Duration::from_millis(700);
+
+/// Serves one owner on stdin and stdout; the exit status.
+pub async fn serve() -> anyhow::Result<u8> {
+    if io::IsTerminal::is_terminal(&io::stdin()) {
+        error!(
+            "`portpool serve` is started by an Erlang or Elixir program, which speaks to it on stdin; try `portpool call`"
+        );
+        return Ok(REFUSED);
+    }
+    let mut stop = shutdown::Requests::listen()?;
+    let (input, mut output) = port::take_stdio()?;
+    let mut reader = Reader::new(input, MAX_FRAME);
+    let status = tokio::select! {
+        status = session(&mut reader, &mut output) => status?,
+        () = stop.requested() => Session::Over(0),
+    };
+    let status = match status {
+        Session::Over(status) => status,
+        Session::Open(session) => session.serve(reader, output, stop).await,
+    };
+    shutdown::leave_nothing_behind().await;
+    Ok(status)
+}
+
+/// What became of `hello`.
+enum Session {
+    Open(Box<Opened>),
+    Over(u8),
+}
+
+/// A session whose `hello` was accepted.
+struct Opened {
+    config: Config,
+    dispatcher: Dispatcher,
+    requests: (mpsc::Sender<Request>, mpsc::Receiver<Request>),
+    replies: (mpsc::UnboundedSender<Reply>, mpsc::UnboundedReceiver<Reply>),
+    ready: Ready,
+}
+
+async fn session(reader: &mut Reader, output: &mut Output) -> io::Result<Session> {
+    let Some(packet) = reader.packet().await? else { return Ok(Session::Over(0)) };
+    // Python may take its time to say its version; an owner that goes away meanwhile is not to be waited for.
+    let opened = tokio::select! {
+        opened = open(packet) => opened,
+        () = output.closed() => return Ok(Session::Over(0)),
+    };
+    match opened {
+        Ok(opened) => Ok(Session::Open(Box::new(opened))),
+        Err(failure) => {
+            error!("{failure}");
+            let mut packet = BytesMut::new();
+            port::write_error(&failure, &mut packet);
+            let mut rest = packet.as_ref();
+            while !rest.is_empty() {
+                let written = output.write(rest).await?;
+                rest = rest.get(written..).unwrap_or_default();
+            }
+            Ok(Session::Over(REFUSED))
+        }
+    }
+}
+
+async fn open(packet: Packet) -> Result<Opened, Failure> {
+    let Packet::Whole(packet) = packet else {
+        return Err(Failure::bad_request("the first packet must be {hello, 1, Options}: this one is too long"));
+    };
+    let Hello(config) = port::read_hello(&packet, MAX_FRAME)?;
+    let (pool, python) = startup::open(&config).await?;
+    debug!(python = %python.executable.display(), version = python.version, "python found");
+    let replies = mpsc::unbounded_channel();
+    Ok(Opened {
+        dispatcher: Dispatcher::new(pool, replies.0.clone()),
+        requests: mpsc::channel(REQUESTS),
+        replies,
+        ready: Ready { python, max_frame: config.max_frame },
+        config,
+    })
+}
+
+impl Opened {
+    /// Runs the three tasks until the owner is gone or a signal asks for the end.
+    async fn serve(self, mut reader: Reader, output: Output, mut stop: shutdown::Requests) -> u8 {
+        let Self { config, dispatcher, requests, replies, ready } = self;
+        reader.set_max_frame(config.max_frame);
+        let latest = Instant::now() + config.start_timeout;
+        let mut dispatcher = tokio::spawn(dispatcher.run(requests.1, config.wait, latest));
+        let mut writer = tokio::spawn(Writer::new(output, ready, config.max_frame).run(replies.1));
+        let read = read_requests(&mut reader, &config, &requests.0, &replies.0);
+        tokio::select! {
+            end = read => match end {
+                Ok(()) => debug!("the owner closed stdin"),
+                Err(error) => warn!("stdin cannot be read any more: {error}"),
+            },
+            _ = &mut writer => debug!("nobody reads stdout any more"),
+            () = stop.requested() => debug!("asked to end by a signal"),
+            _ = &mut dispatcher => error!("the dispatcher ended before its time"),
+        }
+        // No more requests: the dispatcher kills the workers and answers what is in flight; then nobody has a reply to send any more.
+        drop((requests.0, replies.0));
+        finish(dispatcher, writer).await;
+        0
+    }
+}
+
+async fn read_requests(
+    reader: &mut Reader,
+    config: &Config,
+    requests: &mpsc::Sender<Request>,
+    replies: &mpsc::UnboundedSender<Reply>,
+) -> io::Result<()> {
+    while let Some(packet) = reader.packet().await? {
+        // Both can only fail once the other tasks have ended, which ends this one too.
+        match port::parse(packet, config.limits, config.max_frame) {
+            Parsed::Request(request) => drop(requests.send(request).await),
+            Parsed::Error(failure) => drop(replies.send(Reply::Error(failure))),
+        }
+    }
+    Ok(())
+}
+
+async fn finish(dispatcher: JoinHandle<()>, writer: JoinHandle<io::Result<()>>) {
+    let end = async {
+        if !dispatcher.is_finished() {
+            let _ = dispatcher.await;
+        }
+        if !writer.is_finished() {
+            let _ = writer.await;
+        }
+    };
+    if timeout(LAST_WORDS, end).await.is_err() {
+        debug!("the owner does not read: the last replies are lost");
+    }
+}

@@ -1,0 +1,43 @@
+//! The end: who asks for it, and that nothing of ours outlives it.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::warn;
+
+use crate::worker;
+
+/// How long all processes together have to be gone.
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// The signals that ask the server to end.
+#[derive(Debug)]
+pub struct Requests {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Requests {
+    /// From now on these signals do not end the process by themselves.
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for SIGTERM or SIGINT.
+    ///
+    /// Cancellation: may be dropped at any time.
+    pub async fn requested(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Kills whatever still runs below this process and waits until it is gone.
+pub async fn leave_nothing_behind() {
+    if !worker::end_all_children(LIMIT).await {
+        warn!("some processes could not be killed within {LIMIT:?}");
+    }
+}

@@ -1,0 +1,58 @@
+//! Options -> a pool that starts its workers.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::call::{Blame, Failure, Phase, Reason};
+use crate::config::{Config, processors};
+use crate::pool::{Pool, Settings};
+use crate::worker::{self, Children, Interpreter, NoPython, Recipe, SpawnLauncher};
+
+/// Finds Python, proves that it is new enough, and opens the pool.
+pub async fn open(config: &Config) -> Result<(Pool, Interpreter), Failure> {
+    config.check_paths()?;
+    let children = Arc::new(Children::default());
+    worker::adopt_orphans(Arc::clone(&children))
+        .map_err(|error| internal(format!("cannot watch over child processes: {error}")))?;
+    let env = config.worker_env();
+    let python = worker::find_python(&config.python, &env, config.start_timeout, &children)
+        .await
+        .map_err(|error| refused(&error))?;
+    let recipe = Recipe {
+        python: python.executable.clone(),
+        python_path: config.python_path.clone(),
+        env,
+        cd: config.cd.clone(),
+        max_frame: config.max_frame,
+    };
+    let launcher = SpawnLauncher::new(recipe, children)
+        .map_err(|error| internal(format!("cannot read the worker's sources: {error}")))?;
+    Ok((Pool::new(settings(config), Arc::new(launcher), config.max_frame), python))
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        size: config.size(),
+        max_overflow: config.max_overflow,
+        overflow_ttl: config.overflow_ttl,
+        start_timeout: config.start_timeout,
+        max_starting: processors(),
+        max_queue: config.max_queue,
+        max_queue_bytes: config.max_queue_bytes,
+        seed: seed(),
+    }
+}
+
+/// Differs between servers that start at the same time.
+fn seed() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
+    (u64::from(std::process::id()) << 32) | u64::from(now)
+}
+
+fn refused(error: &NoPython) -> Failure {
+    Failure::bad_request(format!("option python: {error}")).with("option", "python")
+}
+
+fn internal(message: String) -> Failure {
+    Failure::new(Reason::Internal, Phase::Start, Blame::Server, message)
+}

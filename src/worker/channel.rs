@@ -1,0 +1,174 @@
+//! The server's end of a worker's channel: frames out, frames in, both at once and neither ever blocking.
+
+use std::io;
+use std::io::IoSlice;
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::Interest;
+use tokio::net::UnixStream;
+
+use super::wire::{self, FromWorker, HEADER, Header, ToWorker};
+use crate::call::CallId;
+
+/// What is reserved for the body of a frame before its bytes have come: a length alone allocates no more than this.
+const FIRST_RESERVE: usize = 1 << 20;
+/// What is reserved for one read of small frames.
+const READ: usize = 64 << 10;
+
+/// A frame from the worker.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub(super) kind: FromWorker,
+    pub(super) call: CallId,
+    pub(super) body: Bytes,
+}
+
+/// Why a channel brings no more frames.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Closed {
+    /// The worker's end is closed; all that was written to it had been read.
+    #[error("the worker closed its channel")]
+    End,
+    /// The worker's end is closed and something written to it had not been read.
+    #[error("the worker closed its channel without reading what was in it")]
+    Unread,
+    /// The worker broke the protocol.
+    #[error("the worker broke the protocol: it sent {0}")]
+    Violation(String),
+    /// The operating system's word.
+    #[error("the channel failed: {0}")]
+    Failed(io::Error),
+}
+
+/// A frame on its way out.
+#[derive(Debug)]
+struct Outgoing {
+    header: [u8; HEADER],
+    body: Bytes,
+    written: usize,
+}
+
+/// One end of a socket pair, with what has come in but is no whole frame yet and what has not gone out yet.
+#[derive(Debug)]
+pub(super) struct Channel {
+    stream: UnixStream,
+    max_frame: usize,
+    incoming: BytesMut,
+    header: Option<Header>,
+    outgoing: Option<Outgoing>,
+}
+
+impl Channel {
+    /// Takes our end of the pair and puts the start order on its way, which has no header.
+    pub(super) fn open(
+        stream: std::os::unix::net::UnixStream,
+        start_order: Bytes,
+        max_frame: usize,
+    ) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        let outgoing = Outgoing { header: [0; HEADER], body: start_order, written: HEADER };
+        Ok(Self {
+            stream: UnixStream::from_std(stream)?,
+            max_frame,
+            incoming: BytesMut::new(),
+            header: None,
+            outgoing: Some(outgoing),
+        })
+    }
+
+    /// Puts a call on its way. There is at most one: a worker has one call in hand.
+    pub(super) fn send(&mut self, call: CallId, body: Bytes) {
+        let header = wire::header(ToWorker::Call, call, body.len());
+        self.outgoing = Some(Outgoing { header, body, written: 0 });
+    }
+
+    /// Whether all that was sent has been written.
+    pub(super) fn is_written(&self) -> bool {
+        self.outgoing.is_none()
+    }
+
+    /// Tells the worker that nothing more will come.
+    pub(super) fn close(&mut self) {
+        // It can only fail if the worker is gone already.
+        let _ = rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write);
+    }
+
+    /// Writes what is to be written until the next frame is there.
+    ///
+    /// Cancellation: all progress is kept in `self`, so the future may be dropped at any await.
+    pub(super) async fn frame(&mut self) -> Result<Frame, Closed> {
+        loop {
+            self.write()?;
+            if let Some(frame) = self.cut()? {
+                return Ok(frame);
+            }
+            let interest = if self.is_written() { Interest::READABLE } else { Interest::READABLE | Interest::WRITABLE };
+            let ready = self.stream.ready(interest).await.map_err(Closed::Failed)?;
+            if ready.is_readable() || ready.is_read_closed() {
+                self.read()?;
+            }
+        }
+    }
+
+    /// Takes what a worker that has ended left behind, without waiting for more.
+    pub(super) fn last_frame(&mut self) -> Result<Option<Frame>, Closed> {
+        loop {
+            if let Some(frame) = self.cut()? {
+                return Ok(Some(frame));
+            }
+            if !self.read()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Reads what is there; false if that is nothing yet.
+    fn read(&mut self) -> Result<bool, Closed> {
+        self.incoming.reserve(READ.max(self.missing().min(FIRST_RESERVE)));
+        match self.stream.try_read_buf(&mut self.incoming) {
+            Ok(0) => Err(Closed::End),
+            Ok(_) => Ok(true),
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => Ok(false),
+                io::ErrorKind::ConnectionReset => Err(Closed::Unread),
+                _ => Err(Closed::Failed(error)),
+            },
+        }
+    }
+
+    fn missing(&self) -> usize {
+        self.header.map_or(0, |header| header.length.saturating_sub(self.incoming.len()))
+    }
+
+    /// Cuts the next whole frame out of what has come in.
+    fn cut(&mut self) -> Result<Option<Frame>, Closed> {
+        if self.header.is_none() {
+            let Some(bytes) = self.incoming.first_chunk::<HEADER>() else { return Ok(None) };
+            self.header = Some(Header::read(*bytes, self.max_frame).map_err(Closed::Violation)?);
+            self.incoming.advance(HEADER);
+        }
+        let Some(header) = self.header.take_if(|header| header.length <= self.incoming.len()) else { return Ok(None) };
+        let body = self.incoming.split_to(header.length).freeze();
+        Ok(Some(Frame { kind: header.kind, call: header.call, body }))
+    }
+
+    /// Writes what the socket takes.
+    fn write(&mut self) -> Result<(), Closed> {
+        while let Some(outgoing) = &mut self.outgoing {
+            let header = outgoing.header.get(outgoing.written..).unwrap_or_default();
+            let body = outgoing.body.get(outgoing.written.saturating_sub(HEADER)..).unwrap_or_default();
+            match self.stream.try_write_vectored(&[IoSlice::new(header), IoSlice::new(body)]) {
+                Ok(written) => outgoing.written += written,
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => return Ok(()),
+                    io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => return Err(Closed::Unread),
+                    _ => return Err(Closed::Failed(error)),
+                },
+            }
+            if outgoing.written == HEADER + outgoing.body.len() {
+                self.outgoing = None;
+            }
+        }
+        Ok(())
+    }
+}

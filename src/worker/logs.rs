@@ -1,0 +1,157 @@
+//! What a worker's process prints: whole lines to the server's log, the last ones of stderr kept for the error of a crash.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, BytesMut};
+use tokio::net::unix::pipe;
+use tracing::info;
+
+use crate::call::{CallId, WorkerId};
+
+/// A longer line is cut here.
+const LINE: usize = 8 << 10;
+/// Lines a second and pipe; more are read, dropped and counted.
+const LINES_A_SECOND: u32 = 200;
+/// Lines of stderr that an error shows.
+const TAIL: usize = 20;
+
+/// One of the two log pipes.
+#[derive(Debug)]
+pub(super) struct LogPipe {
+    pipe: Option<pipe::Receiver>,
+    stream: &'static str,
+    worker: WorkerId,
+    buffer: BytesMut,
+    /// The line was longer than `LINE`: its rest is skipped.
+    skipping: bool,
+    rate: Rate,
+    tail: VecDeque<String>,
+}
+
+impl LogPipe {
+    pub(super) fn new(pipe: Option<OwnedFd>, stream: &'static str, worker: WorkerId) -> io::Result<Self> {
+        let pipe = pipe.map(pipe::Receiver::from_owned_fd).transpose()?;
+        let rate = Rate { second: Instant::now(), lines: 0, dropped: 0 };
+        Ok(Self { pipe, stream, worker, buffer: BytesMut::new(), skipping: false, rate, tail: VecDeque::new() })
+    }
+
+    /// Waits for the next piece of output and logs the lines in it; waits for ever once the pipe is closed.
+    ///
+    /// Cancellation: what was read is in `self`, so the future may be dropped at any await.
+    pub(super) async fn pump(&mut self, call: Option<CallId>) {
+        let Some(pipe) = &self.pipe else { return std::future::pending().await };
+        tokio::select! {
+            readable = pipe.readable() => if readable.is_err() || matches!(self.read(call), Read::End) {
+                self.pipe = None;
+            },
+            () = tokio::time::sleep_until(self.rate.next_second().into()), if self.rate.dropped > 0 => {
+                self.rate.report(self.stream, self.worker);
+            }
+        }
+    }
+
+    /// Reads what a worker that has ended left in the pipe and returns the last lines.
+    pub(super) fn finish(mut self) -> Vec<String> {
+        // A child of the worker may hold the pipe and go on writing, so this is bounded.
+        for _ in 0..16 {
+            if !matches!(self.read(None), Read::Some) {
+                break;
+            }
+        }
+        let rest = self.buffer.split();
+        self.line(&rest, None);
+        self.rate.report(self.stream, self.worker);
+        self.tail.into()
+    }
+
+    fn read(&mut self, call: Option<CallId>) -> Read {
+        let Some(pipe) = &self.pipe else { return Read::End };
+        self.buffer.reserve(2 * LINE);
+        match pipe.try_read_buf(&mut self.buffer) {
+            Ok(0) => Read::End,
+            Ok(_) => {
+                self.lines(call);
+                Read::Some
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::NothingYet,
+            Err(_) => Read::End,
+        }
+    }
+
+    fn lines(&mut self, call: Option<CallId>) {
+        while let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+            let line = self.buffer.split_to(end);
+            self.buffer.advance(1);
+            self.line(&line, call);
+            self.skipping = false;
+        }
+        if self.buffer.len() >= LINE {
+            let line = self.buffer.split();
+            self.line(&line, call);
+            self.skipping = true;
+        }
+    }
+
+    fn line(&mut self, bytes: &[u8], call: Option<CallId>) {
+        if self.skipping || bytes.is_empty() {
+            return;
+        }
+        let text = String::from_utf8_lossy(bytes.get(..LINE).unwrap_or(bytes));
+        if self.rate.allows(self.stream, self.worker) {
+            match call {
+                Some(call) => info!(worker = self.worker.0, call = call.0, stream = self.stream, "{text}"),
+                None => info!(worker = self.worker.0, stream = self.stream, "{text}"),
+            }
+        }
+        if self.tail.len() == TAIL {
+            self.tail.pop_front();
+        }
+        self.tail.push_back(text.into_owned());
+    }
+}
+
+/// What one read brought.
+enum Read {
+    Some,
+    NothingYet,
+    End,
+}
+
+/// Counts lines a second.
+#[derive(Debug)]
+struct Rate {
+    second: Instant,
+    lines: u32,
+    dropped: u64,
+}
+
+impl Rate {
+    fn allows(&mut self, stream: &'static str, worker: WorkerId) -> bool {
+        if self.next_second() <= Instant::now() {
+            self.report(stream, worker);
+        }
+        self.lines += 1;
+        if self.lines > LINES_A_SECOND {
+            self.dropped += 1;
+        }
+        self.lines <= LINES_A_SECOND
+    }
+
+    fn next_second(&self) -> Instant {
+        self.second + Duration::from_secs(1)
+    }
+
+    /// Says what was left out in the second that is over and begins the next one.
+    fn report(&mut self, stream: &'static str, worker: WorkerId) {
+        if self.dropped > 0 {
+            info!(
+                worker = worker.0,
+                stream, "{} lines more than {LINES_A_SECOND} a second were left out", self.dropped
+            );
+        }
+        *self = Self { second: Instant::now(), lines: 0, dropped: 0 };
+    }
+}

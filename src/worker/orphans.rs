@@ -1,0 +1,141 @@
+//! Whose child is it? Processes that a worker left behind become children of the server, which is a subreaper: those of a dead
+//! worker are killed, those of a living one are left alone, and all that end are reaped.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout, timeout_at};
+use tracing::warn;
+
+use super::TOKEN;
+use crate::call::WorkerId;
+
+/// How often the end looks again if no signal tells it to.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// The processes that the server has started itself and not reaped yet.
+#[derive(Debug, Default)]
+pub struct Children {
+    own: Mutex<BTreeMap<u32, Option<WorkerId>>>,
+    reaped: Notify,
+}
+
+impl Children {
+    pub(super) fn started(&self, pid: u32, worker: Option<WorkerId>) {
+        self.own().insert(pid, worker);
+    }
+
+    pub(super) fn reaped(&self, pid: u32) {
+        self.own().remove(&pid);
+        self.reaped.notify_one();
+    }
+
+    fn own(&self) -> MutexGuard<'_, BTreeMap<u32, Option<WorkerId>>> {
+        // Each change is one insert or remove: whoever panicked in between left nothing half done.
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Children that the server did not start.
+    fn orphans(&self) -> Vec<u32> {
+        let own = self.own();
+        children().into_iter().filter(|pid| !own.contains_key(pid)).collect()
+    }
+
+    fn lives(&self, worker: WorkerId) -> bool {
+        self.own().values().any(|own| *own == Some(worker))
+    }
+}
+
+/// Makes the server inherit what its workers leave behind, and cleans up after them for as long as the server lives.
+pub fn adopt_orphans(children: Arc<Children>) -> io::Result<()> {
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    let mut child_ended = signal(SignalKind::child())?;
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = child_ended.recv() => {}
+                () = children.reaped.notified() => {}
+            }
+            for orphan in children.orphans() {
+                clean_up(&children, orphan);
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Reaps an orphan that has ended; kills one whose worker is dead. One without a token belongs to nobody that is known: it stays
+/// until the server ends.
+fn clean_up(children: &Children, orphan: u32) {
+    if reap(orphan) {
+        return;
+    }
+    if let Some(worker) = worker_of(orphan)
+        && !children.lives(worker)
+    {
+        warn!(worker = worker.0, pid = orphan, "a process that the dead worker left behind is killed");
+        kill(orphan);
+    }
+}
+
+/// Kills all that is left, children of children too, and waits until it is gone, at most this long. False if it is not.
+pub async fn end_all_children(limit: Duration) -> bool {
+    let deadline = Instant::now() + limit;
+    let Ok(mut child_ended) = signal(SignalKind::child()) else { return false };
+    loop {
+        let left: Vec<u32> = children().into_iter().filter(|pid| !reap(*pid)).collect();
+        if left.is_empty() {
+            return true;
+        }
+        left.into_iter().for_each(kill);
+        // The children of what is killed become ours only then, so it takes more than one round.
+        let next = timeout(LOOK_AGAIN, child_ended.recv());
+        if timeout_at(deadline, next).await.is_err() {
+            return false;
+        }
+    }
+}
+
+/// The pids of all direct children.
+fn children() -> Vec<u32> {
+    let Ok(threads) = fs::read_dir("/proc/self/task") else { return Vec::new() };
+    threads
+        .flatten()
+        .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok())
+        .flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>())
+        .collect()
+}
+
+/// Takes the exit status of a child that has ended; false if it still runs.
+fn reap(pid: u32) -> bool {
+    let Some(pid) = to_pid(pid) else { return true };
+    !matches!(rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG), Ok(None))
+}
+
+fn kill(pid: u32) {
+    if let Some(pid) = to_pid(pid) {
+        // It can only have ended by itself; it is our child, so the number is still its own.
+        let _ = rustix::process::kill_process(pid, Signal::KILL);
+    }
+}
+
+fn to_pid(pid: u32) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(pid).ok()?)
+}
+
+/// The worker that a process comes from, by the token in its environment.
+fn worker_of(pid: u32) -> Option<WorkerId> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let token = environment
+        .split(|byte| *byte == 0)
+        .filter_map(|entry| std::str::from_utf8(entry).ok())
+        .find_map(|entry| entry.strip_prefix(TOKEN)?.strip_prefix('='))?;
+    let (server, worker) = token.split_once('.')?;
+    (server == std::process::id().to_string()).then(|| worker.parse().ok().map(WorkerId))?
+}

@@ -1,0 +1,110 @@
+//! The only place that starts, signals and reaps processes.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
+use tokio::io::unix::AsyncFd;
+
+use super::orphans::Children;
+use crate::call::WorkerId;
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// By itself, with this status.
+    Status(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "exit status {status}"),
+            Self::Signal(signal) => match Signal::from_named_raw(*signal) {
+                Some(name) => write!(f, "signal {signal} ({name:?})"),
+                None => write!(f, "signal {signal}"),
+            },
+        }
+    }
+}
+
+/// A child process that leads a process group of its own. It is killed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pid: Pid,
+    pidfd: AsyncFd<OwnedFd>,
+    reaped: AtomicBool,
+    children: Arc<Children>,
+}
+
+impl Process {
+    /// Starts a command as the leader of a new process group. To be called on the runtime's thread, which lives as long as the
+    /// server: a parent-death signal is sent when the *thread* that started the child ends. There is no `pre_exec`, so std uses
+    /// `posix_spawn`, whose cost does not grow with our memory.
+    pub(crate) fn spawn(
+        command: &mut Command,
+        worker: Option<WorkerId>,
+        children: &Arc<Children>,
+    ) -> io::Result<(Self, Child)> {
+        let child = command.process_group(0).spawn()?;
+        let pid = Pid::from_child(&child);
+        // Until we reap it the pid cannot belong to another process.
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe because of types that may close their descriptor early: OwnedFd does not"
+        )]
+        let pidfd = AsyncFd::new(rustix::process::pidfd_open(pid, PidfdFlags::NONBLOCK)?)?;
+        let process = Self { pid, pidfd, reaped: AtomicBool::new(false), children: Arc::clone(children) };
+        children.started(process.pid(), worker);
+        Ok((process, child))
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// Kills the process and its whole group, now.
+    pub(crate) fn kill(&self) {
+        if !self.reaped.load(Ordering::Relaxed) {
+            // Both can only fail because there is nothing left to kill. The leader may have moved itself to another group.
+            let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
+            let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
+        }
+    }
+
+    /// Waits until the process has ended. It still has to be reaped.
+    ///
+    /// Cancellation: may be dropped at any time.
+    pub(crate) async fn ended(&self) -> io::Result<()> {
+        self.pidfd.readable().await.map(drop)
+    }
+
+    /// Kills what is left of the group, while its number cannot be reused, and takes the exit status.
+    pub(crate) fn reap(&self) -> io::Result<Exit> {
+        self.kill();
+        self.reaped.store(true, Ordering::Relaxed);
+        let status = rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
+        self.children.reaped(self.pid());
+        let status = status?.ok_or(io::ErrorKind::WouldBlock)?;
+        Ok(match (status.exit_status(), status.terminating_signal()) {
+            (Some(code), _) => Exit::Status(code),
+            (None, signal) => Exit::Signal(signal.unwrap_or_default()),
+        })
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if !self.reaped.load(Ordering::Relaxed) {
+            self.kill();
+            let _ = self.reap();
+        }
+    }
+}

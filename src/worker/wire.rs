@@ -1,0 +1,113 @@
+//! The frames of the channel: docs/worker_protocol.md 2 to 4. Twin of `priv/python/portpool/_wire.py`.
+
+use crate::call::CallId;
+
+/// The version of the protocol.
+pub(crate) const PROTOCOL: u64 = 1;
+/// The length of a header.
+pub(super) const HEADER: usize = 16;
+
+/// The kinds of frame that a worker gets: docs/worker_protocol.md 3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ToWorker {
+    /// Run this call.
+    Call = 1,
+}
+
+/// The kinds of frame that a worker sends: docs/worker_protocol.md 4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FromWorker {
+    /// It is ready.
+    Hello = 1,
+    /// The value that the function returned.
+    Result = 2,
+    /// The function raised.
+    Raised = 3,
+    /// There is no such function.
+    Undef = 4,
+    /// The function returned something that has no form as a term.
+    Unencodable = 5,
+    /// It cannot get ready.
+    StartFailed = 6,
+    /// The result is larger than a frame may be.
+    TooLarge = 7,
+}
+
+impl FromWorker {
+    /// Whether it is one of the answers to a call.
+    pub(super) fn answers_a_call(self) -> bool {
+        !matches!(self, Self::Hello | Self::StartFailed)
+    }
+
+    fn read(kind: u8) -> Option<Self> {
+        [Self::Hello, Self::Result, Self::Raised, Self::Undef, Self::Unencodable, Self::StartFailed, Self::TooLarge]
+            .into_iter()
+            .find(|known| *known as u8 == kind)
+    }
+}
+
+/// What stands before the body of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) length: usize,
+    pub(super) kind: FromWorker,
+    pub(super) call: CallId,
+}
+
+impl Header {
+    /// Reads the header of a frame from a worker, or says what is wrong with it. Nothing is allocated from the length.
+    pub(super) fn read(bytes: [u8; HEADER], max_frame: usize) -> Result<Self, String> {
+        let [l0, l1, l2, l3, kind, flags, b0, b1, call @ ..] = bytes;
+        let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+        let Some(kind) = FromWorker::read(kind) else { return Err(format!("a frame of the unknown kind {kind}")) };
+        if [flags, b0, b1] != [0; 3] {
+            return Err("a frame whose reserved fields are not 0".to_owned());
+        }
+        if length > max_frame {
+            return Err(format!("a frame of {length} bytes, where max_frame is {max_frame}"));
+        }
+        Ok(Self { length, kind, call: CallId(u64::from_le_bytes(call)) })
+    }
+}
+
+/// Writes the header of a frame to a worker. The body is at most `max_frame` long, which fits the field.
+pub(super) fn header(kind: ToWorker, call: CallId, length: usize) -> [u8; HEADER] {
+    let mut bytes = [0; HEADER];
+    let (head, number) = bytes.split_at_mut(8);
+    let length = u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
+    head.copy_from_slice(&[length[0], length[1], length[2], length[3], kind as u8, 0, 0, 0]);
+    number.copy_from_slice(&call.0.to_le_bytes());
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from_worker(length: u32, kind: u8, flags: u8, call: u64) -> [u8; HEADER] {
+        let mut bytes = header(ToWorker::Call, CallId(call), length as usize);
+        bytes[4] = kind;
+        bytes[5] = flags;
+        bytes
+    }
+
+    #[test]
+    fn a_header_is_read_as_it_was_written() {
+        let header = Header::read(from_worker(77, 2, 0, u64::MAX), 77).unwrap();
+        assert_eq!(header, Header { length: 77, kind: FromWorker::Result, call: CallId(u64::MAX) });
+    }
+
+    #[test]
+    fn headers_that_break_the_protocol_are_refused() {
+        for (bytes, says) in [
+            (from_worker(0, 0, 0, 1), "unknown kind 0"),
+            (from_worker(0, 8, 0, 1), "unknown kind 8"),
+            (from_worker(0, 2, 1, 1), "reserved"),
+            (from_worker(78, 2, 0, 1), "78 bytes"),
+            (from_worker(u32::MAX, 2, 0, 1), "4294967295 bytes"),
+        ] {
+            let refusal = Header::read(bytes, 77).unwrap_err();
+            assert!(refusal.contains(says), "{refusal}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What the documents say is what the program does.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use portpool::call::Reason;
+
+fn document(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+/// The rows of the table behind this text, cells trimmed, without the head.
+fn table_after(document: &str, text: &str) -> Vec<Vec<String>> {
+    let rest = document.split_once(text).unwrap_or_else(|| panic!("{text} is not in the document")).1;
+    let rows = rest.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
+    rows.skip(2)
+        .map(|row| row.trim_matches('|').split(" | ").map(|cell| cell.trim().replace('`', "")).collect())
+        .collect()
+}
+
+#[test]
+fn the_table_of_reasons_is_the_programs() {
+    let rows = table_after(&document("docs/protocol.md"), "9.2 The reasons");
+    let documented: Vec<(String, bool)> = rows.iter().map(|row| (row[0].clone(), row[3] == "true")).collect();
+    let known: Vec<(String, bool)> =
+        Reason::ALL.iter().map(|reason| (reason.name().to_owned(), reason.retryable())).collect();
+    assert_eq!(documented, known);
+}
+
+#[test]
+fn the_client_knows_the_same_reasons() {
+    let error = document("elixir/lib/portpool/error.ex");
+    for reason in Reason::ALL {
+        assert!(error.contains(&format!(":{}", reason.name())), "elixir/lib/portpool/error.ex lacks {}", reason.name());
+    }
+}
+
+#[test]
+fn the_tables_of_options_are_the_programs() {
+    let source = document("src/port/options.rs");
+    for (title, list) in [("7.2 Of the pool", "POOL_OPTIONS"), ("7.3 Of a call", "CALL_OPTIONS")] {
+        let rows = table_after(&document("docs/protocol.md"), title);
+        let documented: BTreeSet<String> =
+            rows.iter().flat_map(|row| row[0].split(", ").map(str::to_owned).collect::<Vec<_>>()).collect();
+        let known = source
+            .split_once(&format!("const {list}"))
+            .unwrap()
+            .1
+            .split_once('=')
+            .unwrap()
+            .1
+            .split_once(']')
+            .unwrap()
+            .0;
+        let known: BTreeSet<String> = known.split('"').skip(1).step_by(2).map(str::to_owned).collect();
+        assert_eq!(documented, known, "{title}");
+    }
+}
+
+#[test]
+fn the_two_halves_of_the_worker_protocol_have_the_same_kinds() {
+    let rust = document("src/worker/wire.rs");
+    let python = document("priv/python/portpool/_wire.py");
+    let rows = table_after(&document("docs/worker_protocol.md"), "## 4 Worker to server");
+    assert_eq!(rows.len(), 7);
+    for row in rows {
+        let (number, name) = (&row[0], &row[1]);
+        let camel: String = name.split('_').map(|part| part[..1].to_uppercase() + &part[1..]).collect();
+        assert!(rust.contains(&format!("    {camel} = {number},")), "wire.rs: {camel} = {number}");
+        assert!(python.contains(&format!("\n{} = {number}\n", name.to_uppercase())), "_wire.py: {name} = {number}");
+    }
+}

@@ -1,0 +1,279 @@
+//! The real program, spoken to as a BEAM would: packets in, packets out. When a test ends, nothing of it may be left.
+
+pub mod processes;
+pub mod term;
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use eetf::Term;
+use processes::Mark;
+use term::{atom, int, map, text, tuple};
+
+/// How long a test waits for something that is to come at once.
+pub const SOON: Duration = Duration::from_secs(20);
+
+/// The program under test.
+pub fn program() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_portpool"))
+}
+
+/// The real interpreter, resolved once: `python3` may be a shim.
+pub fn python() -> &'static str {
+    static PYTHON: OnceLock<String> = OnceLock::new();
+    PYTHON.get_or_init(|| {
+        std::env::var("PORTPOOL_TEST_PYTHON").ok().filter(|path| !path.is_empty()).unwrap_or_else(|| {
+            let asked = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().unwrap();
+            String::from_utf8(asked.stdout).unwrap().trim().to_owned()
+        })
+    })
+}
+
+/// The folder of the misbehaving workers.
+pub fn workers() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/workers")
+}
+
+/// A running server.
+pub struct Server {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    packets: Receiver<Vec<u8>>,
+    stderr: Option<thread::JoinHandle<String>>,
+    mark: Mark,
+    next_id: u64,
+}
+
+impl Server {
+    /// A server that has not been told anything yet.
+    pub fn silent() -> Self {
+        let mark = Mark::new();
+        let mut command = Command::new(program());
+        command.arg("serve").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        mark.put_on(&mut command);
+        let mut child = command.spawn().unwrap();
+        let (sender, packets) = channel();
+        let mut stdout = child.stdout.take().unwrap();
+        thread::spawn(move || {
+            let mut length = [0; 4];
+            while stdout.read_exact(&mut length).is_ok() {
+                let mut packet = vec![0; u32::from_be_bytes(length) as usize];
+                if stdout.read_exact(&mut packet).is_err() || sender.send(packet).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut stderr = child.stderr.take().unwrap();
+        let stderr = thread::spawn(move || {
+            let mut text = Vec::new();
+            stderr.read_to_end(&mut text).unwrap();
+            String::from_utf8_lossy(&text).into_owned()
+        });
+        let stdin = child.stdin.take();
+        Self { child, stdin, packets, stderr: Some(stderr), mark, next_id: 1 }
+    }
+
+    /// A server that got these options on top of the tests' own: the real Python, and `tests/workers` to import from.
+    pub fn start<const N: usize>(options: [(&str, Term); N]) -> Self {
+        let mut server = Self::silent();
+        server.hello(options);
+        let ready = server.receive();
+        assert_eq!(term::name(&ready), "ready", "{ready}");
+        server
+    }
+
+    pub fn hello<const N: usize>(&mut self, options: [(&str, Term); N]) {
+        let own = [("python", text(python())), ("python_path", term::list([text(workers().to_str().unwrap())]))];
+        self.send(&tuple([atom("hello"), int(1), map(own.into_iter().chain(options))]));
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn mark(&self) -> &Mark {
+        &self.mark
+    }
+
+    pub fn send(&mut self, term: &Term) {
+        self.send_packet(&term::encode(term));
+    }
+
+    pub fn send_packet(&mut self, packet: &[u8]) {
+        let mut bytes = u32::try_from(packet.len()).unwrap().to_be_bytes().to_vec();
+        bytes.extend_from_slice(packet);
+        self.send_bytes(&bytes);
+    }
+
+    pub fn send_bytes(&mut self, bytes: &[u8]) {
+        self.stdin.as_mut().unwrap().write_all(bytes).unwrap();
+    }
+
+    pub fn receive_packet(&self) -> Vec<u8> {
+        self.packets.recv_timeout(SOON).unwrap_or_else(|error| panic!("no packet came: {error}"))
+    }
+
+    pub fn receive(&self) -> Term {
+        term::decode(&self.receive_packet())
+    }
+
+    /// Nothing has come that was not received, and the server has ended so that nothing can.
+    pub fn assert_nothing_more(&self) {
+        match self.packets.recv_timeout(SOON) {
+            Err(RecvTimeoutError::Disconnected) => {}
+            Ok(packet) => panic!("one packet too many: {}", term::decode(&packet)),
+            Err(RecvTimeoutError::Timeout) => panic!("the server does not end"),
+        }
+    }
+
+    /// Sends a call and returns its id.
+    pub fn cast(&mut self, function: (&str, &str), args: impl IntoIterator<Item = Term>, opts: &[(&str, Term)]) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        let args = term::list(args);
+        let opts = map(opts.iter().map(|(key, value)| (*key, value.clone())));
+        self.send(&tuple([atom("call"), int(id), atom(function.0), atom(function.1), args, opts]));
+        id
+    }
+
+    /// The next reply: its id, and the value or the error.
+    pub fn reply(&self) -> (u64, Result<Term, Failure>) {
+        let reply = self.receive();
+        assert_eq!(term::name(&reply), "reply", "{reply}");
+        let outcome = term::element(&reply, 2);
+        let body = term::element(&outcome, 1);
+        let result = match term::name(&outcome).as_str() {
+            "ok" => Ok(body),
+            "error" => Err(Failure(body)),
+            other => panic!("neither ok nor error: {other}"),
+        };
+        (term::number(&term::element(&reply, 1)), result)
+    }
+
+    /// Makes a call when none is in flight and waits for its reply.
+    pub fn call(&mut self, function: (&str, &str), args: impl IntoIterator<Item = Term>) -> Result<Term, Failure> {
+        self.call_with(function, args, &[])
+    }
+
+    pub fn call_with(
+        &mut self,
+        function: (&str, &str),
+        args: impl IntoIterator<Item = Term>,
+        opts: &[(&str, Term)],
+    ) -> Result<Term, Failure> {
+        let id = self.cast(function, args, opts);
+        let (to, result) = self.reply();
+        assert_eq!(to, id, "a reply to another call");
+        result
+    }
+
+    pub fn ask(&mut self, what: &str) -> Term {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.send(&tuple([atom(what), int(id)]));
+        let (to, result) = self.reply();
+        assert_eq!(to, id);
+        result.unwrap()
+    }
+
+    pub fn status(&mut self) -> Term {
+        self.ask("status")
+    }
+
+    /// Asks for the status until it is as it should be.
+    pub fn wait_for_status(&mut self, what: &str, is_so: impl Fn(&Term) -> bool) -> Term {
+        let end = Instant::now() + SOON;
+        loop {
+            let status = self.status();
+            if is_so(&status) {
+                return status;
+            }
+            assert!(Instant::now() < end, "{what}: it did not come to that: {status}");
+        }
+    }
+
+    pub fn close_stdin(&mut self) {
+        self.stdin = None;
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        processes::signal(self.pid(), signal);
+    }
+
+    /// Waits for the end; the status and what was said on stderr.
+    pub fn wait(&mut self) -> (ExitStatus, String) {
+        let end = Instant::now() + SOON;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                let text = self.stderr.take().map(|thread| thread.join().unwrap()).unwrap_or_default();
+                return (status, text);
+            }
+            assert!(Instant::now() < end, "the server does not end");
+            thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stdin = None;
+        if thread::panicking() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+            if let Some(thread) = self.stderr.take() {
+                eprintln!("--- the server said:\n{}---", thread.join().unwrap_or_default());
+            }
+            return;
+        }
+        self.wait();
+        self.mark.assert_gone();
+    }
+}
+
+/// The error of a call: docs/protocol.md 9.
+#[derive(PartialEq)]
+pub struct Failure(Term);
+
+impl std::fmt::Debug for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl Failure {
+    pub fn reason(&self) -> String {
+        term::atom_name(&term::get(&self.0, "reason"))
+    }
+
+    pub fn phase(&self) -> String {
+        term::atom_name(&term::get(&self.0, "phase"))
+    }
+
+    pub fn blame(&self) -> String {
+        term::atom_name(&term::get(&self.0, "blame"))
+    }
+
+    pub fn message(&self) -> String {
+        term::string(&term::get(&self.0, "message"))
+    }
+
+    pub fn detail(&self, key: &str) -> Term {
+        term::get(&term::get(&self.0, "detail"), key)
+    }
+
+    pub fn of(error: Term) -> Self {
+        Self(error)
+    }
+}
+
+/// A free number for files that must not meet.
+pub fn unique() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}

@@ -1,0 +1,21 @@
+//! The promises of the whole program: one file each, named after what it is about.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests stop at the first surprise"
+)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "what a test measured or saw before it failed")]
+#![allow(missing_docs, unreachable_pub, reason = "nobody reads these from outside")]
+
+mod cli;
+mod death;
+mod docs;
+mod harness;
+mod pool;
+mod pool_core;
+mod port;
+mod readme;
+mod tidy;

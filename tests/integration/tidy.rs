@@ -1,0 +1,79 @@
+//! The house rules that a machine can check: data flows one way, and a room stays one room.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(files(&path, ending));
+        } else if path.extension().is_some_and(|extension| extension == ending) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The room of a source file: its folder under src, or its own name.
+fn room(path: &Path) -> String {
+    let inside = path.strip_prefix(root().join("src")).unwrap();
+    inside.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned()
+}
+
+/// What each room may name: ARCHITECTURE.md, "The arrows".
+const ARROWS: [(&str, &[&str]); 12] = [
+    ("call", &[]),
+    ("codec", &[]),
+    ("config", &["call"]),
+    ("worker", &["call", "codec"]),
+    ("pool", &["call", "codec", "config", "worker"]),
+    ("dispatcher", &["call", "config", "pool"]),
+    ("port", &["call", "codec", "config", "dispatcher", "pool", "worker"]),
+    ("startup", &["call", "config", "pool", "worker"]),
+    ("shutdown", &["worker"]),
+    ("telemetry", &[]),
+    ("server", &["call", "config", "dispatcher", "port", "startup", "shutdown"]),
+    ("cli", &["call", "codec", "config", "dispatcher", "startup", "shutdown", "telemetry"]),
+];
+
+#[test]
+fn no_room_names_one_above_it() {
+    for path in files(&root().join("src"), "rs") {
+        let room = room(&path);
+        let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == room) else {
+            assert!(room == "lib" || room == "main", "{room} has no place among the arrows");
+            continue;
+        };
+        let text = fs::read_to_string(&path).unwrap();
+        for (other, _) in ARROWS.iter().filter(|(other, _)| *other != room && !allowed.contains(other)) {
+            let names_it = text.contains(&format!("crate::{other}")) || text.contains(&format!("use crate::{{{other}"));
+            assert!(!names_it, "{} names {other}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_first_line_of_each_file_says_what_it_is_for() {
+    for path in files(&root().join("src"), "rs").into_iter().chain(files(&root().join("tests"), "rs")) {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("//! "), "{}", path.display());
+    }
+    for path in files(&root().join("priv/python"), "py").into_iter().chain(files(&root().join("tests"), "py")) {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("\"\"\"") || text.starts_with("#!"), "{}", path.display());
+    }
+}
+
+#[test]
+fn no_file_is_so_long_that_it_must_be_two() {
+    for path in files(&root().join("src"), "rs") {
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        assert!(lines <= 500, "{} has {lines} lines", path.display());
+    }
+}

@@ -1,0 +1,35 @@
+"""Workers that die in a call."""
+
+import ctypes
+import os
+import signal
+import sys
+
+
+def by_signal(number):
+    os.kill(os.getpid(), number)
+
+
+def by_segfault():
+    ctypes.string_at(0)
+
+
+def by_exit(status):
+    os._exit(status)
+
+
+def with_last_words(text):
+    print(text, file=sys.stderr)
+    os._exit(7)
+
+
+def sys_exit():
+    sys.exit(3)
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+def stop():
+    os.kill(os.getpid(), signal.SIGSTOP)
