@@ -1,0 +1,47 @@
+defmodule Portpool.Binary do
+  @moduledoc false
+
+  # Where the server program is: the `binary` option, else PORTPOOL_BINARY, else what the build has put into priv.
+
+  import Bitwise
+
+  alias Portpool.Error
+
+  @executable 0o111
+
+  @spec find(Path.t() | nil) :: {:ok, Path.t()} | {:error, Error.t()}
+  def find(option) do
+    {path, origin} = candidate(option)
+
+    case File.stat(path) do
+      {:ok, %File.Stat{type: :regular, mode: mode}} when (mode &&& @executable) != 0 -> {:ok, path}
+      {:ok, _stat} -> {:error, refused(path, origin, "is not an executable file")}
+      {:error, reason} -> {:error, refused(path, origin, "cannot be used: #{:file.format_error(reason)}")}
+    end
+  end
+
+  defp candidate(option) when is_binary(option), do: {option, "the :binary option"}
+
+  defp candidate(nil) do
+    case System.get_env("PORTPOOL_BINARY") do
+      unset when unset in [nil, ""] -> {built(), "the build"}
+      path -> {Path.expand(path), "PORTPOOL_BINARY"}
+    end
+  end
+
+  defp built do
+    case :code.priv_dir(:portpool) do
+      priv when is_list(priv) -> Path.join(priv, "portpool")
+      {:error, :bad_name} -> "priv/portpool"
+    end
+  end
+
+  defp refused(path, origin, what) do
+    cure =
+      "Build it with `mix compile`, which needs cargo, or name a portpool program in PORTPOOL_BINARY or :binary"
+
+    Error.new(:bad_request, "the server program #{path} (from #{origin}) #{what}. #{cure}", %{
+      option: "binary"
+    })
+  end
+end

@@ -1,0 +1,123 @@
+defmodule Portpool.Directory do
+  @moduledoc false
+
+  # From the name of a pool to the way to its server: a row `{pool, calls, route}` for each pool, keyed by the pid of
+  # its supervisor, so that every kind of name works and none of them can be stale. Callers read the table
+  # themselves; this process writes it and removes the rows of pools that are gone.
+
+  use GenServer
+
+  alias Portpool.{Calls, Error, Route}
+
+  @table __MODULE__
+
+  @doc "Creates the table. Whoever calls this owns it."
+  @spec new() :: :ets.table()
+  def new, do: :ets.new(@table, [:named_table, :public, read_concurrency: true])
+
+  @spec start_link(any) :: GenServer.on_start()
+  def start_link(_arg), do: GenServer.start_link(__MODULE__, nil, name: __MODULE__)
+
+  @spec running?() :: boolean
+  def running?, do: Process.whereis(__MODULE__) != nil
+
+  @doc "Enters a pool that has its guard, but no server yet."
+  @spec put_calls(pid, Calls.t()) :: :ok
+  def put_calls(pool, calls), do: put({pool, calls, nil})
+
+  @doc "Enters a pool that can be called."
+  @spec put_route(pid, Route.t()) :: :ok
+  def put_route(pool, route), do: put({pool, route.calls, route})
+
+  defp put(row), do: GenServer.call(__MODULE__, {:put, row}, :infinity)
+
+  @doc "Returns the calls of a pool that has its guard."
+  @spec calls(pid) :: Calls.t()
+  def calls(pool), do: :ets.lookup_element(@table, pool, 2)
+
+  @doc "Finds the way to a pool. `noproc` if there is none."
+  @spec route(Portpool.pool()) :: {:ok, Route.t()} | {:error, Error.t()}
+  def route(pool) do
+    with {:ok, pid} <- whereis(pool) do
+      case lookup(pid) do
+        %Route{} = route -> {:ok, route}
+        nil -> {:error, noproc(pool)}
+      end
+    end
+  end
+
+  defp lookup(pid) do
+    :ets.lookup_element(@table, pid, 3)
+  rescue
+    # No row, or no table: the application is not running.
+    ArgumentError -> nil
+  end
+
+  @doc "Finds the supervisor of a pool. Whatever else has that name or pid is no pool."
+  @spec pool(Portpool.pool()) :: {:ok, pid} | {:error, Error.t()}
+  def pool(pool) do
+    with {:ok, pid} <- whereis(pool) do
+      if known?(pid), do: {:ok, pid}, else: {:error, noproc(pool)}
+    end
+  end
+
+  defp known?(pid) do
+    :ets.member(@table, pid)
+  rescue
+    ArgumentError -> false
+  end
+
+  defp whereis(pool) when is_atom(pool), do: local(Process.whereis(pool), pool)
+  defp whereis(pool) when is_pid(pool), do: local(pool, pool)
+  defp whereis({:global, _name} = pool), do: local(GenServer.whereis(pool), pool)
+  defp whereis({:via, _module, _name} = pool), do: local(GenServer.whereis(pool), pool)
+
+  defp whereis({name, node} = pool) when is_atom(name) and is_atom(node),
+    do: local(GenServer.whereis(pool), pool)
+
+  defp whereis(other) do
+    {:error,
+     Error.new(
+       :bad_request,
+       "#{inspect(other)} names no pool: an atom, a pid, {:via, ..} and {:global, ..} do"
+     )}
+  end
+
+  defp local(pid, _pool) when is_pid(pid) and node(pid) == node(), do: {:ok, pid}
+  defp local(nil, pool), do: {:error, noproc(pool)}
+
+  defp local(_elsewhere, pool) do
+    {:error,
+     Error.new(
+       :bad_request,
+       "the pool #{inspect(pool)} is on another node; call it there, by :erpc for example"
+     )}
+  end
+
+  defp noproc(pool) do
+    hint = if running?(), do: "", else: ": the :portpool application is not started"
+    Error.new(:noproc, "there is no pool #{inspect(pool)}" <> hint)
+  end
+
+  @impl true
+  def init(nil) do
+    # After a restart of this process the rows are still there.
+    {:ok, @table |> :ets.select([{{:"$1", :_, :_}, [], [:"$1"]}]) |> Enum.reduce(%{}, &watch/2)}
+  end
+
+  @impl true
+  def handle_call({:put, {pool, _calls, _route} = row}, _from, watched) do
+    :ets.insert(@table, row)
+    {:reply, :ok, watch(pool, watched)}
+  end
+
+  @impl true
+  def handle_info({:DOWN, _ref, :process, pool, _reason}, watched) do
+    :ets.delete(@table, pool)
+    {:noreply, Map.delete(watched, pool)}
+  end
+
+  def handle_info(_other, watched), do: {:noreply, watched}
+
+  defp watch(pool, watched), do: Map.put_new_lazy(watched, pool, fn -> Process.monitor(pool) end)
+end

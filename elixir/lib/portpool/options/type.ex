@@ -1,0 +1,112 @@
+defmodule Portpool.Options.Type do
+  @moduledoc false
+
+  # What a value of each type may look like, and the form in which the server gets it.
+
+  # The longest time that a timer of the VM can run.
+  @longest 0xFFFFFFFF
+
+  @type t ::
+          :name
+          | {:integer, Range.t(), [atom]}
+          | :ms
+          | :ms_or_infinity
+          | {:one_of, [atom]}
+          | :program
+          | :path
+          | :paths
+          | :env
+          | :kwargs
+          | :shutdown
+
+  @doc "Returns the value as the server gets it, or what is wrong with it."
+  @spec check(t, term) :: {:ok, term} | {:error, String.t()}
+  def check(type, value) do
+    case cast(type, value) do
+      {:ok, cast} -> {:ok, cast}
+      # An environment may hold secrets.
+      :error when type == :env -> {:error, "must be #{expected(type)}"}
+      :error -> {:error, "must be #{expected(type)}, not #{inspect(value)}"}
+    end
+  end
+
+  defp cast(:name, name) when is_atom(name), do: ok_if(name not in [true, false, :undefined], name)
+  defp cast(:name, {:global, _term} = name), do: {:ok, name}
+  defp cast(:name, {:via, module, _term} = name) when is_atom(module), do: {:ok, name}
+
+  defp cast({:integer, range, words}, value),
+    do: ok_if((is_integer(value) and value in range) or value in words, value)
+
+  defp cast({:one_of, words}, value), do: ok_if(value in words, value)
+  defp cast(:ms, value), do: ok_if(is_integer(value) and value in 0..@longest, value)
+  defp cast(:ms_or_infinity, :infinity), do: {:ok, :infinity}
+  defp cast(:ms_or_infinity, value), do: cast(:ms, value)
+  defp cast(:shutdown, :brutal_kill), do: {:ok, :brutal_kill}
+  defp cast(:shutdown, value), do: cast(:ms_or_infinity, value)
+
+  defp cast(:path, value), do: with({:ok, path} <- name(value), do: {:ok, Path.expand(path)})
+  defp cast(:paths, values), do: all(values, &cast(:path, &1))
+
+  # A name without a slash is looked up in PATH.
+  defp cast(:program, value) do
+    with {:ok, path} <- name(value), do: {:ok, if(path =~ "/", do: Path.expand(path), else: path)}
+  end
+
+  defp cast(:env, pairs) when is_map(pairs), do: cast(:env, Map.to_list(pairs))
+  defp cast(:env, pairs), do: with({:ok, pairs} <- all(pairs, &variable/1), do: {:ok, Map.new(pairs)})
+
+  defp cast(:kwargs, kwargs) when is_map(kwargs), do: {:ok, kwargs}
+  defp cast(:kwargs, kwargs), do: if(Keyword.keyword?(kwargs), do: {:ok, Map.new(kwargs)}, else: :error)
+
+  defp cast(_type, _value), do: :error
+
+  defp variable({key, false}), do: with({:ok, key} <- name(key), do: {:ok, {key, false}})
+
+  defp variable({key, value}),
+    do: with({:ok, key} <- name(key), {:ok, text} <- text(value), do: {:ok, {key, text}})
+
+  defp variable(_other), do: :error
+
+  defp name(name) when is_atom(name) and name not in [nil, true, false], do: {:ok, Atom.to_string(name)}
+  defp name(""), do: :error
+  defp name(value), do: text(value)
+
+  defp text(value) when is_binary(value), do: ok_if(String.valid?(value), value)
+
+  defp text([_ | _] = charlist) do
+    {:ok, List.to_string(charlist)}
+  rescue
+    _error in [ArgumentError, UnicodeConversionError] -> :error
+  end
+
+  defp text(_value), do: :error
+
+  defp all([], _cast), do: {:ok, []}
+
+  defp all([value | values], cast) do
+    with {:ok, value} <- cast.(value), {:ok, values} <- all(values, cast), do: {:ok, [value | values]}
+  end
+
+  defp all(_no_list, _cast), do: :error
+
+  defp ok_if(true, value), do: {:ok, value}
+  defp ok_if(false, _value), do: :error
+
+  defp expected(:name), do: "an atom, {:global, term} or {:via, module, term}"
+  defp expected({:integer, first..last, []}), do: "an integer from #{first} to #{last}"
+
+  defp expected({:integer, _range, words} = type),
+    do: expected(put_elem(type, 2, [])) <> " or " <> words(words)
+
+  defp expected({:one_of, words}), do: words(words)
+  defp expected(:ms), do: "a number of milliseconds (an integer from 0 to #{@longest})"
+  defp expected(:ms_or_infinity), do: expected(:ms) <> " or :infinity"
+  defp expected(:shutdown), do: expected(:ms) <> ", :infinity or :brutal_kill"
+  defp expected(:program), do: "the name or path of a program"
+  defp expected(:path), do: "a path"
+  defp expected(:paths), do: "a list of paths"
+  defp expected(:env), do: "a map or list of pairs, from names to strings or false"
+  defp expected(:kwargs), do: "a map or keyword list"
+
+  defp words(words), do: Enum.map_join(words, " or ", &inspect/1)
+end

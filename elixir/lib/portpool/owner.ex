@@ -1,0 +1,218 @@
+defmodule Portpool.Owner do
+  @moduledoc false
+
+  # Owns the port: starts the server, waits for its `ready`, and then hands each reply, undecoded, to the caller that
+  # waits for it. It ends with the server, and the server with it: the port closes, which the server takes as its end.
+  #
+  # A special process (`:proc_lib`, `:sys`) and no GenServer, as every reply passes through here.
+
+  require Logger
+
+  alias Portpool.{Calls, Config, Directory, Error, Options, Route, Wire}
+
+  # What the server may take beyond `start_timeout` to say that it is ready.
+  @margin 5_000
+
+  # A reply of this size does not stay behind as garbage of a process that may have nothing to do for a long time.
+  @large 65_536
+
+  # `stage` is `{:starting, timer, waiting}`, `:ready`, or `{:failed, error}`.
+  @enforce_keys [:parent, :config, :calls, :port, :stage]
+  defstruct @enforce_keys
+
+  @spec child_spec({pid, Config.t()}) :: Supervisor.child_spec()
+  def child_spec(args), do: %{id: __MODULE__, start: {__MODULE__, :start_link, [args]}}
+
+  @spec start_link({pid, Config.t()}) :: {:ok, pid}
+  def start_link({pool, config}) do
+    :proc_lib.start_link(__MODULE__, :init, [self(), pool, config], :infinity, message_queue_data: :off_heap)
+  end
+
+  @doc "Waits until the server is ready, or cannot become so."
+  @spec await(pid) :: :ok | {:error, Error.t()}
+  def await(owner) do
+    GenServer.call(owner, :await, :infinity)
+  catch
+    :exit, reason -> {:error, Error.new(:internal, "the pool ended while it started: #{inspect(reason)}")}
+  end
+
+  @doc false
+  @spec init(pid, pid, Config.t()) :: no_return
+  def init(parent, pool, config) do
+    Process.flag(:trap_exit, true)
+    timer = Process.send_after(self(), :overdue, config.start_timeout + @margin)
+    calls = Directory.calls(pool)
+
+    state = %__MODULE__{
+      parent: parent,
+      config: config,
+      calls: calls,
+      port: nil,
+      stage: {:starting, timer, []}
+    }
+
+    case open(config.binary) do
+      {:ok, port} ->
+        Port.command(port, Wire.hello(Options.hello(config)))
+        # Calls may be written from now on (docs/protocol.md 2.5).
+        Directory.put_route(pool, route(config, calls, port))
+        :proc_lib.init_ack({:ok, self()})
+        loop(%{state | port: port})
+
+      {:error, error} ->
+        :proc_lib.init_ack({:ok, self()})
+        state |> fail(error) |> loop()
+    end
+  end
+
+  # Without busy limits a caller that writes is never suspended, not even by a server that does not read; what piles
+  # up is bounded by the count of the calls in flight.
+  defp open(binary) do
+    options = [args: ["serve"], packet: 4, busy_limits_port: :disabled, busy_limits_msgq: :disabled]
+    {:ok, Port.open({:spawn_executable, binary}, [:binary, :exit_status | options])}
+  rescue
+    error in [ErlangError, ArgumentError, SystemLimitError] ->
+      {:error, no_start("#{binary} could not be started: #{Exception.message(error)}")}
+  end
+
+  defp route(config, calls, port) do
+    %Route{
+      port: port,
+      owner: self(),
+      calls: calls,
+      max_frame: config.max_frame,
+      timeout: config.timeout,
+      checkout_timeout: config.checkout_timeout
+    }
+  end
+
+  defp loop(%__MODULE__{parent: parent, port: port} = state) do
+    receive do
+      {^port, {:data, packet}} -> state |> received(packet) |> loop()
+      {^port, {:exit_status, status}} -> state |> server_exited("with status #{status}") |> loop()
+      # Sometimes the exit status is lost (erlang/otp#11278).
+      {:EXIT, ^port, reason} -> state |> server_exited("its port closed: #{inspect(reason)}") |> loop()
+      {:EXIT, ^parent, reason} -> exit(reason)
+      {:"$gen_call", from, :await} -> state |> asked(from) |> loop()
+      {:system, from, request} -> :sys.handle_system_msg(request, from, parent, __MODULE__, [], state)
+      :overdue -> state |> overdue() |> loop()
+      # Nobody else has anything to say here, and what is not received would slow down every receive to come.
+      _other -> loop(state)
+    end
+  end
+
+  defp received(state, packet) do
+    case Wire.reply_id(packet) do
+      nil -> announced(state, Wire.announcement(packet))
+      id -> reply(state, id, packet)
+    end
+  end
+
+  # No row: the caller gave up or died, and the reply is late. The alias of a caller that gave up in this very moment
+  # is inactive: what is sent to it vanishes.
+  defp reply(state, id, packet) do
+    with {_id, alias, _caller, _port, _bytes} <- Calls.take(state.calls, id), do: send(alias, {alias, packet})
+    if byte_size(packet) >= @large, do: :erlang.garbage_collect()
+    state
+  end
+
+  defp announced(%{stage: {:starting, timer, waiting}} = state, {:ready, _info}) do
+    Process.cancel_timer(timer)
+    Enum.reduce(waiting, %{state | stage: :ready}, &asked(&2, &1))
+  end
+
+  defp announced(%{stage: {:starting, _timer, _waiting}} = state, {:error, error}), do: fail(state, error)
+
+  # docs/protocol.md 6.1
+  defp announced(state, {:error, error}) do
+    Logger.error("portpool #{name(state)}: the server refused a packet: #{Exception.message(error)}")
+    state
+  end
+
+  defp announced(state, {:ready, _info}), do: state
+
+  defp server_exited(%{stage: {:starting, _timer, _waiting}} = state, how) do
+    fail(state, no_start("#{state.config.binary} ended before it was ready (#{how})"))
+  end
+
+  defp server_exited(%{stage: :ready} = state, how) do
+    Logger.error("portpool #{name(state)}: the server ended (#{how}) and is started again")
+    exit({:shutdown, {:server_exit, how}})
+  end
+
+  defp overdue(%{stage: {:starting, _timer, _waiting}} = state) do
+    limit = state.config.start_timeout + @margin
+
+    fail(
+      state,
+      Error.new(:internal, "#{state.config.binary} did not say that it is ready within #{limit} ms")
+    )
+  end
+
+  # The timer was cancelled too late.
+  defp overdue(state), do: state
+
+  defp asked(%{stage: {:starting, timer, waiting}} = state, from) do
+    %{state | stage: {:starting, timer, [from | waiting]}}
+  end
+
+  defp asked(%{stage: :ready} = state, from) do
+    :atomics.put(state.config.started, 1, 1)
+    GenServer.reply(from, :ok)
+    state
+  end
+
+  defp asked(%{stage: {:failed, error}} = state, from) do
+    GenServer.reply(from, {:error, error})
+    state
+  end
+
+  # As long as `start_link` waits the error is its to return. Later it is a matter for the supervisor.
+  defp fail(%{stage: {:starting, timer, waiting}} = state, error) do
+    Process.cancel_timer(timer)
+    close(state.port)
+
+    if :atomics.get(state.config.started, 1) == 0 do
+      Enum.reduce(waiting, %{state | stage: {:failed, error}, port: nil}, &asked(&2, &1))
+    else
+      Logger.error("portpool #{name(state)}: the server did not start again: #{Exception.message(error)}")
+      exit({:shutdown, error})
+    end
+  end
+
+  defp close(nil), do: true
+
+  defp close(port) do
+    Port.close(port)
+  rescue
+    # It is closed already.
+    ArgumentError -> true
+  end
+
+  defp no_start(message), do: %{Error.new(:internal, message) | phase: :start}
+
+  defp name(state), do: inspect(state.config.name || state.parent)
+
+  @doc false
+  @spec system_continue(pid, list, struct) :: no_return
+  def system_continue(_parent, _debug, state), do: loop(state)
+
+  @doc false
+  @spec system_terminate(term, pid, list, struct) :: no_return
+  def system_terminate(reason, _parent, _debug, _state), do: exit(reason)
+
+  @doc false
+  @spec system_get_state(struct) :: {:ok, struct}
+  def system_get_state(state), do: {:ok, state}
+
+  @doc false
+  @spec system_replace_state((struct -> struct), struct) :: {:ok, struct, struct}
+  def system_replace_state(fun, state) do
+    replaced = fun.(state)
+    {:ok, replaced, replaced}
+  end
+
+  @doc false
+  @spec system_code_change(struct, module, term, term) :: {:ok, struct}
+  def system_code_change(state, _module, _old, _extra), do: {:ok, state}
+end

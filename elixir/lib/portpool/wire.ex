@@ -1,0 +1,117 @@
+defmodule Portpool.Wire do
+  @moduledoc false
+
+  # Bytes from and to the server: docs/protocol.md, the numbers in the comments are its sections.
+
+  alias Portpool.{Atoms, Error}
+
+  @version 1
+
+  # 3.2: every reply begins with the id, at a fixed place.
+  @reply <<131, 104, 3, 119, 5, "reply", 110, 8, 0>>
+
+  # A binary of this size among the arguments goes to the port as it is, uncopied. Below it the copy is cheaper.
+  @large 65_536
+
+  # A reply is decoded with `:safe`, which knows only the atoms of loaded modules: here are those of 5, 9 and 10.
+  @atoms ~w(
+    reply ok error pong nil true false
+    reason message phase blame retryable detail
+    checkout_timeout timeout queue_full cancelled undef denied exception worker_exit worker_start crash_loop
+    quarantined lease_lost bad_request too_large unencodable shutdown internal
+    checkout start call caller worker server
+    waited_ms last_start_error waiting status signal stderr traceback elapsed_ms pid module function hint type
+    frames path bytes limit option id file line code
+    state ready overflow full size max_overflow idle busy starting stopping waiting_bytes crash_loop calls restarts
+    workers age_ms
+  )a
+
+  @type id :: 0..0xFFFFFFFFFFFFFFFF
+  @type text :: atom | String.t() | charlist
+  @type request :: {:call, module :: text, function :: text, args :: [term], options :: map} | :status
+  @type packet :: iodata
+
+  @doc "Returns every atom that the server may write in a reply of its own."
+  @spec atoms() :: [atom]
+  def atoms, do: @atoms
+
+  # 2.1
+  @spec hello(map) :: packet
+  def hello(options), do: :erlang.term_to_binary({:hello, @version, options})
+
+  # 4
+  @spec request(id, request) :: packet
+  def request(id, {:call, module, function, args, options}) do
+    term = {:call, id, module, function, args, options}
+    if large?(args), do: :erlang.term_to_iovec(term), else: :erlang.term_to_binary(term)
+  end
+
+  def request(id, :status), do: :erlang.term_to_binary({:status, id})
+
+  # Whatever `args` is, a list or not: the server judges it.
+  defp large?([arg | _rest]) when is_binary(arg) and byte_size(arg) >= @large, do: true
+  defp large?([_arg | rest]), do: large?(rest)
+  defp large?(_end), do: false
+
+  # 4
+  @spec cancel(id) :: packet
+  def cancel(id), do: :erlang.term_to_binary({:cancel, id})
+
+  @doc "Returns the id of a reply without decoding the rest."
+  @spec reply_id(binary) :: id | nil
+  def reply_id(<<@reply, id::64-little, _result::binary>>), do: id
+  def reply_id(_packet), do: nil
+
+  # 5.1
+  @spec result(binary) :: {:ok, term} | {:error, Error.t()}
+  def result(packet) do
+    case :erlang.binary_to_term(packet, [:safe]) do
+      {:reply, _id, {:ok, value}} -> {:ok, value}
+      {:reply, _id, {:error, error}} -> {:error, Error.from_wire(error)}
+    end
+  rescue
+    ArgumentError -> {:error, unsafe(packet)}
+  end
+
+  defp unsafe(packet) do
+    case Atoms.unknown(packet) do
+      {:ok, name} ->
+        hint = "load the module that owns it (Code.ensure_loaded/1), or let Python return a str"
+
+        Error.new(
+          :unsafe_term,
+          "the reply has the atom #{inspect(name)}, which does not exist in this VM: #{hint}"
+        )
+
+      :error ->
+        Error.new(
+          :unsafe_term,
+          "the reply has a term that this VM does not know, a function of a module for example"
+        )
+    end
+  end
+
+  @doc """
+  Decodes what the server says of its own accord: 2.2, 2.3 and 6.1.
+
+  Nothing in it comes from Python, and a newer server may name features that this client has never heard of, so
+  here atoms are made.
+  """
+  @spec announcement(binary) :: {:ready, map} | {:error, Error.t()}
+  def announcement(packet) do
+    case :erlang.binary_to_term(packet) do
+      {:ready, @version, info} when is_map(info) -> {:ready, info}
+      {:error, %{reason: _} = error} -> {:error, Error.from_wire(error)}
+      _other -> {:error, incompatible()}
+    end
+  rescue
+    ArgumentError -> {:error, incompatible()}
+  end
+
+  defp incompatible do
+    Error.new(
+      :incompatible,
+      "the program answered what is no answer in version #{@version} of the port protocol"
+    )
+  end
+end

@@ -1,0 +1,37 @@
+Code.require_file("mix/compile_portpool.exs", __DIR__)
+
+defmodule Portpool.MixProject do
+  use Mix.Project
+
+  def project do
+    [
+      app: :portpool,
+      version: "0.1.0",
+      elixir: "~> 1.14",
+      compilers: [:portpool | Mix.compilers()],
+      elixirc_paths: elixirc_paths(Mix.env()),
+      description: description(),
+      package: package(),
+      deps: []
+    ]
+  end
+
+  def application do
+    [mod: {Portpool.Application, []}, extra_applications: [:logger]]
+  end
+
+  defp elixirc_paths(:test), do: ["lib", "test/support"]
+  defp elixirc_paths(_env), do: ["lib"]
+
+  defp description do
+    "A pool of Python workers, run as a port: checkout, timeout, cancellation, restart."
+  end
+
+  defp package do
+    [
+      licenses: ["Apache-2.0"],
+      links: %{},
+      files: ~w(lib mix mix.exs .formatter.exs README.md)
+    ]
+  end
+end

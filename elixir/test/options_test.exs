@@ -1,0 +1,102 @@
+defmodule Portpool.OptionsTest do
+  use ExUnit.Case
+
+  alias Portpool.Options
+  alias Portpool.Test.Protocol
+
+  setup do
+    {:ok, binary: System.find_executable("true")}
+  end
+
+  test "the server is told every option of docs/protocol.md 7.2 that has a value, and no other", %{
+    binary: binary
+  } do
+    {:ok, config} = Options.pool(binary: binary, cd: "/", name: A)
+    documented = for [key | _] <- Protocol.table("7.2"), do: hd(Protocol.quoted(key))
+    assert Enum.sort(Map.keys(Options.hello(config))) == Enum.sort(documented)
+
+    {:ok, config} = Options.pool(binary: binary)
+    assert documented -- Map.keys(Options.hello(config)) == [:cd]
+  end
+
+  test "the defaults are those of docs/protocol.md 7.2", %{binary: binary} do
+    {:ok, config} = Options.pool(binary: binary)
+
+    for [key, _value, default, _meaning] <- Protocol.table("7.2"), [key] = Protocol.quoted(key), key != :cd do
+      assert default(key, Map.fetch!(config, key)) == String.replace(default, "`", "")
+    end
+  end
+
+  test "the options of a call are those of docs/protocol.md 7.3" do
+    {:ok, options} = Options.call(timeout: 1, checkout_timeout: :infinity, kwargs: [a: 1])
+    assert options == %{timeout: 1, checkout_timeout: :infinity, kwargs: %{a: 1}}
+
+    assert Enum.sort(Map.keys(options)) ==
+             Enum.sort(for [key | _] <- Protocol.table("7.3"), do: hd(Protocol.quoted(key)))
+
+    assert Options.call([]) == {:ok, %{}}
+  end
+
+  test "text is made of strings, charlists and atoms", %{binary: binary} do
+    {:ok, config} = Options.pool(binary: binary, python_path: ["/a", ~c"/b", :c], python: :python3)
+    assert config.python_path == ["/a", "/b", Path.expand("c")]
+    assert config.python == "python3"
+  end
+
+  test "an interpreter with a slash in its name is a path, and links are not followed", %{binary: binary} do
+    {:ok, config} = Options.pool(binary: binary, python: ".venv/bin/python")
+    assert config.python == Path.expand(".venv/bin/python")
+  end
+
+  test "a refused option that is far from all of them gets the list" do
+    assert {:error, error} = Options.call(priority: 1)
+    assert error.message =~ ":timeout, :checkout_timeout, :kwargs"
+  end
+
+  test "the environment does not show in a log", %{binary: binary} do
+    {:ok, config} = Options.pool(binary: binary, env: [TOKEN: "secret"])
+    refute inspect(config) =~ "secret"
+    assert {:error, error} = Options.pool(binary: binary, env: [TOKEN: "secret", OTHER: 1])
+    refute error.message =~ "secret"
+  end
+
+  test "the documentation of the module has every option" do
+    {:docs_v1, _, _, _, %{"en" => text}, _, _} = Code.fetch_docs(Portpool)
+    {:ok, config} = Options.pool(binary: "/bin/sh")
+    for key <- Map.keys(Map.from_struct(config)) -- [:started], do: assert(text =~ "| `#{key}` | ")
+  end
+
+  describe "the server program is" do
+    setup do
+      before = System.get_env("PORTPOOL_BINARY")
+
+      on_exit(fn ->
+        if before, do: System.put_env("PORTPOOL_BINARY", before), else: System.delete_env("PORTPOOL_BINARY")
+      end)
+    end
+
+    test "the option before PORTPOOL_BINARY", %{binary: binary} do
+      System.put_env("PORTPOOL_BINARY", "/no/such/program")
+      assert {:ok, %{binary: ^binary}} = Options.pool(binary: binary)
+      assert {:error, error} = Options.pool([])
+      assert error.message =~ "/no/such/program" and error.message =~ "PORTPOOL_BINARY"
+    end
+
+    test "PORTPOOL_BINARY before what was built", %{binary: binary} do
+      System.put_env("PORTPOOL_BINARY", binary)
+      assert {:ok, %{binary: ^binary}} = Options.pool([])
+      System.put_env("PORTPOOL_BINARY", "")
+      built = Application.app_dir(:portpool, "priv/portpool")
+
+      case Options.pool([]) do
+        {:ok, config} -> assert config.binary == built
+        {:error, error} -> assert error.message =~ built and error.message =~ "mix compile"
+      end
+    end
+  end
+
+  # As the table of the protocol writes them.
+  defp default(:python_path, []), do: "[]"
+  defp default(:env, env) when env == %{}, do: "\#{}"
+  defp default(_key, value), do: to_string(value)
+end

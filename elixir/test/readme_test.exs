@@ -1,0 +1,35 @@
+defmodule Portpool.ReadmeTest do
+  use Portpool.Test.Case
+
+  @readme Path.expand("../README.md", __DIR__)
+  @external_resource @readme
+
+  # The blocks run in one session, as a reader would type them; a Python block is the file that its first line names.
+  test "the examples of the README do what they say" do
+    directory = Path.join(System.tmp_dir!(), "portpool-readme-#{System.unique_integer([:positive])}")
+    on_exit(fn -> File.rm_rf!(directory) end)
+    File.mkdir_p!(directory)
+
+    File.cd!(directory, fn ->
+      blocks = Regex.scan(~r/^```(elixir|python)\n(.*?)^```$/ms, File.read!(@readme), capture: :all_but_first)
+      assert length(blocks) > 5
+      session = Enum.reduce(blocks, [], fn [language, text], session -> run(language, text, session) end)
+      Supervisor.stop(session[:supervisor])
+    end)
+  end
+
+  defp run("python", "# " <> text = file, session) do
+    [path, _rest] = String.split(text, "\n", parts: 2)
+    File.mkdir_p!(Path.dirname(path))
+    File.write!(path, file)
+    session
+  end
+
+  # This one belongs into mix.exs.
+  defp run("elixir", "def deps" <> _rest, session), do: session
+
+  defp run("elixir", text, session) do
+    {_value, session} = Code.eval_string(text, session, file: @readme)
+    session
+  end
+end

@@ -1,0 +1,84 @@
+defmodule Portpool.Test.Case do
+  @moduledoc """
+  For tests with pools of real workers. After each test no process of it may be left, and nothing may have been left in
+  the mailbox of the test.
+  """
+
+  use ExUnit.CaseTemplate
+
+  import Portpool.Test.Processes
+
+  @python Path.expand("../python", __DIR__)
+
+  using do
+    quote do
+      import Portpool.Test.Case
+      import Portpool.Test.Processes
+      alias Portpool.Error
+    end
+  end
+
+  setup do
+    # Supervised pools have been stopped by then.
+    on_exit(fn -> assert_nothing_left() end)
+  end
+
+  defp assert_nothing_left do
+    eventually(fn -> ours() == [] end, 2_000)
+  rescue
+    error in ExUnit.AssertionError ->
+      left = ours()
+      Enum.each(left, &System.cmd("kill", ["-KILL", "#{&1}"], stderr_to_stdout: true))
+      reraise %{error | message: "processes are left:\n" <> describe(left)}, __STACKTRACE__
+  end
+
+  @doc "Starts a pool under the supervisor of the test, with the modules of test/python. Returns its pid."
+  def start_pool!(options \\ []) do
+    start_supervised!({Portpool, Keyword.merge([size: 1, python_path: [@python]], options)})
+  end
+
+  @doc "The directory of the Python modules of the tests."
+  def python, do: @python
+
+  @doc "Returns the tables, the port and the processes of a pool."
+  def route(pool) do
+    {:ok, route} = Portpool.Directory.route(pool)
+    route
+  end
+
+  @doc "Returns the operating system pid of the server of a pool."
+  def server_pid(pool) do
+    {:os_pid, pid} = Port.info(route(pool).port, :os_pid)
+    pid
+  end
+
+  @doc "Waits until so many calls run in workers, and returns the pids of these workers."
+  def busy_workers(pool, count \\ 1) do
+    eventually(fn ->
+      {:ok, status} = Portpool.status(pool)
+      busy = for %{state: :busy, pid: pid} <- status.workers, do: pid
+      length(busy) == count and busy
+    end)
+  end
+
+  @doc "Asserts that no call of a pool is in flight any more, in the tables or in the counts."
+  def assert_no_calls(pool) do
+    calls = route(pool).calls
+    eventually(fn -> :ets.info(calls.rows, :size) == 0 end)
+    assert :atomics.get(calls.counters, 1) == 0
+    assert :atomics.get(calls.counters, 2) == 0
+  end
+
+  @doc "Kills a process and waits for its end."
+  def end_process(pid) do
+    ref = Process.monitor(pid)
+    Process.unlink(pid)
+    Process.exit(pid, :kill)
+    assert_receive {:DOWN, ^ref, :process, ^pid, _reason}
+  end
+
+  @doc "Asserts that the calling process has no message and no monitor."
+  def assert_clean_process do
+    assert Process.info(self(), [:messages, :monitors]) == [messages: [], monitors: []]
+  end
+end

@@ -1,0 +1,31 @@
+defmodule PortpoolDemo.Job do
+  @moduledoc """
+  Jobs in JSON files: what has to be delivered where and when, by how many couriers.
+
+  Elixir 1.14 has no JSON library of its own, and none is needed: a worker decodes the text.
+  """
+
+  @directory Path.expand("../../priv/jobs", __DIR__)
+
+  @typedoc "A job as `auto_stacking.optimize` takes it; the keys are strings."
+  @type t :: %{required(String.t()) => term}
+
+  @doc "Returns the paths of the jobs that come with the demo, in alphabetical order."
+  @spec bundled() :: [Path.t()]
+  def bundled, do: @directory |> Path.join("*.json") |> Path.wildcard()
+
+  @doc "Reads a job. Whether it is one that can be planned is for the optimiser to say."
+  @spec read(Portpool.pool(), Path.t()) ::
+          {:ok, {String.t(), term}} | {:error, {String.t(), Portpool.Error.t() | File.posix()}}
+  def read(pool, path) do
+    with {:ok, text} <- File.read(path),
+         {:ok, job} <- Portpool.call(pool, :json, :loads, [text]) do
+      {:ok, {name(job, path), job}}
+    else
+      {:error, why} -> {:error, {Path.basename(path), why}}
+    end
+  end
+
+  defp name(%{"name" => name}, _path) when is_binary(name) and name != "", do: name
+  defp name(_job, path), do: Path.basename(path, ".json")
+end
