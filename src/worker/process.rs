@@ -53,14 +53,13 @@ impl Process {
         worker: Option<WorkerId>,
         children: &Arc<Children>,
     ) -> io::Result<(Self, Child)> {
-        let child = command.process_group(0).spawn()?;
+        let mut child = command.process_group(0).spawn()?;
         let pid = Pid::from_child(&child);
-        // Until we reap it the pid cannot belong to another process.
-        #[expect(
-            deprecated,
-            reason = "its successor is unsafe because of types that may close their descriptor early: OwnedFd does not"
-        )]
-        let pidfd = AsyncFd::new(rustix::process::pidfd_open(pid, PidfdFlags::NONBLOCK)?)?;
+        let pidfd = watch(pid).inspect_err(|_| {
+            // Without a descriptor left to watch it by, it cannot be kept.
+            let _ = child.kill();
+            let _ = child.wait();
+        })?;
         let process = Self { pid, pidfd, reaped: AtomicBool::new(false), children: Arc::clone(children) };
         children.started(process.pid(), worker);
         Ok((process, child))
@@ -98,6 +97,16 @@ impl Process {
             (None, signal) => Exit::Signal(signal.unwrap_or_default()),
         })
     }
+}
+
+/// A descriptor that is readable once the process has ended. Until it is reaped its pid cannot belong to another one.
+fn watch(pid: Pid) -> io::Result<AsyncFd<OwnedFd>> {
+    let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::NONBLOCK)?;
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe because of types that may close their descriptor early: OwnedFd does not"
+    )]
+    AsyncFd::new(pidfd)
 }
 
 impl Drop for Process {
