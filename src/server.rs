@@ -70,7 +70,6 @@ async fn session(reader: &mut Reader, output: &mut Output) -> io::Result<Session
     match opened {
         Ok(opened) => Ok(Session::Open(Box::new(opened))),
         Err(failure) => {
-            error!("{failure}");
             let mut packet = BytesMut::new();
             port::write_error(&failure, &mut packet);
             let mut rest = packet.as_ref();

@@ -25,7 +25,7 @@ defmodule Portpool.Owner do
 
   @spec start_link({pid, Config.t()}) :: {:ok, pid}
   def start_link({pool, config}) do
-    :proc_lib.start_link(__MODULE__, :init, [self(), pool, config], :infinity, message_queue_data: :off_heap)
+    :proc_lib.start_link(__MODULE__, :init, [self(), pool, config])
   end
 
   @doc "Waits until the server is ready, or cannot become so."
