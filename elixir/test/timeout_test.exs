@@ -107,6 +107,26 @@ defmodule Portpool.TimeoutTest do
     Port.close(port)
   end
 
+  test "a call to a server that is gone, but whose owner has not noticed yet, leaves no row" do
+    route = silent_server()
+    Port.close(route.port)
+
+    # The test is the guard and the owner, so the caller is another process.
+    caller = Task.async(fn -> {Call.run(route, :status, 1_000), assert_clean_process()} end)
+    assert {{:error, %Error{reason: :noproc, retryable: true}}, true} = Task.await(caller)
+    assert :ets.tab2list(route.calls.rows) == []
+    assert for(slot <- 1..2, do: :atomics.get(route.calls.counters, slot)) == [0, 0]
+  end
+
+  # The test is owner and guard; the program at the port reads and says nothing.
+  defp silent_server do
+    port =
+      Port.open({:spawn_executable, "/bin/sh"}, [:binary, packet: 4, args: ["-c", "cat > /dev/null; exit"]])
+
+    calls = Calls.new(10, 1_000_000)
+    %Route{port: port, owner: self(), calls: calls, max_frame: 1_000, timeout: 0, checkout_timeout: 0}
+  end
+
   defp race(route) do
     outcome = Call.run(route, :status, -4_999)
     assert_clean_process()

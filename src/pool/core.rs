@@ -185,7 +185,7 @@ impl Core {
             actions.push(Action::Refuse(call, Refusal::CrashLoop));
         } else if waiting.expires.is_some_and(|at| at <= now) {
             actions.push(Action::Refuse(call, Refusal::CheckoutTimeout));
-        } else if !self.queue.has_room(waiting.bytes) {
+        } else if !self.queue.has_room(waiting.bytes, self.workers_to_come()) {
             actions.push(Action::Refuse(call, Refusal::QueueFull));
         } else {
             self.enqueue(call, waiting);
@@ -353,6 +353,12 @@ impl Core {
             self.timers.set(Timer::Worker(id), now.checked_add(self.settings.start_timeout));
             actions.push(Action::StartWorker(id));
         }
+    }
+
+    /// Workers that a waiting call may count on: a call that one of them will take is not held against `max_queue`.
+    fn workers_to_come(&self) -> usize {
+        let slots = self.settings.size.saturating_add(self.settings.max_overflow);
+        self.counts.starting + slots.saturating_sub(self.counts.all())
     }
 
     fn wants_worker(&self) -> bool {

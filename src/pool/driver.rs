@@ -204,8 +204,13 @@ impl Pool {
             Action::Refuse(call, refusal) => {
                 if let Some(in_hand) = self.calls.remove(&call) {
                     let pid = refusal.worker().and_then(|worker| self.workers.get(&worker)?.pid());
-                    let context =
-                        outcome::Context { now, pid, ended, last_start_error: self.last_start_error.as_ref() };
+                    let context = outcome::Context {
+                        now,
+                        pid,
+                        ended,
+                        last_start_error: self.last_start_error.as_ref(),
+                        waiting: self.core.waiting().0,
+                    };
                     self.ended.push_back((call, Err(outcome::of_refusal(refusal, &in_hand, context))));
                 }
             }

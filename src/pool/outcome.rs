@@ -17,6 +17,8 @@ pub(super) struct Context<'a> {
     pub(super) pid: Option<u32>,
     pub(super) ended: Option<&'a Ended>,
     pub(super) last_start_error: Option<&'a Failure>,
+    /// Calls in the queue.
+    pub(super) waiting: usize,
 }
 
 /// What a worker's answer means: docs/worker_protocol.md 4.
@@ -58,7 +60,7 @@ fn start_failure(message: String) -> Failure {
 pub(super) fn of_refusal(refusal: Refusal, in_hand: &InHand, context: Context<'_>) -> Failure {
     let mfa = &in_hand.call.mfa;
     let failure = match refusal {
-        Refusal::QueueFull => queue_full(),
+        Refusal::QueueFull => queue_full(context.waiting),
         Refusal::CrashLoop => crash_loop(context.last_start_error),
         Refusal::CheckoutTimeout => checkout_timeout(in_hand, &context),
         Refusal::CancelledWaiting => Failure::new(
@@ -81,9 +83,9 @@ pub(super) fn of_refusal(refusal: Refusal, in_hand: &InHand, context: Context<'_
     with_worker(failure, refusal, in_hand, &context)
 }
 
-fn queue_full() -> Failure {
+fn queue_full(waiting: usize) -> Failure {
     let message = "the queue is full (max_queue, max_queue_bytes): there is more work than the workers can do";
-    Failure::new(Reason::QueueFull, Phase::Checkout, Blame::Server, message)
+    Failure::new(Reason::QueueFull, Phase::Checkout, Blame::Server, message).with("waiting", waiting)
 }
 
 fn crash_loop(last: Option<&Failure>) -> Failure {

@@ -34,9 +34,10 @@ impl Queue {
         Self { calls: BTreeMap::new(), bytes: 0, max_calls, max_bytes }
     }
 
-    /// Whether a call of this size may wait. An empty queue takes any one call.
-    pub(super) fn has_room(&self, bytes: usize) -> bool {
-        self.calls.len() < self.max_calls
+    /// Whether a call of this size may wait, where so many calls will be taken by workers that are on their way. An empty queue
+    /// takes a call of any size.
+    pub(super) fn has_room(&self, bytes: usize, workers_to_come: usize) -> bool {
+        self.calls.len() < self.max_calls.saturating_add(workers_to_come)
             && (self.calls.is_empty() || self.bytes.saturating_add(bytes) <= self.max_bytes)
     }
 

@@ -57,8 +57,8 @@ impl Status {
         }
     }
 
-    /// Workers beyond `size`.
+    /// Workers beyond `size`; one that is stopping is of no use any more and does not count.
     pub fn overflow(&self) -> usize {
-        self.counts.all().saturating_sub(self.size)
+        (self.counts.all() - self.counts.stopping).saturating_sub(self.size)
     }
 }

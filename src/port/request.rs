@@ -20,6 +20,9 @@ pub enum Parsed {
     Error(Failure),
 }
 
+/// The tags of a list: NIL_EXT, STRING_EXT, LIST_EXT.
+const LIST_TAGS: [u8; 3] = [106, 107, 108];
+
 /// The name and arity of each request.
 const REQUESTS: [(&str, usize); 4] = [("call", 6), ("cancel", 2), ("status", 2), ("ping", 2)];
 
@@ -85,6 +88,9 @@ fn read_call(cursor: &mut etf::Cursor<'_>, limits: Limits) -> Result<Call, Failu
     let arrived = Instant::now();
     let module = read_name(cursor, "module")?;
     let function = read_name(cursor, "function")?;
+    if !cursor.peek_tag().is_some_and(|tag| LIST_TAGS.contains(&tag)) {
+        return Err(Failure::bad_request(format!("the arguments of {module}:{function} are no list")));
+    }
     let args = cursor.term().map_err(|error| malformed(&error))?;
     let opts = cursor.term().map_err(|error| malformed(&error))?;
     let CallOptions { limits, kwargs } = options::read_call_options(opts, limits)?;

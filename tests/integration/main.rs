@@ -11,6 +11,7 @@
 #![allow(missing_docs, unreachable_pub, reason = "nobody reads these from outside")]
 
 mod cli;
+mod codec;
 mod death;
 mod docs;
 mod harness;

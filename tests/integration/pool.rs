@@ -105,7 +105,8 @@ fn a_full_queue_refuses_at_once_and_says_so() {
     accepted.push(server.cast(("echo", "echo"), [int(2)], &[]));
     let id = server.cast(("echo", "echo"), [int(3)], &[]);
     let (to, result) = server.reply();
-    assert_eq!((to, result.unwrap_err().reason()), (id, "queue_full".into()), "too many calls");
+    let error = result.unwrap_err();
+    assert_eq!((to, error.reason(), error.detail("waiting")), (id, "queue_full".into(), int(2)), "too many calls");
     fs::write(&flag, "").unwrap();
     for id in accepted {
         let (to, result) = server.reply();
@@ -129,6 +130,27 @@ fn overflow_workers_serve_waiting_calls_and_leave_when_they_idle() {
     let status = server.wait_for_status("back to size", |status| elements(&get(status, "workers")).len() == 1);
     assert_eq!((count(&status, "idle"), count(&status, "overflow")), (1, 0));
     assert_eq!(count(&status, "restarts"), 0, "a worker that retires is not replaced");
+    fs::remove_file(&flag).unwrap();
+}
+
+#[test]
+fn without_a_queue_calls_still_get_overflow_workers() {
+    let options = [("size", int(1)), ("max_overflow", int(1)), ("max_queue", int(0))];
+    let mut server = Server::start(options);
+    let flag = signpost();
+    let accepted: Vec<u64> = (0..2).map(|_| server.cast(("echo", "wait_for"), [path_text(&flag)], &[])).collect();
+    server.wait_for_status("both at work", |status| count(status, "busy") == 2);
+    let error = {
+        let id = server.cast(("echo", "wait_for"), [path_text(&flag)], &[]);
+        let (to, result) = server.reply();
+        assert_eq!(to, id);
+        result.unwrap_err()
+    };
+    assert_eq!(error.reason(), "queue_full");
+    fs::write(&flag, "").unwrap();
+    let mut answered: Vec<u64> = accepted.iter().map(|_| server.reply().0).collect();
+    answered.sort_unstable();
+    assert_eq!(answered, accepted);
     fs::remove_file(&flag).unwrap();
 }
 

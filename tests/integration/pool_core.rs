@@ -135,7 +135,10 @@ impl Model {
             Refusal::QueueFull => {
                 self.waiting.remove(&id).expect("waits");
                 let bytes: usize = self.waiting.values().map(|call| call.bytes).sum();
-                let full = self.waiting.len() >= self.settings.max_queue || bytes + 40 > self.settings.max_queue_bytes;
+                let slots = self.settings.size + self.settings.max_overflow;
+                let starting = self.workers.values().filter(|state| **state == Worker::Starting).count();
+                let room = self.settings.max_queue + starting + slots - self.workers.len();
+                let full = self.waiting.len() >= room || bytes + 40 > self.settings.max_queue_bytes;
                 assert!(full, "refused although there is room: {} calls, {bytes} bytes", self.waiting.len());
             }
             Refusal::CheckoutTimeout => {

@@ -163,7 +163,7 @@ fn packets_that_are_no_requests_are_refused_and_the_session_goes_on() {
         assert!(error.message().contains(says), "{} does not say {says}", error.message());
     }
     let with_id: [(Vec<u8>, &str); 8] = [
-        (encode(&call(atom("no_list"), map([]))), "list"),
+        (encode(&call(atom("no_list"), map([]))), "the arguments of operator:neg are no list"),
         (encode(&call(list([]), list([]))), "options are a map"),
         (encode(&call(list([]), map([("time", int(1))]))), "unknown option time: did you mean timeout?"),
         (

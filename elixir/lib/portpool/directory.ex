@@ -76,23 +76,17 @@ defmodule Portpool.Directory do
     do: local(GenServer.whereis(pool), pool)
 
   defp whereis(other) do
-    {:error,
-     Error.new(
-       :bad_request,
-       "#{inspect(other)} names no pool: an atom, a pid, {:via, ..} and {:global, ..} do"
-     )}
+    bad_request("#{inspect(other)} names no pool: an atom, a pid, {:via, ..} and {:global, ..} do")
   end
 
   defp local(pid, _pool) when is_pid(pid) and node(pid) == node(), do: {:ok, pid}
   defp local(nil, pool), do: {:error, noproc(pool)}
 
   defp local(_elsewhere, pool) do
-    {:error,
-     Error.new(
-       :bad_request,
-       "the pool #{inspect(pool)} is on another node; call it there, by :erpc for example"
-     )}
+    bad_request("the pool #{inspect(pool)} is on another node; call it there, by :erpc for example")
   end
+
+  defp bad_request(message), do: {:error, Error.new(:bad_request, message)}
 
   defp noproc(pool) do
     hint = if running?(), do: "", else: ": the :portpool application is not started"

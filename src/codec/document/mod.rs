@@ -16,6 +16,9 @@ use bytes::BytesMut;
 use self::arena::{Arena, Node};
 use super::error::CodecError;
 
+/// The largest value that is turned into JSON, measured as a term: JSON in memory takes many times as much.
+const LARGEST_JSON: usize = 64 << 20;
+
 /// A value that a worker has sent.
 #[derive(Debug)]
 pub struct Document<'a> {
@@ -55,8 +58,13 @@ impl<'a> Document<'a> {
     /// Turns the value into JSON: tuples are arrays, atoms strings, bytes `{"$bytes": base64}`.
     ///
     /// # Errors
-    /// `Unencodable` with the path of the first value that has no form in JSON.
+    /// `TooLarge` if the value would have more than 64 MiB as a term; `Unencodable` with the path of the first value that
+    /// has no form in JSON.
     pub fn to_json(&self) -> Result<serde_json::Value, CodecError> {
+        let size = self.term_size();
+        if size > LARGEST_JSON as u64 {
+            return Err(CodecError::too_large(size, LARGEST_JSON));
+        }
         value::build(self)
     }
 }

@@ -21,9 +21,9 @@ pub(crate) enum Objection {
     Opaque,
     #[error("{0} has no form outside Python: it is a class, a function, or an object that one of them makes")]
     Foreign(String),
-    #[error("JSON has only strings for keys; --term shows the value in Erlang's syntax")]
+    #[error("a key must be text to have a form in JSON")]
     JsonKey,
-    #[error("{0} has no form in JSON; --term shows the value in Erlang's syntax")]
+    #[error("{0} has no form in JSON")]
     JsonValue(&'static str),
 }
 
