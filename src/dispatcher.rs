@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::warn;
 
-use crate::call::{Blame, Call, CallId, Failure, Phase, Reason};
+use crate::call::{Blame, Call, CallId, Failure, Outcome, Phase, Reason};
 use crate::config::Wait;
 use crate::pool::{Pool, Status};
 
@@ -23,6 +24,15 @@ pub type PortId = u64;
 pub enum Request {
     /// Run this.
     Call(PortId, Call),
+    /// Run what a helper thread is still working on.
+    LargeCall {
+        /// The number of the request.
+        id: PortId,
+        /// Its size.
+        bytes: usize,
+        /// The call, or why it is none.
+        coming: JoinHandle<Result<Call, Failure>>,
+    },
     /// Give a call up. There is no reply of its own.
     Cancel(PortId),
     /// How is the pool?
@@ -85,21 +95,42 @@ impl Drop for PendingReply {
     }
 }
 
+/// A call that has not been answered.
+#[derive(Debug)]
+struct InFlight {
+    pending: PendingReply,
+    /// A helper thread is still working on it, and the pool has not heard of it.
+    coming: bool,
+}
+
 /// Takes requests, feeds the pool, answers.
 #[derive(Debug)]
 pub struct Dispatcher {
     pool: Pool,
-    in_flight: HashMap<CallId, PendingReply>,
+    in_flight: HashMap<CallId, InFlight>,
     ids: HashMap<PortId, CallId>,
     next_call: u64,
+    /// What helper threads are working on, and how many bytes that is.
+    coming: JoinSet<(CallId, usize, Result<Call, Failure>)>,
+    coming_bytes: usize,
+    max_coming_bytes: usize,
     /// Unbounded, so that a slow reader of replies never stops the pool; each entry is the answer to one request.
     replies: mpsc::UnboundedSender<Reply>,
 }
 
 impl Dispatcher {
-    /// A dispatcher for this pool; what it has to say goes to `replies`.
-    pub fn new(pool: Pool, replies: mpsc::UnboundedSender<Reply>) -> Self {
-        Self { pool, in_flight: HashMap::new(), ids: HashMap::new(), next_call: 1, replies }
+    /// A dispatcher for this pool; what it has to say goes to `replies`. Helper threads may be working on calls of so many bytes.
+    pub fn new(pool: Pool, replies: mpsc::UnboundedSender<Reply>, max_coming_bytes: usize) -> Self {
+        Self {
+            pool,
+            in_flight: HashMap::new(),
+            ids: HashMap::new(),
+            next_call: 1,
+            coming: JoinSet::new(),
+            coming_bytes: 0,
+            max_coming_bytes,
+            replies,
+        }
     }
 
     /// Works until nobody can make requests any more; then all that is in flight ends with `shutdown` and all workers are killed.
@@ -117,6 +148,7 @@ impl Dispatcher {
                     None => return self.shut_down().await,
                 },
                 () = self.pool.progress() => {}
+                Some(Ok((number, bytes, result))) = self.coming.join_next() => self.large_call_came(number, bytes, result),
                 () = sleep_until(latest), if !greeted => {}
             }
             self.answer_ended();
@@ -126,11 +158,8 @@ impl Dispatcher {
     fn take(&mut self, request: Request) {
         match request {
             Request::Call(id, call) => self.call(id, call),
-            Request::Cancel(id) => {
-                if let Some(call) = self.ids.get(&id) {
-                    self.pool.cancel(*call);
-                }
-            }
+            Request::LargeCall { id, bytes, coming } => self.large_call(id, bytes, coming),
+            Request::Cancel(id) => self.cancel(id),
             Request::Status(id) => self.pending(id).answer(Answer::Status(self.pool.status())),
             Request::Ping(id) => self.pending(id).answer(Answer::Pong),
             Request::Refuse(id, failure) => self.pending(id).answer(Answer::Failure(failure)),
@@ -138,17 +167,58 @@ impl Dispatcher {
     }
 
     fn call(&mut self, id: PortId, call: Call) {
+        if let Some(number) = self.enter(id, false) {
+            self.pool.submit(number, call);
+        }
+    }
+
+    fn large_call(&mut self, id: PortId, bytes: usize, coming: JoinHandle<Result<Call, Failure>>) {
+        let Some(number) = self.enter(id, true) else { return };
+        if self.coming_bytes > 0 && self.coming_bytes.saturating_add(bytes) > self.max_coming_bytes {
+            let message = "more large calls come in than can be read (max_queue_bytes)";
+            return self.answer(number, Err(Failure::new(Reason::QueueFull, Phase::Checkout, Blame::Server, message)));
+        }
+        self.coming_bytes += bytes;
+        self.coming.spawn(async move {
+            let lost = |_| Err(Failure::new(Reason::Internal, Phase::Call, Blame::Server, "a helper thread ended"));
+            (number, bytes, coming.await.unwrap_or_else(lost))
+        });
+    }
+
+    fn large_call_came(&mut self, number: CallId, bytes: usize, result: Result<Call, Failure>) {
+        self.coming_bytes -= bytes;
+        // It may have been cancelled meanwhile.
+        let Some(in_flight) = self.in_flight.get_mut(&number) else { return };
+        in_flight.coming = false;
+        match result {
+            Ok(call) => self.pool.submit(number, call),
+            Err(failure) => self.answer(number, Err(failure)),
+        }
+    }
+
+    /// Gives a call its number and takes on the obligation to answer it; `None` if its id is in flight.
+    fn enter(&mut self, id: PortId, coming: bool) -> Option<CallId> {
         if self.ids.contains_key(&id) {
             // docs/protocol.md 3.3: a reply with this id would be taken for the reply of the call that has it.
             let message = format!("the id {id} belongs to a call in flight: this request is thrown away");
             let _ = self.replies.send(Reply::Error(Failure::bad_request(message).with("id", id)));
-            return;
+            return None;
         }
         let number = CallId(self.next_call);
         self.next_call += 1;
         self.ids.insert(id, number);
-        self.in_flight.insert(number, self.pending(id));
-        self.pool.submit(number, call);
+        self.in_flight.insert(number, InFlight { pending: self.pending(id), coming });
+        Some(number)
+    }
+
+    fn cancel(&mut self, id: PortId) {
+        let Some(number) = self.ids.get(&id).copied() else { return };
+        if self.in_flight.get(&number).is_some_and(|in_flight| in_flight.coming) {
+            let message = "the call was cancelled before it was read";
+            self.answer(number, Err(Failure::new(Reason::Cancelled, Phase::Checkout, Blame::Caller, message)));
+        } else {
+            self.pool.cancel(number);
+        }
     }
 
     fn pending(&self, id: PortId) -> PendingReply {
@@ -156,14 +226,19 @@ impl Dispatcher {
     }
 
     fn answer_ended(&mut self) {
-        while let Some((call, outcome)) = self.pool.take_ended() {
-            let Some(pending) = self.in_flight.remove(&call) else { continue };
-            self.ids.remove(&pending.id);
-            pending.answer(match outcome {
-                Ok(value) => Answer::Value(value),
-                Err(failure) => Answer::Failure(failure),
-            });
+        while let Some((number, outcome)) = self.pool.take_ended() {
+            self.answer(number, outcome);
         }
+    }
+
+    /// Consumes the obligation.
+    fn answer(&mut self, number: CallId, outcome: Outcome) {
+        let Some(InFlight { pending, .. }) = self.in_flight.remove(&number) else { return };
+        self.ids.remove(&pending.id);
+        pending.answer(match outcome {
+            Ok(value) => Answer::Value(value),
+            Err(failure) => Answer::Failure(failure),
+        });
     }
 
     async fn shut_down(self) {
@@ -171,7 +246,7 @@ impl Dispatcher {
         if timeout(WORKERS_END, self.pool.close()).await.is_err() {
             warn!("some workers are not dead {WORKERS_END:?} after they were killed");
         }
-        for pending in self.in_flight.into_values() {
+        for InFlight { pending, .. } in self.in_flight.into_values() {
             let failure = Failure::new(Reason::Shutdown, Phase::Call, Blame::Server, "the server is stopping");
             pending.answer(Answer::Failure(failure));
         }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use portpool::cli::{Cli, Command};
-use portpool::{cli, server, telemetry};
+use portpool::{cli, config, server, telemetry};
 
 /// Exit status where the operating system stands in the way: stdout cannot be written, say.
 const FAILED: u8 = 1;
@@ -24,8 +24,10 @@ fn main() -> ExitCode {
 
 fn run(Cli { log, command }: Cli) -> anyhow::Result<u8> {
     // One thread: it also is the one that workers are bound to, which must not end before the server does.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    match command {
+    // Helper threads do nothing but transcode large values, so more of them than processors would be of no use.
+    let helpers = config::processors();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(helpers).build()?;
+    let status = match command {
         Command::Serve => {
             telemetry::log_for_server(log);
             runtime.block_on(server::serve())
@@ -34,5 +36,8 @@ fn run(Cli { log, command }: Cli) -> anyhow::Result<u8> {
             telemetry::log_for_people(log);
             runtime.block_on(cli::call::run(*args))
         }
-    }
+    };
+    // A helper thread that still works would be waited for; nothing that it does matters any more.
+    runtime.shutdown_background();
+    status
 }

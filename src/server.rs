@@ -12,7 +12,7 @@ use tracing::{debug, error, warn};
 use crate::call::Failure;
 use crate::config::{Config, MAX_FRAME};
 use crate::dispatcher::{Dispatcher, Reply, Request};
-use crate::port::{self, Hello, Output, Packet, Parsed, Reader, Ready, Writer};
+use crate::port::{self, Hello, Output, Packet, Reader, Ready, Rules, Writer};
 use crate::{shutdown, startup};
 
 /// Exit status where `hello` was refused or the usage is wrong.
@@ -91,7 +91,7 @@ async fn open(packet: Packet) -> Result<Opened, Failure> {
     debug!(python = %python.executable.display(), version = python.version, "python found");
     let replies = mpsc::unbounded_channel();
     Ok(Opened {
-        dispatcher: Dispatcher::new(pool, replies.0.clone()),
+        dispatcher: Dispatcher::new(pool, replies.0.clone(), config.max_queue_bytes),
         requests: mpsc::channel(REQUESTS),
         replies,
         ready: Ready { python, max_frame: config.max_frame },
@@ -107,7 +107,8 @@ impl Opened {
         let latest = Instant::now() + config.start_timeout;
         let mut dispatcher = tokio::spawn(dispatcher.run(requests.1, config.wait, latest));
         let mut writer = tokio::spawn(Writer::new(output, ready, config.max_frame).run(replies.1));
-        let read = read_requests(&mut reader, &config, &requests.0, &replies.0);
+        let rules = Rules { limits: config.limits, max_frame: config.max_frame };
+        let read = port::take_in(&mut reader, rules, &requests.0, &replies.0);
         tokio::select! {
             end = read => match end {
                 Ok(()) => debug!("the owner closed stdin"),
@@ -122,22 +123,6 @@ impl Opened {
         finish(dispatcher, writer).await;
         0
     }
-}
-
-async fn read_requests(
-    reader: &mut Reader,
-    config: &Config,
-    requests: &mpsc::Sender<Request>,
-    replies: &mpsc::UnboundedSender<Reply>,
-) -> io::Result<()> {
-    while let Some(packet) = reader.packet().await? {
-        // Both can only fail once the other tasks have ended, which ends this one too.
-        match port::parse(packet, config.limits, config.max_frame) {
-            Parsed::Request(request) => drop(requests.send(request).await),
-            Parsed::Error(failure) => drop(replies.send(Reply::Error(failure))),
-        }
-    }
-    Ok(())
 }
 
 async fn finish(dispatcher: JoinHandle<()>, writer: JoinHandle<io::Result<()>>) {

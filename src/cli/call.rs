@@ -113,7 +113,8 @@ async fn call(args: &Args) -> anyhow::Result<u8> {
     let (requests, inbox) = mpsc::channel(args.concurrency as usize);
     let (replies, mut outbox) = mpsc::unbounded_channel();
     let latest = tokio::time::Instant::now() + config.start_timeout;
-    let dispatcher = tokio::spawn(Dispatcher::new(pool, replies).run(inbox, config.wait, latest));
+    let dispatcher =
+        tokio::spawn(Dispatcher::new(pool, replies, config.max_queue_bytes).run(inbox, config.wait, latest));
     if let Some(Reply::Ready(status)) = outbox.recv().await
         && let (0, Some(failure)) = (status.counts.idle, status.last_start_error)
     {

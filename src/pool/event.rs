@@ -28,7 +28,7 @@ pub struct Settings {
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A call wants a worker. Ids rise.
+    /// A call wants a worker. Its id says since when: a large one may come in behind later ones and goes before them.
     CallArrived {
         /// Its number.
         call: CallId,

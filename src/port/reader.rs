@@ -3,6 +3,7 @@
 use std::io;
 
 use bytes::{Buf, Bytes, BytesMut};
+use tokio::task::yield_now;
 
 use super::stream::Input;
 
@@ -69,8 +70,11 @@ impl Reader {
                 return Ok(Some(packet));
             }
             self.buffer.reserve(READ.max(self.missing().min(FIRST_RESERVE)));
-            if self.input.read(&mut self.buffer).await? == 0 {
-                return Ok(None);
+            match self.input.read(&mut self.buffer).await? {
+                0 => return Ok(None),
+                // A large packet comes in many pieces that are always ready: the others have their turn between them.
+                size if size >= READ => yield_now().await,
+                _ => {}
             }
         }
     }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::intake::Rules;
 use super::options::{self, CallOptions};
 use super::reader::Packet;
 use crate::call::{Blame, Call, Failure, Limits, Mfa, Phase, Reason};
@@ -13,7 +14,7 @@ use crate::dispatcher::{PortId, Request};
 
 /// What the port makes of a packet.
 #[derive(Debug)]
-pub enum Parsed {
+pub(super) enum Parsed {
     /// A request; one that was understood only as far as its id is to be refused.
     Request(Request),
     /// An error that belongs to no request: docs/protocol.md 6.1.
@@ -26,20 +27,20 @@ const LIST_TAGS: [u8; 3] = [106, 107, 108];
 /// The name and arity of each request.
 const REQUESTS: [(&str, usize); 4] = [("call", 6), ("cancel", 2), ("status", 2), ("ping", 2)];
 
-/// Reads a packet. `limits` are those of a call that brings none of its own.
-pub fn parse(packet: Packet, limits: Limits, max_frame: usize) -> Parsed {
+/// Reads a packet.
+pub(super) fn parse(packet: Packet, rules: Rules) -> Parsed {
     match packet {
-        Packet::Whole(bytes) => parse_whole(&bytes, limits, max_frame),
-        Packet::TooLong { head, length } => too_long(&head, length, max_frame),
+        Packet::Whole(bytes) => parse_whole(&bytes, rules),
+        Packet::TooLong { head, length } => too_long(&head, length, rules.max_frame),
     }
 }
 
-fn parse_whole(packet: &Bytes, limits: Limits, max_frame: usize) -> Parsed {
-    let term = match etf::open(packet, max_frame) {
+fn parse_whole(packet: &Bytes, rules: Rules) -> Parsed {
+    let term = match etf::open(packet, rules.max_frame) {
         Ok(term) => term,
         Err(error) => return Parsed::Error(malformed(&error)),
     };
-    match read(&term, limits) {
+    match read(&term, rules.limits) {
         Ok(request) => Parsed::Request(request),
         Err(Trouble::With(id, failure)) => Parsed::Request(Request::Refuse(id, failure)),
         Err(Trouble::Without(failure)) => Parsed::Error(failure),
@@ -105,11 +106,17 @@ fn read_name<'a>(cursor: &mut etf::Cursor<'a>, what: &str) -> Result<Cow<'a, str
         .map_err(|error| Failure::bad_request(format!("the {what} is no atom, UTF-8 binary or charlist: {error}")))
 }
 
+/// The id, if the packet is a call as far as its head goes.
+pub(super) fn id_of_call(packet: &[u8]) -> Option<PortId> {
+    let (name, id) = read_head(&mut etf::Cursor::new(packet.strip_prefix(&[131])?)).ok()?;
+    (name == "call").then_some(id)
+}
+
 /// A packet that is too long is not kept, but its head says whose it was.
 fn too_long(head: &[u8], length: usize, limit: usize) -> Parsed {
     let failure = too_large(length as u64, limit as u64);
-    let id = head.strip_prefix(&[131]).and_then(|term| read_head(&mut etf::Cursor::new(term)).ok());
-    match id {
+    let head = head.strip_prefix(&[131]).and_then(|term| read_head(&mut etf::Cursor::new(term)).ok());
+    match head {
         Some((name, id)) if name != "cancel" => Parsed::Request(Request::Refuse(id, failure)),
         _ => Parsed::Error(failure),
     }

@@ -1,32 +1,35 @@
 //! The only owner of stdout: replies -> packets -> bytes.
 
 use std::io;
+use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
+use super::LARGE;
 use super::reply::{self, Ready};
 use super::stream::Output;
-use crate::dispatcher::Reply;
+use crate::dispatcher::{Answer, Reply};
 
 /// Replies are put together up to this many bytes before they are written.
 const BATCH: usize = 64 << 10;
-/// A buffer that has grown larger than this is given back.
-const KEEP: usize = 1 << 20;
 
-/// Writes replies as they come, as many in one write as are there.
+/// Writes replies as they come, as many small ones in one write as are there. The codec works on large ones on helper threads; each is
+/// written as soon as it is done, and the small ones that have come meanwhile go before the next.
 #[derive(Debug)]
 pub struct Writer {
     output: Output,
     buffer: BytesMut,
-    ready: Ready,
+    large: JoinSet<BytesMut>,
+    ready: Arc<Ready>,
     max_frame: usize,
 }
 
 impl Writer {
     /// Writes packets of at most `max_frame` bytes.
     pub fn new(output: Output, ready: Ready, max_frame: usize) -> Self {
-        Self { output, buffer: BytesMut::new(), ready, max_frame }
+        Self { output, buffer: BytesMut::new(), large: JoinSet::new(), ready: Arc::new(ready), max_frame }
     }
 
     /// Works until nobody has anything to say any more, or nobody reads.
@@ -35,30 +38,47 @@ impl Writer {
             tokio::select! {
                 biased;
                 reply = replies.recv() => match reply {
-                    Some(reply) => self.encode(&reply),
-                    None => return Ok(()),
+                    Some(reply) => self.encode(reply),
+                    None => break,
                 },
+                Some(Ok(packet)) = self.large.join_next() => self.write(packet).await?,
                 () = self.output.closed() => return Err(io::ErrorKind::BrokenPipe.into()),
             }
             while self.buffer.len() < BATCH {
                 let Ok(reply) = replies.try_recv() else { break };
-                self.encode(&reply);
+                self.encode(reply);
             }
             self.flush().await?;
         }
+        while let Some(Ok(packet)) = self.large.join_next().await {
+            self.write(packet).await?;
+        }
+        Ok(())
     }
 
-    fn encode(&mut self, reply: &Reply) {
-        reply::write(reply, &self.ready, self.max_frame, &mut self.buffer);
+    fn encode(&mut self, reply: Reply) {
+        match &reply {
+            Reply::To(_, Answer::Value(pickle)) if pickle.len() > LARGE => {
+                let (ready, max_frame) = (Arc::clone(&self.ready), self.max_frame);
+                self.large.spawn_blocking(move || {
+                    let mut packet = BytesMut::new();
+                    reply::write(&reply, &ready, max_frame, &mut packet);
+                    packet
+                });
+            }
+            reply => reply::write(reply, &self.ready, self.max_frame, &mut self.buffer),
+        }
     }
 
     async fn flush(&mut self) -> io::Result<()> {
-        while !self.buffer.is_empty() {
-            let written = self.output.write(&self.buffer).await?;
-            self.buffer.advance(written);
-        }
-        if self.buffer.capacity() > KEEP {
-            self.buffer = BytesMut::new();
+        let buffer = self.buffer.split();
+        self.write(buffer).await
+    }
+
+    async fn write(&mut self, mut packets: BytesMut) -> io::Result<()> {
+        while !packets.is_empty() {
+            let written = self.output.write(&packets).await?;
+            packets.advance(written);
         }
         Ok(())
     }

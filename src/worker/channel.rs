@@ -6,6 +6,7 @@ use std::io::IoSlice;
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
+use tokio::task::yield_now;
 
 use super::wire::{self, FromWorker, HEADER, Header, ToWorker};
 use crate::call::CallId;
@@ -106,6 +107,10 @@ impl Channel {
             let ready = self.stream.ready(interest).await.map_err(Closed::Failed)?;
             if ready.is_readable() || ready.is_read_closed() {
                 self.read()?;
+                if self.header.is_some() {
+                    // The pieces of a large frame are always ready: the others have their turn between them.
+                    yield_now().await;
+                }
             }
         }
     }

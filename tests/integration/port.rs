@@ -216,6 +216,28 @@ fn results_larger_than_any_buffer_come_back_whole_with_small_ones_between() {
 }
 
 #[test]
+fn a_large_call_can_be_cancelled_refused_and_answered_like_any_other() {
+    let mut server = Server::start([("size", int(1))]);
+    let large = || text(&"x".repeat(3 << 20));
+    let running = server.cast(("echo", "forever"), [], &[]);
+    let id = server.cast(("builtins", "len"), [large()], &[]);
+    server.send(&tuple([atom("cancel"), int(id)]));
+    let (to, result) = server.reply();
+    assert_eq!((to, result.unwrap_err().reason()), (id, "cancelled".into()));
+    let id = server.cast(("builtins", "len"), [large()], &[("time", int(1))]);
+    let (to, result) = server.reply();
+    assert_eq!((to, result.unwrap_err().reason()), (id, "bad_request".into()));
+    let id = server.cast(("builtins", "len"), [large()], &[]);
+    server.send(&tuple([atom("ping"), int(id + 1000)]));
+    assert_eq!(server.reply().0, id + 1000, "a small request does not wait behind a large one");
+    server.send(&tuple([atom("cancel"), int(running)]));
+    assert_eq!(server.reply().0, running);
+    let (to, result) = server.reply();
+    assert_eq!((to, result.unwrap()), (id, int(3 << 20)));
+    assert_eq!(server.call(("operator", "mul"), [large(), int(2)]).map(|value| string(&value).len()), Ok(6 << 20));
+}
+
+#[test]
 fn options_that_are_wrong_end_the_session_and_are_named() {
     let cases: [(&str, Term, &str); 14] = [
         ("sise", int(2), "unknown option sise: did you mean size?"),
