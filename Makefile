@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 # The real interpreter: python3 may be a shim that takes longer to start than Python itself.
 PYTHON ?= $(shell python3 -c 'import sys; print(sys.executable)' 2>/dev/null)
-PROGRAM := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release/portpool
+PROGRAM := $(abspath $(or $(CARGO_TARGET_DIR),target))/release/portpool
 # Tests of other languages use the program that was just built.
 WITH_PROGRAM = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_TEST_PYTHON=$(PYTHON)
 
@@ -27,7 +27,7 @@ build: ## builds the program
 tools: ## installs what is missing: Erlang and Elixir, Python with venv, a C linker
 	@bin/install-tools
 
-lint: ## checks form and lints
+lint: tools ## checks form and lints
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 	cd elixir && mix format --check-formatted
@@ -40,7 +40,7 @@ test-rust: tools
 	  PORTPOOL_TEST_PYTHON=$(PYTHON) cargo test --locked; \
 	fi
 
-test-python:
+test-python: tools
 	cd priv/python && $(PYTHON) -m unittest discover -s tests
 
 test-elixir: tools build

@@ -63,6 +63,17 @@ pub struct Call {
     pub arrived: Instant,
 }
 
+impl Call {
+    /// Counts the time since its arrival as waited; 0 stays what it is: only if a worker is idle now.
+    #[must_use]
+    pub fn waited(mut self) -> Self {
+        let least = |limit: Duration| limit.min(Duration::from_millis(1));
+        let left = |limit: Duration| limit.saturating_sub(self.arrived.elapsed()).max(least(limit));
+        self.limits.checkout_timeout = self.limits.checkout_timeout.map(left);
+        self
+    }
+}
+
 /// How a call ended: the pickled result, or why there is none.
 pub type Outcome = Result<Bytes, Failure>;
 

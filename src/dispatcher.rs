@@ -1,11 +1,11 @@
 //! The table of calls in flight. Owns the obligation to reply: each is a value that is consumed once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::warn;
 
@@ -41,6 +41,8 @@ pub enum Request {
     Ping(PortId),
     /// The request was refused before it got here.
     Refuse(PortId, Failure),
+    /// Something that is no request.
+    Error(Failure),
 }
 
 /// What the server says.
@@ -99,8 +101,8 @@ impl Drop for PendingReply {
 #[derive(Debug)]
 struct InFlight {
     pending: PendingReply,
-    /// A helper thread is still working on it, and the pool has not heard of it.
-    coming: bool,
+    /// The helper thread that is still working on it; the pool has not heard of it.
+    coming: Option<AbortHandle>,
 }
 
 /// Takes requests, feeds the pool, answers.
@@ -140,7 +142,7 @@ impl Dispatcher {
         loop {
             if !greeted && (self.pool.has_started(wait) || Instant::now() >= latest) {
                 greeted = true;
-                let _ = self.replies.send(Reply::Ready(self.pool.status()));
+                self.say(Reply::Ready(self.pool.status()));
             }
             tokio::select! {
                 request = requests.recv() => match request {
@@ -160,21 +162,26 @@ impl Dispatcher {
             Request::Call(id, call) => self.call(id, call),
             Request::LargeCall { id, bytes, coming } => self.large_call(id, bytes, coming),
             Request::Cancel(id) => self.cancel(id),
-            Request::Status(id) => self.pending(id).answer(Answer::Status(self.pool.status())),
-            Request::Ping(id) => self.pending(id).answer(Answer::Pong),
-            Request::Refuse(id, failure) => self.pending(id).answer(Answer::Failure(failure)),
+            Request::Status(id) => {
+                let status = self.pool.status();
+                self.answer_at_once(id, Answer::Status(status));
+            }
+            Request::Ping(id) => self.answer_at_once(id, Answer::Pong),
+            Request::Refuse(id, failure) => self.answer_at_once(id, Answer::Failure(failure)),
+            Request::Error(failure) => self.say(Reply::Error(failure)),
         }
     }
 
     fn call(&mut self, id: PortId, call: Call) {
-        if let Some(number) = self.enter(id, false) {
+        if let Some(number) = self.enter(id, None) {
             self.pool.submit(number, call);
         }
     }
 
     fn large_call(&mut self, id: PortId, bytes: usize, coming: JoinHandle<Result<Call, Failure>>) {
-        let Some(number) = self.enter(id, true) else { return };
+        let Some(number) = self.enter(id, Some(coming.abort_handle())) else { return coming.abort() };
         if self.coming_bytes > 0 && self.coming_bytes.saturating_add(bytes) > self.max_coming_bytes {
+            coming.abort();
             let message = "more large calls come in than can be read (max_queue_bytes)";
             return self.answer(number, Err(Failure::new(Reason::QueueFull, Phase::Checkout, Blame::Server, message)));
         }
@@ -189,19 +196,16 @@ impl Dispatcher {
         self.coming_bytes -= bytes;
         // It may have been cancelled meanwhile.
         let Some(in_flight) = self.in_flight.get_mut(&number) else { return };
-        in_flight.coming = false;
+        in_flight.coming = None;
         match result {
-            Ok(call) => self.pool.submit(number, call),
+            Ok(call) => self.pool.submit(number, call.waited()),
             Err(failure) => self.answer(number, Err(failure)),
         }
     }
 
     /// Gives a call its number and takes on the obligation to answer it; `None` if its id is in flight.
-    fn enter(&mut self, id: PortId, coming: bool) -> Option<CallId> {
-        if self.ids.contains_key(&id) {
-            // docs/protocol.md 3.3: a reply with this id would be taken for the reply of the call that has it.
-            let message = format!("the id {id} belongs to a call in flight: this request is thrown away");
-            let _ = self.replies.send(Reply::Error(Failure::bad_request(message).with("id", id)));
+    fn enter(&mut self, id: PortId, coming: Option<AbortHandle>) -> Option<CallId> {
+        if !self.is_free(id) {
             return None;
         }
         let number = CallId(self.next_call);
@@ -211,9 +215,31 @@ impl Dispatcher {
         Some(number)
     }
 
+    /// A reply with an id that is in flight would be taken for the reply of the call that has it: docs/protocol.md 3.3.
+    fn is_free(&self, id: PortId) -> bool {
+        let is_free = !self.ids.contains_key(&id);
+        if !is_free {
+            let message = format!("the id {id} belongs to a call in flight: this request is thrown away");
+            self.say(Reply::Error(Failure::bad_request(message).with("id", id)));
+        }
+        is_free
+    }
+
+    fn answer_at_once(&self, id: PortId, answer: Answer) {
+        if self.is_free(id) {
+            self.pending(id).answer(answer);
+        }
+    }
+
+    fn say(&self, reply: Reply) {
+        // Nobody listens once the owner is gone.
+        let _ = self.replies.send(reply);
+    }
+
     fn cancel(&mut self, id: PortId) {
         let Some(number) = self.ids.get(&id).copied() else { return };
-        if self.in_flight.get(&number).is_some_and(|in_flight| in_flight.coming) {
+        if let Some(coming) = self.in_flight.get(&number).and_then(|in_flight| in_flight.coming.as_ref()) {
+            coming.abort();
             let message = "the call was cancelled before it was read";
             self.answer(number, Err(Failure::new(Reason::Cancelled, Phase::Checkout, Blame::Caller, message)));
         } else {
@@ -242,12 +268,14 @@ impl Dispatcher {
     }
 
     async fn shut_down(self) {
+        let running: HashSet<CallId> = self.in_flight.keys().copied().filter(|call| self.pool.runs(*call)).collect();
         // The workers first: whoever reads `shutdown` may count on it that nothing runs any more.
         if timeout(WORKERS_END, self.pool.close()).await.is_err() {
             warn!("some workers are not dead {WORKERS_END:?} after they were killed");
         }
-        for InFlight { pending, .. } in self.in_flight.into_values() {
-            let failure = Failure::new(Reason::Shutdown, Phase::Call, Blame::Server, "the server is stopping");
+        for (call, InFlight { pending, .. }) in self.in_flight {
+            let phase = if running.contains(&call) { Phase::Call } else { Phase::Checkout };
+            let failure = Failure::new(Reason::Shutdown, phase, Blame::Server, "the server is stopping");
             pending.answer(Answer::Failure(failure));
         }
     }

@@ -15,6 +15,8 @@ use crate::dispatcher::{Dispatcher, Reply, Request};
 use crate::port::{self, Hello, Output, Packet, Reader, Ready, Rules, Writer};
 use crate::{shutdown, startup};
 
+/// Exit status where the operating system stands in the way.
+const BROKEN: u8 = 1;
 /// Exit status where `hello` was refused or the usage is wrong.
 const REFUSED: u8 = 2;
 /// Requests read and not yet taken by the dispatcher, which never waits for anything.
@@ -65,7 +67,7 @@ async fn session(reader: &mut Reader, output: &mut Output) -> io::Result<Session
     // Python may take its time to say its version; an owner that goes away meanwhile is not to be waited for.
     let opened = tokio::select! {
         opened = open(packet) => opened,
-        () = output.closed() => return Ok(Session::Over(0)),
+        end = reader.end() => return end.map(|()| Session::Over(0)),
     };
     match opened {
         Ok(opened) => Ok(Session::Open(Box::new(opened))),
@@ -108,20 +110,29 @@ impl Opened {
         let mut dispatcher = tokio::spawn(dispatcher.run(requests.1, config.wait, latest));
         let mut writer = tokio::spawn(Writer::new(output, ready, config.max_frame).run(replies.1));
         let rules = Rules { limits: config.limits, max_frame: config.max_frame };
-        let read = port::take_in(&mut reader, rules, &requests.0, &replies.0);
-        tokio::select! {
-            end = read => match end {
-                Ok(()) => debug!("the owner closed stdin"),
-                Err(error) => warn!("stdin cannot be read any more: {error}"),
-            },
-            _ = &mut writer => debug!("nobody reads stdout any more"),
-            () = stop.requested() => debug!("asked to end by a signal"),
-            _ = &mut dispatcher => error!("the dispatcher ended before its time"),
-        }
+        let read = port::take_in(&mut reader, rules, &requests.0);
+        let status = tokio::select! {
+            end = read => broken(end, "stdin cannot be read"),
+            end = &mut writer => broken(end.unwrap_or(Ok(())), "stdout cannot be written"),
+            () = stop.requested() => 0,
+            _ = &mut dispatcher => BROKEN,
+        };
         // No more requests: the dispatcher kills the workers and answers what is in flight; then nobody has a reply to send any more.
         drop((requests.0, replies.0));
         finish(dispatcher, writer).await;
-        0
+        status
+    }
+}
+
+/// The exit status: an owner who goes away is the usual end, whatever the system calls it.
+fn broken(end: io::Result<()>, what: &str) -> u8 {
+    match end {
+        Ok(()) => 0,
+        Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => 0,
+        Err(error) => {
+            warn!("{what}: {error}");
+            BROKEN
+        }
     }
 }
 

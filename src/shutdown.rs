@@ -16,21 +16,30 @@ const LIMIT: Duration = Duration::from_secs(1);
 pub struct Requests {
     terminate: Signal,
     interrupt: Signal,
+    hang_up: Signal,
+    quit: Signal,
 }
 
 impl Requests {
     /// From now on these signals do not end the process by themselves.
     pub fn listen() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+            quit: signal(SignalKind::quit())?,
+        })
     }
 
-    /// Waits for SIGTERM or SIGINT.
+    /// Waits for SIGTERM, SIGINT, SIGHUP (the terminal is gone) or SIGQUIT.
     ///
     /// Cancellation: may be dropped at any time.
     pub async fn requested(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = self.hang_up.recv() => {}
+            _ = self.quit.recv() => {}
         }
     }
 }

@@ -1,9 +1,14 @@
-//! What the server has to say beside its replies: lines on stderr. stdout is the wire.
+//! What the server has to say beside its replies: lines on stderr, which never hold it up. stdout is the wire.
 
-use std::io::{IsTerminal, Write};
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::ValueEnum;
+use rustix::fs::{Mode, OFlags};
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 /// The status of a server that had a defect: docs/protocol.md 12.
 const DEFECT: i32 = 70;
@@ -35,14 +40,14 @@ impl From<LogLevel> for LevelFilter {
     }
 }
 
-/// Lines with a time stamp, for a server that runs for weeks.
+/// Lines with a time stamp, for a server that runs for weeks. They are dropped and counted while nobody reads stderr.
 pub fn log_for_server(level: LogLevel) {
-    lines(level).init();
+    lines(level).with_writer(Patient::open()).init();
 }
 
 /// Lines without, for a command that runs in front of somebody.
 pub fn log_for_people(level: LogLevel) {
-    lines(level).without_time().init();
+    lines(level).without_time().with_writer(io::stderr).init();
 }
 
 fn lines(
@@ -51,21 +56,72 @@ fn lines(
     tracing_subscriber::fmt::format::DefaultFields,
     tracing_subscriber::fmt::format::Format,
     LevelFilter,
-    fn() -> std::io::Stderr,
 > {
     tracing_subscriber::fmt()
         .with_max_level(LevelFilter::from(level))
-        .with_writer(std::io::stderr as fn() -> std::io::Stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(io::stderr().is_terminal())
         .with_target(false)
         .log_internal_errors(false)
+}
+
+/// stderr, except that a line for which there is no room is dropped: one that waits would stop every call and every timeout.
+#[derive(Debug)]
+struct Patient {
+    stderr: Option<File>,
+    dropped: AtomicU64,
+}
+
+impl Patient {
+    /// Opened anew where that is possible (pipes, terminals), because being non-blocking belongs to the open file, which others
+    /// share. Files never make a writer wait. A socket is taken as it is.
+    fn open() -> Self {
+        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let anew = || rustix::fs::open("/proc/self/fd/2", flags, Mode::empty()).ok();
+        let same = || io::stderr().as_fd().try_clone_to_owned().ok();
+        let stderr: Option<OwnedFd> = anew().or_else(same);
+        Self { stderr: stderr.map(File::from), dropped: AtomicU64::new(0) }
+    }
+
+    /// Writes a line, and before it how many were dropped since the last one.
+    fn line(&self, mut stderr: &File, line: &[u8]) -> io::Result<()> {
+        let dropped = self.dropped.load(Ordering::Relaxed);
+        if dropped > 0 {
+            stderr
+                .write_all(format!("portpool: {dropped} lines were left out, because nobody read them\n").as_bytes())?;
+            self.dropped.store(0, Ordering::Relaxed);
+        }
+        stderr.write_all(line)
+    }
+}
+
+impl<'a> MakeWriter<'a> for Patient {
+    type Writer = &'a Self;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        self
+    }
+}
+
+impl Write for &Patient {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if let Some(stderr) = &self.stderr
+            && self.line(stderr, line).is_err()
+        {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A panic in any task ends the process: never a silent half-death. The kernel then kills the workers.
 pub fn exit_on_panic() {
     std::panic::set_hook(Box::new(|panic| {
         // stderr may be closed; there is nobody left to tell then.
-        let _ = writeln!(std::io::stderr(), "portpool: a defect, please report it: {panic}");
+        let _ = writeln!(io::stderr(), "portpool: a defect, please report it: {panic}");
         std::process::exit(DEFECT);
     }));
 }

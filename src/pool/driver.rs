@@ -142,6 +142,11 @@ impl Pool {
         }
     }
 
+    /// Whether a worker has this call in hand.
+    pub fn runs(&self, call: CallId) -> bool {
+        self.calls.get(&call).is_some_and(|in_hand| in_hand.started.is_some())
+    }
+
     /// Kills all workers and waits until they are reaped and have had their last words logged.
     pub async fn close(mut self) {
         self.workers.values().for_each(Handle::kill);
@@ -177,7 +182,9 @@ impl Pool {
             warn!(worker = worker.0, "{}", failure.message);
             self.last_start_error = Some(failure);
         }
-        self.step(Event::WorkerExited { worker, undelivered: ended.undelivered }, Some(ended));
+        // A call that was handed over while the worker ended was not even taken.
+        let undelivered = ended.undelivered || self.core.call_in_hand(worker) != ended.call;
+        self.step(Event::WorkerExited { worker, undelivered }, Some(ended));
     }
 
     /// Tells the core what happened and does what it says.
@@ -227,7 +234,9 @@ impl Pool {
     fn kill(&mut self, worker: WorkerId, cause: KillCause) {
         debug!(worker = worker.0, ?cause, "killed");
         if cause == KillCause::StartTimeout {
-            self.last_start_error = Some(outcome::of_slow_start(self.settings.start_timeout));
+            let failure = outcome::of_slow_start(self.settings.start_timeout);
+            warn!(worker = worker.0, "{}", failure.message);
+            self.last_start_error = Some(failure);
         }
         self.on(worker, Handle::kill);
     }

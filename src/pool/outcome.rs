@@ -29,7 +29,7 @@ pub(super) fn of_reply(kind: FromWorker, body: Bytes) -> Outcome {
         FromWorker::Undef => (Reason::Undef, Phase::Call, Blame::Caller),
         FromWorker::Unencodable => (Reason::Unencodable, Phase::Reply, Blame::Worker),
         FromWorker::TooLarge => (Reason::TooLarge, Phase::Reply, Blame::Worker),
-        FromWorker::Hello | FromWorker::StartFailed => (Reason::Internal, Phase::Call, Blame::Server),
+        FromWorker::Hello => (Reason::Internal, Phase::Call, Blame::Server),
     };
     let (message, detail) = fields(&body);
     Err(Failure { detail, ..Failure::new(reason, phase, blame, message) })
@@ -37,14 +37,7 @@ pub(super) fn of_reply(kind: FromWorker, body: Bytes) -> Outcome {
 
 /// Why a worker did not get ready.
 pub(super) fn of_start(ended: &Ended) -> Failure {
-    let failure = match &ended.start_failed {
-        Some(body) => {
-            let (message, detail) = fields(body);
-            Failure { detail, ..start_failure(format!("the worker cannot get ready: {message}")) }
-        }
-        None => start_failure(format!("the worker did not get ready: {}", how_it_ended(ended))),
-    };
-    with_exit(failure, ended)
+    with_exit(start_failure(format!("the worker did not get ready: {}", how_it_ended(ended))), ended)
 }
 
 /// A worker that did not get ready in time.

@@ -1,6 +1,7 @@
 //! Packets -> the dispatcher. The codec works on large ones on a helper thread, so that small calls do not wait behind them.
 
 use std::io;
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -10,7 +11,7 @@ use super::LARGE;
 use super::reader::{Packet, Reader};
 use super::request::{self, Parsed};
 use crate::call::{Failure, Limits};
-use crate::dispatcher::{Reply, Request};
+use crate::dispatcher::Request;
 
 /// What the requests of a session have in common.
 #[derive(Clone, Copy, Debug)]
@@ -22,31 +23,28 @@ pub struct Rules {
 }
 
 /// Reads requests until the owner has no more to say.
-pub async fn take_in(
-    reader: &mut Reader,
-    rules: Rules,
-    requests: &mpsc::Sender<Request>,
-    replies: &mpsc::UnboundedSender<Reply>,
-) -> io::Result<()> {
+pub async fn take_in(reader: &mut Reader, rules: Rules, requests: &mpsc::Sender<Request>) -> io::Result<()> {
     while let Some(packet) = reader.packet().await? {
         let parsed = match packet {
             Packet::Whole(bytes) if bytes.len() > LARGE => parse_large(bytes, rules),
-            packet => request::parse(packet, rules),
+            packet => request::parse(packet, rules, Instant::now()),
         };
-        // Both can only fail once the other tasks have ended, which ends this one too.
-        match parsed {
-            Parsed::Request(request) => drop(requests.send(request).await),
-            Parsed::Error(failure) => drop(replies.send(Reply::Error(failure))),
-        }
+        let request = match parsed {
+            Parsed::Request(request) => request,
+            Parsed::Error(failure) => Request::Error(failure),
+        };
+        // It can only fail once the dispatcher has ended, which ends this task too.
+        let _ = requests.send(request).await;
     }
     Ok(())
 }
 
 /// The dispatcher hears of a large call at once, so that it can be cancelled and counts; what is in it follows.
 fn parse_large(packet: Bytes, rules: Rules) -> Parsed {
-    let Some(id) = request::id_of_call(&packet) else { return request::parse(Packet::Whole(packet), rules) };
+    let arrived = Instant::now();
+    let Some(id) = request::id_of_call(&packet) else { return request::parse(Packet::Whole(packet), rules, arrived) };
     let bytes = packet.len();
-    let coming = spawn_blocking(move || match request::parse(Packet::Whole(packet), rules) {
+    let coming = spawn_blocking(move || match request::parse(Packet::Whole(packet), rules, arrived) {
         Parsed::Request(Request::Call(_, call)) => Ok(call),
         Parsed::Request(Request::Refuse(_, failure)) | Parsed::Error(failure) => Err(failure),
         // It begins as a call, so it is one or is refused.

@@ -207,7 +207,9 @@ impl Given<'_> {
     }
 
     fn paths(&self) -> Result<Vec<PathBuf>, Failure> {
-        let paths = list(self.value).map(|list| list.iter().map(|path| text(path).map(PathBuf::from)).collect());
+        // Absolute, because the workers may have another working directory, or change it.
+        let absolute = |path: &Term| std::path::absolute(text(path)?).ok();
+        let paths = list(self.value).map(|list| list.iter().map(absolute).collect());
         paths.flatten().ok_or_else(|| self.must_be("a list of directories, each as text"))
     }
 

@@ -6,11 +6,10 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::task::yield_now;
 
 use super::stream::Input;
+use crate::buffer::{READ, give_back, make_room};
 
-/// What is reserved for one read of small packets.
-const READ: usize = 64 << 10;
-/// What is reserved for a large packet before its bytes have come: a length alone allocates no more than this.
-const FIRST_RESERVE: usize = 1 << 20;
+/// How much is kept of what comes while nobody asks for packets.
+const LOOK_AHEAD: usize = 1 << 20;
 /// The first bytes of a packet that is too long: enough to read the id of the call it was to be.
 const HEAD: usize = 64;
 
@@ -48,12 +47,14 @@ pub struct Reader {
     buffer: BytesMut,
     state: State,
     max_frame: usize,
+    /// The end of the stream has been seen.
+    ended: bool,
 }
 
 impl Reader {
     /// Reads packets of at most `max_frame` bytes.
     pub fn new(input: Input, max_frame: usize) -> Self {
-        Self { input, buffer: BytesMut::new(), state: State::Length, max_frame }
+        Self { input, buffer: BytesMut::new(), state: State::Length, max_frame, ended: false }
     }
 
     /// Changes the limit for the packets to come.
@@ -69,7 +70,11 @@ impl Reader {
             if let Some(packet) = self.cut() {
                 return Ok(Some(packet));
             }
-            self.buffer.reserve(READ.max(self.missing().min(FIRST_RESERVE)));
+            if self.ended {
+                return Ok(None);
+            }
+            let missing = self.missing();
+            make_room(&mut self.buffer, missing);
             match self.input.read(&mut self.buffer).await? {
                 0 => return Ok(None),
                 // A large packet comes in many pieces that are always ready: the others have their turn between them.
@@ -77,6 +82,20 @@ impl Reader {
                 _ => {}
             }
         }
+    }
+
+    /// Waits for the end of the stream; what comes before it is kept for `packet`. With more than a little of that it waits for ever.
+    ///
+    /// Cancellation: all progress is kept in `self`, so the future may be dropped at any await.
+    pub async fn end(&mut self) -> io::Result<()> {
+        while self.buffer.len() < LOOK_AHEAD {
+            make_room(&mut self.buffer, 0);
+            if self.input.read(&mut self.buffer).await? == 0 {
+                self.ended = true;
+                return Ok(());
+            }
+        }
+        std::future::pending().await
     }
 
     fn missing(&self) -> usize {
@@ -97,6 +116,7 @@ impl Reader {
                 State::Body(length) => {
                     let packet = (self.buffer.len() >= length).then(|| self.buffer.split_to(length).freeze())?;
                     self.state = State::Length;
+                    give_back(&mut self.buffer, length);
                     return Some(Packet::Whole(packet));
                 }
                 State::Head(length) => {

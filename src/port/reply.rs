@@ -153,6 +153,7 @@ fn unencodable(problem: &CodecError) -> Failure {
         CodecErrorKind::Unencodable => {
             Failure::new(Reason::Unencodable, Phase::Reply, Blame::Worker, format!("the result: {problem}"))
                 .with("path", problem.path.clone())
+                .with("type", problem.type_name.clone())
         }
         CodecErrorKind::Malformed => Failure::new(
             Reason::Internal,

@@ -27,20 +27,20 @@ const LIST_TAGS: [u8; 3] = [106, 107, 108];
 /// The name and arity of each request.
 const REQUESTS: [(&str, usize); 4] = [("call", 6), ("cancel", 2), ("status", 2), ("ping", 2)];
 
-/// Reads a packet.
-pub(super) fn parse(packet: Packet, rules: Rules) -> Parsed {
+/// Reads a packet that arrived then.
+pub(super) fn parse(packet: Packet, rules: Rules, arrived: Instant) -> Parsed {
     match packet {
-        Packet::Whole(bytes) => parse_whole(&bytes, rules),
+        Packet::Whole(bytes) => parse_whole(&bytes, rules, arrived),
         Packet::TooLong { head, length } => too_long(&head, length, rules.max_frame),
     }
 }
 
-fn parse_whole(packet: &Bytes, rules: Rules) -> Parsed {
+fn parse_whole(packet: &Bytes, rules: Rules, arrived: Instant) -> Parsed {
     let term = match etf::open(packet, rules.max_frame) {
         Ok(term) => term,
         Err(error) => return Parsed::Error(malformed(&error)),
     };
-    match read(&term, rules.limits) {
+    match read(&term, rules.limits, arrived) {
         Ok(request) => Parsed::Request(request),
         Err(Trouble::With(id, failure)) => Parsed::Request(Request::Refuse(id, failure)),
         Err(Trouble::Without(failure)) => Parsed::Error(failure),
@@ -53,12 +53,12 @@ enum Trouble {
     Without(Failure),
 }
 
-fn read(term: &[u8], limits: Limits) -> Result<Request, Trouble> {
+fn read(term: &[u8], limits: Limits, arrived: Instant) -> Result<Request, Trouble> {
     let mut cursor = etf::Cursor::new(term);
     let (name, id) = read_head(&mut cursor).map_err(Trouble::Without)?;
     let with_id = |failure| if name == "cancel" { Trouble::Without(failure) } else { Trouble::With(id, failure) };
     let request = match name {
-        "call" => read_call(&mut cursor, limits).map(|call| Request::Call(id, call)),
+        "call" => read_call(&mut cursor, limits, arrived).map(|call| Request::Call(id, call)),
         "cancel" => Ok(Request::Cancel(id)),
         "status" => Ok(Request::Status(id)),
         _ => Ok(Request::Ping(id)),
@@ -85,8 +85,7 @@ fn read_head(cursor: &mut etf::Cursor<'_>) -> Result<(&'static str, PortId), Fai
     Ok((known, id))
 }
 
-fn read_call(cursor: &mut etf::Cursor<'_>, limits: Limits) -> Result<Call, Failure> {
-    let arrived = Instant::now();
+fn read_call(cursor: &mut etf::Cursor<'_>, limits: Limits, arrived: Instant) -> Result<Call, Failure> {
     let module = read_name(cursor, "module")?;
     let function = read_name(cursor, "function")?;
     if !cursor.peek_tag().is_some_and(|tag| LIST_TAGS.contains(&tag)) {

@@ -110,18 +110,13 @@ impl Output {
         }
     }
 
-    /// Waits until nobody can read any more.
+    /// Waits until nobody can read any more, where the system tells: for pipes. A socket tells at the next write.
     ///
     /// Cancellation: may be dropped at any time.
     pub async fn closed(&self) {
         match &self.0 {
             Stream::Polled(pipe) => {
-                // A pipe without a reader reports an error, a socket a hang-up; being writable is neither.
-                while pipe
-                    .ready(tokio::io::Interest::ERROR)
-                    .await
-                    .is_ok_and(|ready| !ready.is_error() && !ready.is_write_closed())
-                {}
+                while pipe.ready(tokio::io::Interest::ERROR).await.is_ok_and(|ready| !ready.is_error()) {}
             }
             Stream::File(_) => std::future::pending().await,
         }

@@ -9,12 +9,8 @@ use tokio::net::UnixStream;
 use tokio::task::yield_now;
 
 use super::wire::{self, FromWorker, HEADER, Header, ToWorker};
+use crate::buffer::{give_back, make_room};
 use crate::call::CallId;
-
-/// What is reserved for the body of a frame before its bytes have come: a length alone allocates no more than this.
-const FIRST_RESERVE: usize = 1 << 20;
-/// What is reserved for one read of small frames.
-const READ: usize = 64 << 10;
 
 /// A frame from the worker.
 #[derive(Debug)]
@@ -129,7 +125,8 @@ impl Channel {
 
     /// Reads what is there; false if that is nothing yet.
     fn read(&mut self) -> Result<bool, Closed> {
-        self.incoming.reserve(READ.max(self.missing().min(FIRST_RESERVE)));
+        let missing = self.missing();
+        make_room(&mut self.incoming, missing);
         match self.stream.try_read_buf(&mut self.incoming) {
             Ok(0) => Err(Closed::End),
             Ok(_) => Ok(true),
@@ -154,6 +151,7 @@ impl Channel {
         }
         let Some(header) = self.header.take_if(|header| header.length <= self.incoming.len()) else { return Ok(None) };
         let body = self.incoming.split_to(header.length).freeze();
+        give_back(&mut self.incoming, header.length);
         Ok(Some(Frame { kind: header.kind, call: header.call, body }))
     }
 

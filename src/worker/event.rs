@@ -42,12 +42,12 @@ pub struct Ended {
     pub pid: Option<u32>,
     /// Its exit status or signal.
     pub exit: Option<Exit>,
-    /// It is certain that it had not begun with the call in hand.
+    /// The call that it had taken and not answered.
+    pub call: Option<CallId>,
+    /// It is certain that it had not begun with that call.
     pub undelivered: bool,
     /// The last lines of its stderr.
     pub stderr: Vec<String>,
     /// Why there never was a process, or how it broke the protocol.
     pub trouble: Option<String>,
-    /// The pickle in which it said why it cannot get ready.
-    pub start_failed: Option<Bytes>,
 }

@@ -28,14 +28,30 @@ pub(super) struct LogPipe {
     /// The line was longer than `LINE`: its rest is skipped.
     skipping: bool,
     rate: Rate,
-    tail: VecDeque<String>,
+    /// The last lines, where they are wanted.
+    tail: Option<VecDeque<String>>,
 }
 
 impl LogPipe {
-    pub(super) fn new(pipe: Option<OwnedFd>, stream: &'static str, worker: WorkerId) -> io::Result<Self> {
+    /// One that only logs.
+    pub(super) fn stdout(pipe: Option<OwnedFd>, worker: WorkerId) -> io::Result<Self> {
+        Self::new(pipe, "stdout", worker, None)
+    }
+
+    /// One that also keeps the last lines.
+    pub(super) fn stderr(pipe: Option<OwnedFd>, worker: WorkerId) -> io::Result<Self> {
+        Self::new(pipe, "stderr", worker, Some(VecDeque::new()))
+    }
+
+    fn new(
+        pipe: Option<OwnedFd>,
+        stream: &'static str,
+        worker: WorkerId,
+        tail: Option<VecDeque<String>>,
+    ) -> io::Result<Self> {
         let pipe = pipe.map(pipe::Receiver::from_owned_fd).transpose()?;
         let rate = Rate { second: Instant::now(), lines: 0, dropped: 0 };
-        Ok(Self { pipe, stream, worker, buffer: BytesMut::new(), skipping: false, rate, tail: VecDeque::new() })
+        Ok(Self { pipe, stream, worker, buffer: BytesMut::new(), skipping: false, rate, tail })
     }
 
     /// Waits for the next piece of output and logs the lines in it; waits for ever once the pipe is closed.
@@ -53,18 +69,22 @@ impl LogPipe {
         }
     }
 
-    /// Reads what a worker that has ended left in the pipe and returns the last lines.
-    pub(super) fn finish(mut self) -> Vec<String> {
-        // A child of the worker may hold the pipe and go on writing, so this is bounded.
+    /// Logs what is in the pipe now. Somebody may go on writing, so this is bounded.
+    pub(super) fn drain(&mut self, call: Option<CallId>) {
         for _ in 0..16 {
-            if !matches!(self.read(None), Read::Some) {
+            if !matches!(self.read(call), Read::Some) {
                 break;
             }
         }
+    }
+
+    /// Reads what a worker that has ended left in the pipe and returns the last lines.
+    pub(super) fn finish(mut self, call: Option<CallId>) -> Vec<String> {
+        self.drain(call);
         let rest = self.buffer.split();
-        self.line(&rest, None);
+        self.line(&rest, call);
         self.rate.report(self.stream, self.worker);
-        self.tail.into()
+        self.tail.unwrap_or_default().into()
     }
 
     fn read(&mut self, call: Option<CallId>) -> Read {
@@ -106,10 +126,11 @@ impl LogPipe {
                 None => info!(worker = self.worker.0, stream = self.stream, "{text}"),
             }
         }
-        if self.tail.len() == TAIL {
-            self.tail.pop_front();
+        let Some(tail) = &mut self.tail else { return };
+        if tail.len() == TAIL {
+            tail.pop_front();
         }
-        self.tail.push_back(text.into_owned());
+        tail.push_back(text.into_owned());
     }
 }
 

@@ -72,9 +72,11 @@ impl Process {
     /// Kills the process and its whole group, now.
     pub(crate) fn kill(&self) {
         if !self.reaped.load(Ordering::Relaxed) {
-            // Both can only fail because there is nothing left to kill. The leader may have moved itself to another group.
-            let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
-            let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
+            // The leader may have moved itself to another group. If somebody else has reaped it, the number may be another's.
+            if rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL) != Err(rustix::io::Errno::SRCH) {
+                // It can only fail because there is nothing left to kill.
+                let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::warn;
@@ -14,8 +15,9 @@ use super::event::{Ended, Event, Reply, Started};
 use super::launcher::{Launched, Launcher};
 use super::logs::LogPipe;
 use super::process::Process;
-use super::wire::FromWorker;
+use super::wire::{CODEC, FromWorker, PROTOCOL};
 use crate::call::{CallId, WorkerId};
+use crate::codec;
 
 /// A worker whose channel is closed is usually about to end; one that is not is killed after this.
 const END_GRACE: Duration = Duration::from_millis(100);
@@ -37,7 +39,7 @@ pub struct Handle {
 impl Handle {
     /// Hands it a call. It must be idle.
     pub fn call(&self, call: CallId, body: Bytes) {
-        // A worker that has just ended cannot take it; its `Ended` is on the way and says that the call was not delivered.
+        // A worker that has just ended does not take it; its `Ended` is on the way and does not name this call.
         let _ = self.orders.send(Order::Call(call, body));
     }
 
@@ -102,13 +104,12 @@ async fn launch(
         worker,
         process: Arc::clone(started),
         channel: Channel::open(channel, start_order, max_frame)?,
-        stdout: LogPipe::new(stdout, "stdout", worker)?,
-        stderr: LogPipe::new(stderr, "stderr", worker)?,
+        stdout: LogPipe::stdout(stdout, worker)?,
+        stderr: LogPipe::stderr(stderr, worker)?,
         stage: Stage::Starting,
         trouble: None,
         must_end: None,
         unread: false,
-        start_failed: None,
     })
 }
 
@@ -134,7 +135,6 @@ struct Life {
     must_end: Option<Instant>,
     /// Something that was written to it will never be read.
     unread: bool,
-    start_failed: Option<Bytes>,
 }
 
 impl Life {
@@ -151,8 +151,7 @@ impl Life {
                 biased;
                 Some(order) = orders.recv() => self.obey(order),
                 frame = self.channel.frame(), if open => match frame.map(|frame| self.event(frame)) {
-                    Ok(Ok(Some(event))) => drop(events.send((self.worker, event)).await),
-                    Ok(Ok(None)) => {}
+                    Ok(Ok(event)) => drop(events.send((self.worker, event)).await),
                     Ok(Err(violation)) => self.closed(Closed::Violation(violation)),
                     Err(closed) => self.closed(closed),
                 },
@@ -165,7 +164,7 @@ impl Life {
         if self.must_end.is_none() {
             self.take_last_frame(events).await;
         }
-        self.end(orders)
+        self.end()
     }
 
     fn call(&self) -> Option<CallId> {
@@ -187,20 +186,20 @@ impl Life {
     }
 
     /// What a frame means, or why it must not come now: docs/worker_protocol.md 2.2.
-    fn event(&mut self, frame: Frame) -> Result<Option<Event>, String> {
+    fn event(&mut self, frame: Frame) -> Result<Event, String> {
         let Frame { kind, call, body } = frame;
         match (self.stage, kind) {
             (Stage::Starting, FromWorker::Hello) => {
+                check_hello(&body)?;
                 self.stage = Stage::Idle;
-                Ok(Some(Event::Started(Started { pid: self.process.pid() })))
-            }
-            (Stage::Starting, FromWorker::StartFailed) => {
-                self.start_failed = Some(body);
-                Ok(None)
+                Ok(Event::Started(Started { pid: self.process.pid() }))
             }
             (Stage::Busy(in_hand), _) if in_hand == call && kind.answers_a_call() => {
+                // What it printed in the call was written before the reply, so it is there to be read now.
+                self.stdout.drain(Some(call));
+                self.stderr.drain(Some(call));
                 self.stage = Stage::Idle;
-                Ok(Some(Event::Replied(Reply { call, kind, body })))
+                Ok(Event::Replied(Reply { call, kind, body }))
             }
             (stage, _) => Err(format!("{kind:?} for call {call} while {stage:?}")),
         }
@@ -230,7 +229,7 @@ impl Life {
     async fn take_last_frame(&mut self, events: &mpsc::Sender<(WorkerId, Event)>) {
         match self.channel.last_frame() {
             Ok(Some(frame)) => {
-                if let Ok(Some(event)) = self.event(frame) {
+                if let Ok(event) = self.event(frame) {
                     let _ = events.send((self.worker, event)).await;
                 }
             }
@@ -239,21 +238,29 @@ impl Life {
         }
     }
 
-    fn end(mut self, mut orders: mpsc::UnboundedReceiver<Order>) -> Ended {
+    fn end(self) -> Ended {
         let exit = self.process.reap();
-        // A call that was ordered while the worker ended has not even been written.
-        orders.close();
-        while let Ok(order) = orders.try_recv() {
-            self.unread |= matches!(order, Order::Call(..));
-        }
-        self.stdout.finish();
+        let call = self.call();
+        self.stdout.finish(call);
         Ended {
             pid: Some(self.process.pid()),
+            call,
             exit: exit.ok(),
             undelivered: self.unread || !self.channel.is_written(),
-            stderr: self.stderr.finish(),
+            stderr: self.stderr.finish(call),
             trouble: self.trouble,
-            start_failed: self.start_failed,
         }
     }
+}
+
+/// Refuses a worker side that is not ours: one from `PORTPOOL_PYTHON_DIR` may be older or newer. docs/worker_protocol.md 4.
+fn check_hello(body: &[u8]) -> Result<(), String> {
+    let hello =
+        codec::read(body).and_then(|hello| hello.to_json()).map_err(|error| format!("an unreadable hello: {error}"))?;
+    let (protocol, codec) = (hello.get("protocol"), hello.get("codec"));
+    if protocol.and_then(Value::as_u64) == Some(PROTOCOL) && codec.and_then(Value::as_str) == Some(CODEC) {
+        return Ok(());
+    }
+    let name = |value: Option<&Value>| value.map_or_else(|| "none".to_owned(), Value::to_string);
+    Err(format!("a hello of protocol {} and codec {}, not {PROTOCOL} and {CODEC}", name(protocol), name(codec)))
 }

@@ -4,6 +4,8 @@ use crate::call::CallId;
 
 /// The version of the protocol.
 pub(crate) const PROTOCOL: u64 = 1;
+/// How values travel.
+pub(super) const CODEC: &str = "pickle5";
 /// The length of a header.
 pub(super) const HEADER: usize = 16;
 
@@ -27,20 +29,18 @@ pub enum FromWorker {
     Undef = 4,
     /// The function returned something that has no form as a term.
     Unencodable = 5,
-    /// It cannot get ready.
-    StartFailed = 6,
     /// The result is larger than a frame may be.
-    TooLarge = 7,
+    TooLarge = 6,
 }
 
 impl FromWorker {
     /// Whether it is one of the answers to a call.
     pub(super) fn answers_a_call(self) -> bool {
-        !matches!(self, Self::Hello | Self::StartFailed)
+        self != Self::Hello
     }
 
     fn read(kind: u8) -> Option<Self> {
-        [Self::Hello, Self::Result, Self::Raised, Self::Undef, Self::Unencodable, Self::StartFailed, Self::TooLarge]
+        [Self::Hello, Self::Result, Self::Raised, Self::Undef, Self::Unencodable, Self::TooLarge]
             .into_iter()
             .find(|known| *known as u8 == kind)
     }
@@ -101,7 +101,7 @@ mod tests {
     fn headers_that_break_the_protocol_are_refused() {
         for (bytes, says) in [
             (from_worker(0, 0, 0, 1), "unknown kind 0"),
-            (from_worker(0, 8, 0, 1), "unknown kind 8"),
+            (from_worker(0, 7, 0, 1), "unknown kind 7"),
             (from_worker(0, 2, 1, 1), "reserved"),
             (from_worker(78, 2, 0, 1), "78 bytes"),
             (from_worker(u32::MAX, 2, 0, 1), "4294967295 bytes"),

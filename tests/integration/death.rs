@@ -10,7 +10,7 @@ use crate::harness::processes::{assert_dies, is_alive};
 use crate::harness::term::{atom, count, int, text};
 use crate::harness::{SOON, Server, unique};
 
-/// The seven states of a worker, and two that no process group reaches.
+/// The states of a worker; `with_a_daemon` has a child that no process group reaches.
 const STATES: [&str; 8] = [
     "sleeping",
     "busy",
@@ -76,7 +76,7 @@ fn nothing_is_left_after_sigterm_and_calls_in_flight_get_shutdown() {
 
 #[test]
 fn workers_die_with_a_server_that_gets_sigkill() {
-    // What made itself a session of its own outlives it: no kernel mechanism short of a cgroup reaches that.
+    // The kernel kills the workers; what they have started themselves outlives that, short of a cgroup.
     for state in STATES.into_iter().filter(|state| !matches!(*state, "with_a_daemon" | "waiting_for_a_child")) {
         let (mut server, pids) = server_in(state);
         server.signal(Signal::KILL);

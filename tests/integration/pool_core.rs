@@ -86,6 +86,8 @@ struct Model {
     running: BTreeMap<CallId, Call>,
     ended: BTreeSet<CallId>,
     arrived: u64,
+    /// Workers that died since a call was last finished.
+    deaths: u32,
 }
 
 impl Model {
@@ -145,7 +147,13 @@ impl Model {
                 let call = self.waiting.remove(&id).expect("waits");
                 assert!(call.expires.is_some_and(|at| at <= self.now), "expired before its time");
             }
-            Refusal::CrashLoop | Refusal::CancelledWaiting => drop(self.waiting.remove(&id).expect("waits")),
+            Refusal::CrashLoop => {
+                self.waiting.remove(&id).expect("waits");
+                assert!(self.deaths >= 5, "no crash loop after {} deaths", self.deaths);
+                let serves = |state: &Worker| matches!(state, Worker::Idle | Worker::Busy(_));
+                assert!(!self.workers.values().any(serves), "refused beside a worker that serves");
+            }
+            Refusal::CancelledWaiting => drop(self.waiting.remove(&id).expect("waits")),
             Refusal::Timeout(worker) => {
                 let call = self.running.remove(&id).expect("runs");
                 assert!(call.deadline.is_some_and(|at| at <= self.now), "stopped before its time");
@@ -200,6 +208,7 @@ impl Bench {
             running: BTreeMap::new(),
             ended: BTreeSet::new(),
             arrived: 0,
+            deaths: 0,
         };
         let mut bench = Self { core: Core::new(settings), model };
         bench.happen(Event::TimePassed);
@@ -271,6 +280,7 @@ impl Bench {
         let Some(Worker::Busy(call)) = self.model.workers.insert(worker, Worker::Idle) else { panic!("it was busy") };
         self.model.running.remove(&call);
         self.model.ended.insert(call);
+        self.model.deaths = 0;
         self.happen(Event::CallFinished(worker));
     }
 
@@ -281,6 +291,7 @@ impl Bench {
             let back = self.model.running.remove(&call).unwrap();
             self.model.waiting.insert(call, Call { deadline: None, ..back });
         }
+        self.model.deaths += 1;
         self.happen(Event::WorkerExited { worker, undelivered });
     }
 

@@ -135,8 +135,55 @@ fn an_id_in_flight_cannot_be_used_again_and_the_first_call_is_untouched() {
     let error = Failure::of(element(&server.receive(), 1));
     assert_eq!(error.reason(), "bad_request");
     assert_eq!(error.detail("id"), int(id));
+    for request in ["ping", "status"] {
+        server.send(&tuple([atom(request), int(id)]));
+        assert_eq!(Failure::of(element(&server.receive(), 1)).detail("id"), int(id), "{request}");
+    }
+    server.send(&tuple([atom("call"), int(id), atom("operator"), atom("neg"), atom("no_list"), map([])]));
+    assert_eq!(Failure::of(element(&server.receive(), 1)).detail("id"), int(id));
     let (to, result) = server.reply();
     assert_eq!((to, result.unwrap_err().reason()), (id, "timeout".into()));
+}
+
+#[test]
+fn a_flood_of_packets_that_are_no_requests_holds_up_nobody() {
+    let mut server = Server::start([("size", int(1))]);
+    let id = server.cast(("echo", "forever"), [], &[("timeout", int(300))]);
+    let flood = 200_000;
+    server.send_bytes(&[0, 0, 0, 1, 131].repeat(flood));
+    let start = std::time::Instant::now();
+    let mut errors = 0;
+    loop {
+        let packet = server.receive();
+        if name(&packet) == "reply" {
+            assert_eq!(crate::harness::term::number(&element(&packet, 1)), id);
+            break;
+        }
+        errors += 1;
+    }
+    println!("the timeout came after {errors} of {flood} errors and {:?}", start.elapsed());
+    while errors < flood {
+        assert_eq!(name(&server.receive()), "error");
+        errors += 1;
+    }
+    assert_eq!(server.ask("ping"), atom("pong"));
+}
+
+#[test]
+fn a_hello_with_a_python_that_hangs_ends_with_its_owner() {
+    let folder =
+        std::env::temp_dir().join(format!("portpool-test-{}-{}", std::process::id(), crate::harness::unique()));
+    std::fs::create_dir(&folder).unwrap();
+    let hangs = folder.join("hangs");
+    std::fs::write(&hangs, "#!/bin/sh\nexec sleep 3600\n").unwrap();
+    std::fs::set_permissions(&hangs, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut server = Server::silent();
+    server.hello([("python", text(hangs.to_str().unwrap()))]);
+    server.close_stdin();
+    let start = std::time::Instant::now();
+    assert_eq!(server.wait().0.code(), Some(0));
+    assert!(start.elapsed() < std::time::Duration::from_secs(1), "{:?}", start.elapsed());
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]

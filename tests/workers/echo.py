@@ -46,3 +46,9 @@ def fails(text):
         raise KeyError("the cause")
     except KeyError as error:
         raise ValueError(text) from error
+
+
+def fails_deep(depth):
+    if depth:
+        return fails_deep(depth - 1)
+    raise ValueError("deep")

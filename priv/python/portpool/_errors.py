@@ -21,11 +21,11 @@ _FRAMES = 100
 def describe(error: BaseException) -> tuple[int, dict[str, Any]]:
     """The kind of the frame and its fields: docs/worker_protocol.md 4."""
     if isinstance(error, Undefined):
-        return _wire.UNDEF, _undefined(error)
+        return _wire.UNDEF, _printable(_undefined(error))
     if isinstance(error, Unencodable):
-        return _wire.UNENCODABLE, _unencodable(error)
+        return _wire.UNENCODABLE, _printable(_unencodable(error))
     try:
-        return _wire.RAISED, raised(error)
+        return _wire.RAISED, _printable(raised(error))
     except BaseException as second:  # noqa: B036 - a hostile exception, or no memory left to describe it with
         text = f"{type(error).__name__} (and {type(second).__name__} while it was described)"
         return _wire.RAISED, {"message": text, "type": type(error).__name__, "traceback": text + "\n", "frames": []}
@@ -34,6 +34,13 @@ def describe(error: BaseException) -> tuple[int, dict[str, Any]]:
 def too_large(size: int, limit: int) -> dict[str, Any]:
     message = f"the result takes {size} bytes, where max_frame is {limit}: return less, or raise max_frame"
     return {"message": message, "bytes": size, "limit": limit}
+
+
+def shortened(fields: dict[str, Any], limit: int) -> dict[str, Any]:
+    """What is most important of an error that takes more bytes than a frame may have."""
+    part = limit // 32  # A character takes up to four bytes, and there are at most four texts.
+    texts = {key: _cut(value, part) for key, value in fields.items() if isinstance(value, str)}
+    return {**texts, "frames": []} if "frames" in fields else texts
 
 
 def raised(error: BaseException) -> dict[str, Any]:
@@ -98,7 +105,18 @@ def _text(error: BaseException) -> str:
 
 
 def _cut(text: str, limit: int) -> str:
-    """The beginning and the end of a text that is too long, and nothing in it that is not UTF-8."""
+    """The beginning and the end of a text that is too long."""
     if len(text) > limit:
         text = f"{text[: limit // 2]}\n... {len(text) - limit} characters left out ...\n{text[-limit // 2 :]}"
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text
+
+
+def _printable(value: Any) -> Any:
+    """All texts in a value, without what is no UTF-8: file names and messages may hold anything."""
+    if isinstance(value, str):
+        return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        return {key: _printable(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_printable(part) for part in value]
+    return value

@@ -23,8 +23,7 @@ RESULT = 2
 RAISED = 3
 UNDEF = 4
 UNENCODABLE = 5
-START_FAILED = 6
-TOO_LARGE = 7
+TOO_LARGE = 6
 
 # docs/worker_protocol.md 2.1: length, kind, two reserved fields, call
 HEADER = Struct("<IBBHQ")

@@ -63,7 +63,11 @@ def _send(channel: int, call: int, reply: Reply, max_frame: int) -> None:
     if length > max_frame:
         from portpool import _errors
 
-        kind, chunks = _wire.TOO_LARGE, dumps(_errors.too_large(length, max_frame))
+        if kind == _wire.RESULT:
+            kind, fields = _wire.TOO_LARGE, _errors.too_large(length, max_frame)
+        else:
+            fields = _errors.shortened(loads(b"".join(chunks)), max_frame)
+        chunks = dumps(fields)
         length = sum(map(len, chunks))
     write_frame(channel, kind, call, chunks, length)
 

@@ -2,10 +2,12 @@
 
 import os
 import pickle
+import sys
+import types
 import unittest
 from typing import Any
 
-from portpool import _wire, _worker
+from portpool import _errors, _wire, _worker
 
 
 def answer(module: str, function: str, *args: Any, **kwargs: Any) -> Any:
@@ -86,6 +88,28 @@ class Answers(unittest.TestCase):
     def test_text_that_is_no_utf_8_is_escaped(self) -> None:
         kind, fields = answer(__name__, "surrogates")
         self.assertEqual((kind, fields["message"]), (_wire.RAISED, "ValueError: \\ud800"))
+
+    def test_names_that_are_no_utf_8_do_not_spoil_an_error(self) -> None:
+        path = "/no/such/folder/\udcff"
+        sys.path.append(path)
+        self.addCleanup(sys.path.remove, path)
+        kind, fields = answer("nowhere", "f")
+        self.assertEqual(kind, _wire.UNDEF)
+        self.assertIn("/no/such/folder/\\udcff", fields["hint"])
+        code = compile("def f():\n raise ValueError('in an odd file')\n", "/odd/\udcff.py", "exec")
+        module = types.ModuleType("odd")
+        exec(code, module.__dict__)
+        sys.modules["odd"] = module
+        self.addCleanup(sys.modules.pop, "odd")
+        kind, fields = answer("odd", "f")
+        self.assertEqual((kind, fields["message"]), (_wire.RAISED, "ValueError: in an odd file"))
+        self.assertEqual(fields["frames"][-1]["file"], "/odd/\\udcff.py")
+
+    def test_an_error_larger_than_a_frame_keeps_what_matters_most(self) -> None:
+        fields = _errors.shortened(answer(__name__, "recurses")[1], 1024)
+        self.assertEqual((fields["type"], fields["frames"]), ("RecursionError", []))
+        self.assertTrue(fields["message"].startswith("RecursionError"), fields)
+        self.assertLess(len(pickle.dumps(fields)), 1024)
 
     def test_a_result_without_a_form_tells_its_path_and_type(self) -> None:
         kind, fields = answer("builtins", "object")

@@ -5,7 +5,7 @@ pub mod term;
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -45,6 +45,7 @@ pub struct Server {
     child: Child,
     stdin: Option<ChildStdin>,
     packets: Receiver<Vec<u8>>,
+    unread: Option<ChildStderr>,
     stderr: Option<thread::JoinHandle<String>>,
     mark: Mark,
     next_id: u64,
@@ -53,6 +54,18 @@ pub struct Server {
 impl Server {
     /// A server that has not been told anything yet.
     pub fn silent() -> Self {
+        let mut server = Self::unheard();
+        let mut stderr = server.unread.take().unwrap();
+        server.stderr = Some(thread::spawn(move || {
+            let mut text = Vec::new();
+            stderr.read_to_end(&mut text).unwrap();
+            String::from_utf8_lossy(&text).into_owned()
+        }));
+        server
+    }
+
+    /// The same, with a stderr that nobody reads.
+    pub fn unheard() -> Self {
         let mark = Mark::new();
         let mut command = Command::new(program());
         command.arg("serve").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -69,14 +82,8 @@ impl Server {
                 }
             }
         });
-        let mut stderr = child.stderr.take().unwrap();
-        let stderr = thread::spawn(move || {
-            let mut text = Vec::new();
-            stderr.read_to_end(&mut text).unwrap();
-            String::from_utf8_lossy(&text).into_owned()
-        });
-        let stdin = child.stdin.take();
-        Self { child, stdin, packets, stderr: Some(stderr), mark, next_id: 1 }
+        let (stdin, unread) = (child.stdin.take(), child.stderr.take());
+        Self { child, stdin, packets, unread, stderr: None, mark, next_id: 1 }
     }
 
     /// A server that got these options on top of the tests' own: the real Python, and `tests/workers` to import from.

@@ -1,0 +1,20 @@
+//! Read buffers: they grow with what has come, not with what was announced, and give back what a large frame has taken.
+
+use bytes::BytesMut;
+
+/// What is reserved for one read of small frames.
+pub(crate) const READ: usize = 64 << 10;
+/// What is reserved for a large frame before its bytes have come: a length alone allocates no more than this.
+const FIRST_RESERVE: usize = 1 << 20;
+
+/// Makes room for the next read, where so many bytes of a frame are known to be missing.
+pub(crate) fn make_room(buffer: &mut BytesMut, missing: usize) {
+    buffer.reserve(READ.max(missing.min(FIRST_RESERVE)));
+}
+
+/// Lets go of the memory of a frame of this size that was cut out of the buffer.
+pub(crate) fn give_back(buffer: &mut BytesMut, size: usize) {
+    if size >= FIRST_RESERVE && buffer.len() < READ {
+        *buffer = BytesMut::from(buffer.as_ref());
+    }
+}
