@@ -1,10 +1,12 @@
-//! The values that flow through every room: a call, its limits, its outcome. Imports nothing of ours.
+//! The values that flow through every room: a call, its limits, its outcome.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
+
+use crate::codec::NoneIs;
 
 /// The server's own number of a call: rising, never used twice. What the owner of the port chose is its `PortId`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,6 +52,15 @@ pub struct Limits {
     pub timeout: Option<Duration>,
 }
 
+/// What the reply to a call must know of the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// What `None` is as a term.
+    pub none: NoneIs,
+    /// Largest reply, in bytes.
+    pub max_frame: usize,
+}
+
 /// One call, ready to be handed to a worker.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -59,6 +70,8 @@ pub struct Call {
     pub body: Bytes,
     /// Its clocks.
     pub limits: Limits,
+    /// How its result is to be written.
+    pub form: Form,
     /// When the server had read it.
     pub arrived: Instant,
 }
@@ -74,8 +87,17 @@ impl Call {
     }
 }
 
-/// How a call ended: the pickled result, or why there is none.
-pub type Outcome = Result<Bytes, Failure>;
+/// The result of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Returned {
+    /// As the worker pickled it.
+    pub pickle: Bytes,
+    /// How it is to be written.
+    pub form: Form,
+}
+
+/// How a call ended: its result, or why there is none.
+pub type Outcome = Result<Returned, Failure>;
 
 /// Why a call has no result, or a request was refused. The table is docs/protocol.md 9.2; a test compares the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

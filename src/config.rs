@@ -6,6 +6,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use crate::call::{Failure, Limits};
+use crate::codec::Options;
 
 /// The workers that `ready` waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct Config {
     pub overflow_ttl: Duration,
     /// The limits of a call that brings none.
     pub limits: Limits,
+    /// What values become, for a call that does not say.
+    pub values: Options,
     /// Longest start of a worker.
     pub start_timeout: Duration,
     /// The workers that `ready` waits for.
@@ -56,6 +59,7 @@ impl Default for Config {
             max_overflow: 0,
             overflow_ttl: Duration::from_secs(30),
             limits: Limits { checkout_timeout: Some(Duration::from_secs(5)), timeout: Some(Duration::from_secs(60)) },
+            values: Options::default(),
             start_timeout: Duration::from_secs(30),
             wait: Wait::First,
             max_queue: 1000,

@@ -3,13 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::warn;
 
-use crate::call::{Blame, Call, CallId, Failure, Outcome, Phase, Reason};
+use crate::call::{Blame, Call, CallId, Failure, Outcome, Phase, Reason, Returned};
 use crate::config::Wait;
 use crate::pool::{Pool, Status};
 
@@ -59,8 +58,8 @@ pub enum Reply {
 /// The reply to a request.
 #[derive(Debug)]
 pub enum Answer {
-    /// A call's result, pickled.
-    Value(Bytes),
+    /// A call's result.
+    Value(Returned),
     /// There is none.
     Failure(Failure),
     /// The answer to `Status`.

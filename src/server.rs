@@ -108,8 +108,8 @@ impl Opened {
         reader.set_max_frame(config.max_frame);
         let latest = Instant::now() + config.start_timeout;
         let mut dispatcher = tokio::spawn(dispatcher.run(requests.1, config.wait, latest));
-        let mut writer = tokio::spawn(Writer::new(output, ready, config.max_frame).run(replies.1));
-        let rules = Rules { limits: config.limits, max_frame: config.max_frame };
+        let mut writer = tokio::spawn(Writer::new(output, ready).run(replies.1));
+        let rules = Rules { limits: config.limits, values: config.values, max_frame: config.max_frame };
         let read = port::take_in(&mut reader, rules, &requests.0);
         let status = tokio::select! {
             end = read => broken(end, "stdin cannot be read"),

@@ -11,7 +11,7 @@ use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
-use crate::call::{Call, Failure, Limits, Mfa};
+use crate::call::{Call, Failure, Form, Limits, Mfa};
 use crate::codec;
 use crate::config::{Config, Wait, processors};
 use crate::dispatcher::{Answer, Dispatcher, Reply, Request};
@@ -120,7 +120,7 @@ async fn call(args: &Args) -> anyhow::Result<u8> {
     {
         return fail(NO_POOL, &failure);
     }
-    let status = Run::new(args, body, config.limits).drive(&requests, &mut outbox).await;
+    let status = Run::new(args, body, &config).drive(&requests, &mut outbox).await;
     drop(requests);
     // It kills the workers; a panic in it has ended the process already.
     let _ = dispatcher.await;
@@ -150,6 +150,7 @@ struct Run<'a> {
     args: &'a Args,
     body: Bytes,
     limits: Limits,
+    form: Form,
     begun: VecDeque<(u64, Instant)>,
     made: u32,
     failed: u32,
@@ -157,8 +158,10 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(args: &'a Args, body: Bytes, limits: Limits) -> Self {
-        Self { args, body, limits, begun: VecDeque::new(), made: 0, failed: 0, took: Vec::new() }
+    fn new(args: &'a Args, body: Bytes, config: &Config) -> Self {
+        let form = Form { none: config.values.none, max_frame: config.max_frame };
+        let limits = config.limits;
+        Self { args, body, limits, form, begun: VecDeque::new(), made: 0, failed: 0, took: Vec::new() }
     }
 
     async fn drive(
@@ -192,7 +195,8 @@ impl<'a> Run<'a> {
         self.made += 1;
         let arrived = Instant::now();
         self.begun.push_back((id, arrived));
-        let call = Call { mfa: self.args.function.clone(), body: self.body.clone(), limits: self.limits, arrived };
+        let (mfa, body) = (self.args.function.clone(), self.body.clone());
+        let call = Call { mfa, body, limits: self.limits, form: self.form, arrived };
         requests.send(Request::Call(id, call)).await.context("the dispatcher is gone")
     }
 
@@ -206,7 +210,7 @@ impl<'a> Run<'a> {
 
     fn show(&mut self, answer: Answer) -> anyhow::Result<()> {
         let result = match answer {
-            Answer::Value(pickle) => codec::read(&pickle)
+            Answer::Value(value) => codec::read(&value.pickle)
                 .and_then(|document| document.to_json())
                 .map_err(|error| format!("the result: {error}")),
             Answer::Failure(failure) => Err(describe(&failure)),

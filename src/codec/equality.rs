@@ -6,13 +6,15 @@ use super::error::Fault;
 use super::etf::atom::Name;
 use super::etf::{Token, skip, token};
 use super::integer::Integer;
+use super::options::{Binaries, Options};
 use super::reader::Reader;
+use super::wrapped;
 
 /// Whose equality.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum View {
-    /// As `dict` has it.
-    Python,
+    /// As `dict` has it, with these options.
+    Python(Options),
     /// As `=:=` has it on the releases for which 0.0 and -0.0 are one key.
     Erlang,
 }
@@ -26,10 +28,16 @@ pub(crate) fn image(key: &[u8], view: View, out: &mut Vec<u8>) -> Result<(), Fau
             Token::Integer(number) => integer(number, out),
             Token::Float(number) => float(number, view, out),
             Token::Atom(name) => atom(name, view, out),
-            Token::Binary(bytes) => text(if view == View::Python { b's' } else { b'b' }, bytes, out),
+            Token::Binary(bytes) => text(if is_str(view) { b's' } else { b'b' }, bytes, out),
             Token::Tuple(arity) => {
                 out.push(b't');
                 out.extend_from_slice(&arity.to_le_bytes());
+            }
+            Token::Map(pairs) if view != View::Erlang => {
+                // Of all maps only these are hashable.
+                let Some((bytes, after)) = wrapped::bytes(pairs, reader) else { continue };
+                text(b'b', bytes, out);
+                reader = after;
             }
             _ => {
                 reader = before;
@@ -41,6 +49,11 @@ pub(crate) fn image(key: &[u8], view: View, out: &mut Vec<u8>) -> Result<(), Fau
     Ok(())
 }
 
+/// Tells whether binaries are equal to atoms of the same text.
+fn is_str(view: View) -> bool {
+    matches!(view, View::Python(Options { binaries: Binaries::Str, .. }))
+}
+
 fn text(kind: u8, bytes: &[u8], out: &mut Vec<u8>) {
     out.push(kind);
     out.extend_from_slice(&bytes.len().to_le_bytes());
@@ -49,10 +62,10 @@ fn text(kind: u8, bytes: &[u8], out: &mut Vec<u8>) {
 
 fn atom(name: Name<'_>, view: View, out: &mut Vec<u8>) {
     match (view, name) {
-        (View::Python, Name::Utf8("nil")) => out.push(b'n'),
-        (View::Python, Name::Utf8("true")) => integer(Integer::Small(1), out),
-        (View::Python, Name::Utf8("false")) => integer(Integer::Small(0), out),
-        (View::Python, name) => text(b's', name.text().as_bytes(), out),
+        (View::Python(options), Name::Utf8(name)) if name == options.none.atom() => out.push(b'n'),
+        (View::Python(_), Name::Utf8("true")) => integer(Integer::Small(1), out),
+        (View::Python(_), Name::Utf8("false")) => integer(Integer::Small(0), out),
+        (View::Python(_), name) => text(b's', name.text().as_bytes(), out),
         (View::Erlang, name) => text(b'a', name.text().as_bytes(), out),
     }
 }
@@ -73,7 +86,7 @@ fn float(number: f64, view: View, out: &mut Vec<u8>) {
     // Adding 0.0 turns -0.0 into 0.0 and nothing else into anything.
     let number = number + 0.0;
     match whole_magnitude(number) {
-        Some(magnitude) if view == View::Python => whole(number < 0.0, &magnitude, out),
+        Some(magnitude) if view != View::Erlang => whole(number < 0.0, &magnitude, out),
         _ => text(b'f', &number.to_bits().to_le_bytes(), out),
     }
 }

@@ -105,7 +105,9 @@ pub(crate) enum What {
     ControlDepth,
     #[error("an argument's keyword must be an atom or a UTF-8 binary")]
     Keyword,
-    #[error("the binary is not UTF-8, so it cannot become a str")]
+    #[error(
+        "the binary is not UTF-8, so it cannot become a str: wrap it with Portpool.bytes/1 or set binaries: :bytes"
+    )]
     BinaryText,
     #[error("key collision: in Python this key is equal to another key of the same map")]
     KeyCollision,

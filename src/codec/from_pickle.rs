@@ -9,18 +9,27 @@ use super::document::scalar::{self, Scalar};
 use super::error::{CodecError, Fault, What};
 use super::global::Global;
 use super::opcode;
+use super::options::Options;
 use super::reader::Reader;
 
-/// Reads one pickle.
+/// Reads one pickle that will be written with the default options.
 ///
 /// # Errors
 /// `Malformed` if the bytes are not a pickle as our workers write it; `TooLarge` from 2 GiB on.
 pub fn read(pickle: &[u8]) -> Result<Document<'_>, CodecError> {
+    read_with(pickle, Options::default())
+}
+
+/// Reads one pickle that will be written with these options: the size of a value depends on them.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_with(pickle: &[u8], options: Options) -> Result<Document<'_>, CodecError> {
     if pickle.len() > LARGEST_PICKLE {
         return Err(CodecError::too_large(pickle.len() as u64, LARGEST_PICKLE));
     }
-    let mut machine =
-        Machine { pickle, stack: Vec::new(), marks: Vec::new(), memo: Vec::new(), arena: Arena::default() };
+    let arena = Arena::new(options.none);
+    let mut machine = Machine { pickle, stack: Vec::new(), marks: Vec::new(), memo: Vec::new(), arena };
     let root = machine.run().map_err(Fault::at_byte)?;
     Ok(Document::new(pickle, machine.arena, root))
 }

@@ -8,7 +8,9 @@ use std::collections::{HashMap, HashSet};
 use super::equality::{self, View};
 use super::error::{Fault, What};
 use super::etf::{Token, skip, tag, token};
+use super::options::Options;
 use super::reader::Reader;
+use super::wrapped;
 
 /// How deep tuples may nest in a key: Python hashes them by recursion (docs/protocol.md 11.3).
 const MAX_DEPTH: usize = 64;
@@ -16,9 +18,10 @@ const MAX_DEPTH: usize = 64;
 const FEW: usize = 8;
 
 /// The keys of the maps that are open, the innermost map's last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Keys {
     spans: Vec<Span>,
+    options: Options,
 }
 
 /// Where a key stands.
@@ -57,6 +60,11 @@ enum Class {
 }
 
 impl Keys {
+    /// No map is open yet.
+    pub(crate) fn new(options: Options) -> Self {
+        Self { spans: Vec::new(), options }
+    }
+
     /// Begins a map.
     pub(crate) fn open(&self) -> Run {
         Run { first: self.spans.len() as u32, order: Order::Empty }
@@ -95,7 +103,7 @@ impl Keys {
         let first = run.first as usize;
         let verdict = match (run.order, self.spans.get(first..)) {
             (Order::Unordered(_), Some(spans)) => distinct_texts(term, spans),
-            (Order::Mixed, Some(spans)) => distinct_values(term, spans),
+            (Order::Mixed, Some(spans)) => distinct_values(term, spans, self.options),
             _ => Ok(()),
         };
         self.spans.truncate(first);
@@ -148,10 +156,10 @@ fn distinct_texts(term: &[u8], spans: &[Span]) -> Result<(), Fault> {
     twice.map_or(Ok(()), |span| Err(span.fault(What::DuplicateKey)))
 }
 
-fn distinct_values(term: &[u8], spans: &[Span]) -> Result<(), Fault> {
+fn distinct_values(term: &[u8], spans: &[Span], options: Options) -> Result<(), Fault> {
     let mut images = Vec::new();
-    let ends =
-        spans.iter().map(|span| equality::image(span.of(term), View::Python, &mut images).map(|()| images.len()));
+    let view = View::Python(options);
+    let ends = spans.iter().map(|span| equality::image(span.of(term), view, &mut images).map(|()| images.len()));
     let ends = ends.collect::<Result<Vec<_>, _>>()?;
     let mut seen = HashMap::with_capacity(spans.len());
     let mut from = 0;
@@ -191,6 +199,10 @@ pub(crate) fn check_tuple(mut reader: Reader<'_>, arity: u32) -> Result<usize, F
                 reader = before;
                 skip(&mut reader)?;
             }
+            Token::Map(pairs) => match wrapped::bytes(pairs, reader) {
+                Some((_, after)) => reader = after,
+                None => return Err(before.fault(What::UnhashableKey)),
+            },
             token if is_hashable(token) => {}
             _ => return Err(before.fault(What::UnhashableKey)),
         }
@@ -198,7 +210,7 @@ pub(crate) fn check_tuple(mut reader: Reader<'_>, arity: u32) -> Result<usize, F
     Ok(reader.at())
 }
 
-/// Tells whether Python can hash what a token becomes; tuples are up to their elements.
+/// Tells whether Python can hash what a token becomes; tuples are up to their elements, and maps to what they stand for.
 pub(crate) fn is_hashable(token: Token<'_>) -> bool {
     !matches!(token, Token::Nil | Token::Bytes(_) | Token::List(_) | Token::Map(_))
 }

@@ -2,7 +2,8 @@
 //!
 //! `etf` reads Erlang's external term format: whole packets ([`etf::open`]), control-plane terms by hand
 //! ([`etf::Cursor`]) and single tokens for everyone else in here. [`to_pickle`] turns the arguments of a call into
-//! one pickle, by way of [`PickleWriter`]; `keys` watches over map keys, `memo` over what Python has seen already.
+//! one pickle, by way of [`PickleWriter`]; `keys` watches over map keys, `memo` over what Python has seen already, `wrapped`
+//! knows what is `bytes` whatever the [`Options`] say.
 //! [`from_pickle`] runs the allow-list machine over a worker's pickle and leaves a [`Document`], which writes itself
 //! as a term or as JSON. [`json`] is the command line's way in, [`control`] the bridge to the `eetf` crate for small
 //! terms. Every refusal is a [`CodecError`]: what, where, and of which kind.
@@ -20,13 +21,16 @@ pub mod json;
 mod keys;
 mod memo;
 mod opcode;
+mod options;
 pub mod pickle_writer;
 mod reader;
 pub mod to_pickle;
+mod wrapped;
 
 pub use document::Document;
 pub use error::{CodecError, CodecErrorKind};
-pub use from_pickle::read;
+pub use from_pickle::{read, read_with};
 pub use json::call_from_json;
+pub use options::{Binaries, NoneIs, Options};
 pub use pickle_writer::PickleWriter;
 pub use to_pickle::call;

@@ -166,8 +166,10 @@ impl Pool {
             }
             worker::Event::Replied(reply) => {
                 // A worker that was stopped may still have answered: its call has ended without it.
-                if self.core.call_in_hand(worker).is_some() && self.calls.remove(&reply.call).is_some() {
-                    self.ended.push_back((reply.call, outcome::of_reply(reply.kind, reply.body)));
+                if self.core.call_in_hand(worker).is_some()
+                    && let Some(in_hand) = self.calls.remove(&reply.call)
+                {
+                    self.ended.push_back((reply.call, outcome::of_reply(reply.kind, reply.body, in_hand.call.form)));
                 }
                 self.step(Event::CallFinished(worker), None);
             }

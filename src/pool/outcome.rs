@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::driver::InHand;
 use super::event::Refusal;
-use crate::call::{Blame, Failure, Outcome, Phase, Reason};
+use crate::call::{Blame, Failure, Form, Outcome, Phase, Reason, Returned};
 use crate::codec;
 use crate::worker::{Ended, Exit, FromWorker};
 
@@ -22,9 +22,9 @@ pub(super) struct Context<'a> {
 }
 
 /// What a worker's answer means: docs/worker_protocol.md 4.
-pub(super) fn of_reply(kind: FromWorker, body: Bytes) -> Outcome {
+pub(super) fn of_reply(kind: FromWorker, body: Bytes, form: Form) -> Outcome {
     let (reason, phase, blame) = match kind {
-        FromWorker::Result => return Ok(body),
+        FromWorker::Result => return Ok(Returned { pickle: body, form }),
         FromWorker::Raised => (Reason::Exception, Phase::Call, Blame::Worker),
         FromWorker::Undef => (Reason::Undef, Phase::Call, Blame::Caller),
         FromWorker::Unencodable => (Reason::Unencodable, Phase::Reply, Blame::Worker),

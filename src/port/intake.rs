@@ -11,6 +11,7 @@ use super::LARGE;
 use super::reader::{Packet, Reader};
 use super::request::{self, Parsed};
 use crate::call::{Failure, Limits};
+use crate::codec::Options;
 use crate::dispatcher::Request;
 
 /// What the requests of a session have in common.
@@ -18,7 +19,9 @@ use crate::dispatcher::Request;
 pub struct Rules {
     /// The limits of a call that brings none of its own.
     pub limits: Limits,
-    /// The largest term that a packet may inflate to.
+    /// What values become, for a call that does not say.
+    pub values: Options,
+    /// The largest packet, what a term may inflate to, and the largest reply.
     pub max_frame: usize,
 }
 

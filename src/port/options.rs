@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use eetf::Term;
 
-use crate::call::{Failure, Limits};
-use crate::codec::{CodecError, control, etf};
+use super::intake::Rules;
+use crate::call::Failure;
+use crate::codec::{Binaries, CodecError, NoneIs, control, etf};
 use crate::config::{Config, Wait};
 
 /// The version of the protocol.
@@ -21,7 +22,8 @@ pub struct Hello(pub Config);
 /// What the options of a call bring.
 #[derive(Debug)]
 pub(super) struct CallOptions<'a> {
-    pub(super) limits: Limits,
+    /// The session's rules as this call wants them.
+    pub(super) rules: Rules,
     /// The bytes of the map.
     pub(super) kwargs: Option<&'a [u8]>,
 }
@@ -53,7 +55,7 @@ fn not_hello(error: &CodecError) -> Failure {
 }
 
 /// The options of a pool, for "did you mean". The table is docs/protocol.md 7.2; a test compares the two.
-const POOL_OPTIONS: [&str; 14] = [
+const POOL_OPTIONS: [&str; 16] = [
     "size",
     "max_overflow",
     "overflow_ttl",
@@ -64,12 +66,18 @@ const POOL_OPTIONS: [&str; 14] = [
     "max_queue",
     "max_queue_bytes",
     "max_frame",
+    "binaries",
+    "none",
     "python",
     "python_path",
     "env",
     "cd",
 ];
-const CALL_OPTIONS: [&str; 3] = ["timeout", "checkout_timeout", "kwargs"];
+const CALL_OPTIONS: [&str; 6] = ["timeout", "checkout_timeout", "kwargs", "binaries", "none", "max_frame"];
+/// The least that `max_frame` may be: there must be room for an error.
+const LEAST_FRAME: usize = 1024;
+/// The most that it may be.
+const MOST_FRAME: usize = 0x7FFF_FFFF;
 
 fn set(config: &mut Config, key: &str, value: &Term) -> Result<(), Failure> {
     let option = Given { key, value };
@@ -84,7 +92,9 @@ fn set(config: &mut Config, key: &str, value: &Term) -> Result<(), Failure> {
         "wait" => config.wait = option.wait()?,
         "max_queue" => config.max_queue = option.number(0, 1_000_000, "a number of calls, 0 to 1000000")?,
         "max_queue_bytes" => config.max_queue_bytes = option.number(0, u64::MAX, "a number of bytes")?,
-        "max_frame" => config.max_frame = option.number(1024, 0x7FFF_FFFF, "a number of bytes, 1024 to 2147483647")?,
+        "max_frame" => config.max_frame = option.frame(MOST_FRAME)?,
+        "binaries" => config.values.binaries = option.binaries()?,
+        "none" => config.values.none = option.none()?,
         "python" => config.python = option.text("the path or name of an interpreter")?,
         "python_path" => config.python_path = option.paths()?,
         "env" => config.env = option.env()?,
@@ -95,8 +105,8 @@ fn set(config: &mut Config, key: &str, value: &Term) -> Result<(), Failure> {
 }
 
 /// Reads the options of a call. `kwargs` are data, not options: they stay bytes.
-pub(super) fn read_call_options(bytes: &[u8], mut limits: Limits) -> Result<CallOptions<'_>, Failure> {
-    let mut kwargs = None;
+pub(super) fn read_call_options(bytes: &[u8], pool: Rules) -> Result<CallOptions<'_>, Failure> {
+    let (mut rules, mut kwargs) = (pool, None);
     let mut cursor = etf::Cursor::new(bytes);
     let count = cursor.map().map_err(|_| not_a_map())?;
     for _ in 0..count {
@@ -110,12 +120,15 @@ pub(super) fn read_call_options(bytes: &[u8], mut limits: Limits) -> Result<Call
         let value = control::decode(span).map_err(|error| wrong(&key, &error.to_string()))?;
         let option = Given { key: &key, value: &value };
         match key.as_str() {
-            "timeout" => limits.timeout = option.limit()?,
-            "checkout_timeout" => limits.checkout_timeout = option.limit()?,
+            "timeout" => rules.limits.timeout = option.limit()?,
+            "checkout_timeout" => rules.limits.checkout_timeout = option.limit()?,
+            "binaries" => rules.values.binaries = option.binaries()?,
+            "none" => rules.values.none = option.none()?,
+            "max_frame" => rules.max_frame = option.frame(pool.max_frame)?,
             _ => return Err(unknown(&key, &CALL_OPTIONS)),
         }
     }
-    Ok(CallOptions { limits, kwargs })
+    Ok(CallOptions { rules, kwargs })
 }
 
 fn pairs(bytes: &[u8]) -> Result<Vec<(String, Term)>, Failure> {
@@ -195,11 +208,24 @@ impl Given<'_> {
     }
 
     fn wait(&self) -> Result<Wait, Failure> {
-        [("none", Wait::None), ("first", Wait::First), ("all", Wait::All)]
-            .into_iter()
-            .find(|(name, _)| self.is_atom(name))
-            .map(|(_, wait)| wait)
-            .ok_or_else(|| self.must_be("none, first or all"))
+        self.one_of([("none", Wait::None), ("first", Wait::First), ("all", Wait::All)], "none, first or all")
+    }
+
+    fn binaries(&self) -> Result<Binaries, Failure> {
+        self.one_of([("str", Binaries::Str), ("bytes", Binaries::Bytes)], "str or bytes")
+    }
+
+    fn none(&self) -> Result<NoneIs, Failure> {
+        self.one_of([("nil", NoneIs::Nil), ("undefined", NoneIs::Undefined)], "nil or undefined")
+    }
+
+    fn one_of<T, const N: usize>(&self, choices: [(&str, T); N], what: &str) -> Result<T, Failure> {
+        let chosen = choices.into_iter().find(|(name, _)| self.is_atom(name));
+        chosen.map(|(_, choice)| choice).ok_or_else(|| self.must_be(what))
+    }
+
+    fn frame(&self, most: usize) -> Result<usize, Failure> {
+        self.number(LEAST_FRAME as u64, most as u64, &format!("a number of bytes, {LEAST_FRAME} to {most}"))
     }
 
     fn text(&self, what: &str) -> Result<String, Failure> {

@@ -3,8 +3,8 @@
 use bytes::{BufMut, BytesMut};
 use eetf::{Atom, Binary, FixInteger, List, Map, Term};
 
-use crate::call::{Blame, Failure, Phase, Reason};
-use crate::codec::{self, CodecError, CodecErrorKind, control};
+use crate::call::{Blame, Failure, Form, Phase, Reason, Returned};
+use crate::codec::{self, CodecError, CodecErrorKind, Options, control};
 use crate::dispatcher::{Answer, PortId, Reply};
 use crate::pool::{Status, WorkerStatus};
 use crate::worker::Interpreter;
@@ -25,9 +25,9 @@ pub struct Ready {
 }
 
 /// Appends the packet for a reply. One that cannot be written as it is becomes an error of that call.
-pub(super) fn write(reply: &Reply, ready: &Ready, max_frame: usize, out: &mut BytesMut) {
+pub(super) fn write(reply: &Reply, ready: &Ready, out: &mut BytesMut) {
     match reply {
-        Reply::To(id, answer) => write_answer(*id, answer, max_frame, out),
+        Reply::To(id, answer) => write_answer(*id, answer, out),
         Reply::Ready(status) => write_ready(ready, status, out),
         Reply::Error(failure) => write_error(failure, out),
     }
@@ -60,22 +60,24 @@ pub fn write_error(failure: &Failure, out: &mut BytesMut) {
     write_packet(&tuple([atom("error"), error(failure)]), out);
 }
 
-fn write_answer(id: PortId, answer: &Answer, max_frame: usize, out: &mut BytesMut) {
+fn write_answer(id: PortId, answer: &Answer, out: &mut BytesMut) {
     match answer {
-        Answer::Value(pickle) => write_value(id, pickle, max_frame, out),
+        Answer::Value(value) => write_value(id, value, out),
         Answer::Failure(failure) => write_failure(id, failure, out),
         Answer::Status(status) => write_ok(id, &status_map(status), out),
         Answer::Pong => write_ok(id, &atom("pong"), out),
     }
 }
 
-fn write_value(id: PortId, pickle: &[u8], max_frame: usize, out: &mut BytesMut) {
+fn write_value(id: PortId, value: &Returned, out: &mut BytesMut) {
+    let Form { none, max_frame } = value.form;
     let start = out.len();
     let body = begin(id, out);
     put_ok(out);
     // The prefix and `{ok, ...}` count too, so that no packet is longer than `max_frame`.
     let limit = max_frame.saturating_sub(out.len() - body);
-    match codec::read(pickle).and_then(|document| document.to_etf(out, limit)) {
+    let options = Options { none, ..Options::default() };
+    match codec::read_with(&value.pickle, options).and_then(|document| document.to_etf(out, limit)) {
         Ok(()) => finish(body, out),
         Err(problem) => {
             out.truncate(start);

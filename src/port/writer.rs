@@ -23,13 +23,12 @@ pub struct Writer {
     buffer: BytesMut,
     large: JoinSet<BytesMut>,
     ready: Arc<Ready>,
-    max_frame: usize,
 }
 
 impl Writer {
-    /// Writes packets of at most `max_frame` bytes.
-    pub fn new(output: Output, ready: Ready, max_frame: usize) -> Self {
-        Self { output, buffer: BytesMut::new(), large: JoinSet::new(), ready: Arc::new(ready), max_frame }
+    /// Writes to this output; `ready` is what the first packet says.
+    pub fn new(output: Output, ready: Ready) -> Self {
+        Self { output, buffer: BytesMut::new(), large: JoinSet::new(), ready: Arc::new(ready) }
     }
 
     /// Works until nobody has anything to say any more, or nobody reads.
@@ -58,15 +57,15 @@ impl Writer {
 
     fn encode(&mut self, reply: Reply) {
         match &reply {
-            Reply::To(_, Answer::Value(pickle)) if pickle.len() > LARGE => {
-                let (ready, max_frame) = (Arc::clone(&self.ready), self.max_frame);
+            Reply::To(_, Answer::Value(value)) if value.pickle.len() > LARGE => {
+                let ready = Arc::clone(&self.ready);
                 self.large.spawn_blocking(move || {
                     let mut packet = BytesMut::new();
-                    reply::write(&reply, &ready, max_frame, &mut packet);
+                    reply::write(&reply, &ready, &mut packet);
                     packet
                 });
             }
-            reply => reply::write(reply, &self.ready, self.max_frame, &mut self.buffer),
+            reply => reply::write(reply, &self.ready, &mut self.buffer),
         }
     }
 

@@ -20,3 +20,4 @@ mod pool_core;
 mod port;
 mod readme;
 mod tidy;
+mod types;

@@ -29,9 +29,9 @@ fn room(path: &Path) -> String {
 /// What each room may name: ARCHITECTURE.md, "The arrows".
 const ARROWS: [(&str, &[&str]); 13] = [
     ("buffer", &[]),
-    ("call", &[]),
     ("codec", &[]),
-    ("config", &["call"]),
+    ("call", &["codec"]),
+    ("config", &["call", "codec"]),
     ("worker", &["buffer", "call", "codec"]),
     ("pool", &["call", "codec", "config", "worker"]),
     ("dispatcher", &["call", "config", "pool"]),

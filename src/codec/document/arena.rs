@@ -5,6 +5,7 @@
 
 use super::scalar;
 use crate::codec::global::Global;
+use crate::codec::options::NoneIs;
 
 /// A value: the offset of the opcode that made a scalar, or the number of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +91,8 @@ const NOWHERE: u32 = u32::MAX;
 /// All values of a pickle but the scalars, which stay in the pickle.
 #[derive(Debug, Default)]
 pub(crate) struct Arena {
+    /// What `None` will be written as: sizes depend on it.
+    pub(crate) none: NoneIs,
     nodes: Vec<Node>,
     batches: Vec<Batch>,
     containers: Vec<Container>,
@@ -120,6 +123,11 @@ impl Container {
 }
 
 impl Arena {
+    /// An empty arena.
+    pub(crate) fn new(none: NoneIs) -> Self {
+        Self { none, ..Self::default() }
+    }
+
     /// The container of a node that is one.
     #[inline]
     pub(crate) fn container(&self, node: Node) -> Option<&Container> {
@@ -133,7 +141,7 @@ impl Arena {
     #[inline]
     pub(crate) fn term_size(&self, pickle: &[u8], node: Node) -> u64 {
         match node.at() {
-            At::Scalar(offset) => scalar::at(pickle, offset).map_or(0, scalar::Scalar::term_size),
+            At::Scalar(offset) => scalar::at(pickle, offset).map_or(0, |scalar| scalar.term_size(self.none)),
             At::Container(number) => self.containers.get(number).map_or(0, Container::term_size),
         }
     }

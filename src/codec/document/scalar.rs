@@ -3,6 +3,7 @@
 use crate::codec::error::Fault;
 use crate::codec::integer::Integer;
 use crate::codec::opcode;
+use crate::codec::options::NoneIs;
 use crate::codec::reader::Reader;
 
 /// A value without parts.
@@ -19,11 +20,11 @@ pub(crate) enum Scalar<'a> {
 }
 
 impl Scalar<'_> {
-    /// How many bytes it takes as a term.
+    /// How many bytes it takes as a term, if `None` is this atom.
     #[inline]
-    pub(crate) fn term_size(self) -> u64 {
+    pub(crate) fn term_size(self, none: NoneIs) -> u64 {
         match self {
-            Self::None => 5,
+            Self::None => 2 + none.atom().len() as u64,
             Self::Bool(true) => 6,
             Self::Bool(false) => 7,
             Self::Integer(number) => number.term_size(),

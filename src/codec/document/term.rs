@@ -12,6 +12,7 @@ use super::walk::{self, Sink};
 use crate::codec::address;
 use crate::codec::error::CodecError;
 use crate::codec::etf::{Token, atom, skip, tag, token};
+use crate::codec::options::NoneIs;
 use crate::codec::reader::Reader;
 
 /// Up to so many keys are compared each with each.
@@ -21,7 +22,7 @@ const FEW: usize = 8;
 pub(super) fn write(document: &Document<'_>, size: usize, out: &mut BytesMut) -> Result<(), CodecError> {
     out.reserve(size);
     let before = out.len();
-    let mut writer = Writer { out, keys: Vec::new(), dicts: Vec::new() };
+    let mut writer = Writer { out, none: document.arena.none, keys: Vec::new(), dicts: Vec::new() };
     walk::walk(document, &mut writer)?;
     debug_assert_eq!(writer.out.len() - before, size, "the size was known before");
     Ok(())
@@ -29,6 +30,8 @@ pub(super) fn write(document: &Document<'_>, size: usize, out: &mut BytesMut) ->
 
 struct Writer<'o> {
     out: &'o mut BytesMut,
+    /// What `None` is.
+    none: NoneIs,
     /// Where the keys of the open dicts stand in `out`, the innermost dict's last.
     keys: Vec<Span>,
     /// How many keys belonged to others when each open dict began.
@@ -50,7 +53,7 @@ impl Sink for Writer<'_> {
             Scalar::Float(_) => return Err(Objection::NotFinite),
             Scalar::Text(text) => self.binary(utf8(text)?.as_bytes()),
             Scalar::Bytes(bytes) => self.binary(bytes),
-            Scalar::None => self.small_atom(b"nil"),
+            Scalar::None => self.small_atom(self.none.atom().as_bytes()),
             Scalar::Bool(true) => self.small_atom(b"true"),
             Scalar::Bool(false) => self.small_atom(b"false"),
         }

@@ -15,6 +15,7 @@ use super::global::Global;
 use super::keys::{Keys, Run};
 use super::memo::Memo;
 use super::opcode;
+use super::options::Options;
 use super::pickle_writer::PickleWriter;
 use super::reader::Reader;
 
@@ -23,17 +24,23 @@ mod value;
 /// Writes the pickle of `(module, function, (args..), {kwargs} or None)`.
 ///
 /// `args` holds exactly one term, a proper list; `kwargs` exactly one, a map whose keys are atoms or binaries. Both
-/// are without version byte, as [`Cursor::term`](super::etf::Cursor::term) returns them. Terms become values as docs/types.md says.
+/// are without version byte, as [`Cursor::term`](super::etf::Cursor::term) returns them. Terms become values as docs/types.md says, where there is a choice as `options` say.
 ///
 /// # Errors
 /// `Malformed` if the bytes are not such terms, `Unencodable` with the path of the first value that has no form in
 /// Python.
-pub fn call(module: &str, function: &str, args: &[u8], kwargs: Option<&[u8]>) -> Result<Vec<u8>, CodecError> {
+pub fn call(
+    module: &str,
+    function: &str,
+    args: &[u8],
+    kwargs: Option<&[u8]>,
+    options: Options,
+) -> Result<Vec<u8>, CodecError> {
     let bytes = args.len() + kwargs.map_or(0, <[u8]>::len);
     if u32::try_from(bytes).is_err() {
         return Err(CodecError::too_large(bytes as u64, u32::MAX as usize));
     }
-    let mut encoder = Encoder::new(bytes, module.len() + function.len());
+    let mut encoder = Encoder::new(bytes, module.len() + function.len(), options);
     encoder.out.tuple_start();
     encoder.out.str(module);
     encoder.out.str(function);
@@ -59,6 +66,7 @@ struct Encoder<'t> {
     memo: Memo<'t>,
     open: Vec<Open>,
     keys: Keys,
+    options: Options,
 }
 
 /// Something that has begun, and how many terms of it are still to come.
@@ -81,10 +89,10 @@ enum Shape {
 }
 
 impl<'t> Encoder<'t> {
-    fn new(terms: usize, names: usize) -> Self {
+    fn new(terms: usize, names: usize, options: Options) -> Self {
         // Pickles of everyday terms are smaller than the terms; a STRING_EXT doubles.
         let out = PickleWriter::with_capacity(terms + terms / 8 + names + 64);
-        Self { out, memo: Memo::for_input(terms), open: Vec::new(), keys: Keys::default() }
+        Self { out, memo: Memo::for_input(terms), open: Vec::new(), keys: Keys::new(options), options }
     }
 
     fn arguments(&mut self, args: &'t [u8]) -> Result<(), Fault> {

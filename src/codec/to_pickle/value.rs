@@ -8,7 +8,9 @@ use crate::codec::global::Global;
 use crate::codec::keys;
 use crate::codec::memo::Kind;
 use crate::codec::opcode;
+use crate::codec::options::Binaries;
 use crate::codec::reader::Reader;
+use crate::codec::wrapped;
 
 /// Maps with more keys than this are tables, not records: their keys will hardly be seen again.
 const LARGEST_RECORD: u32 = 64;
@@ -29,6 +31,7 @@ impl<'t> Encoder<'t> {
         let end = match token {
             Token::Tuple(arity) => keys::check_tuple(*reader, arity)?,
             Token::Fun(_) => end_of_term(before)?,
+            Token::Map(pairs) => wrapped::bytes(pairs, *reader).ok_or(before.fault(What::UnhashableKey))?.1.at(),
             token if keys::is_hashable(token) => reader.at(),
             _ => return Err(before.fault(What::UnhashableKey)),
         };
@@ -47,7 +50,7 @@ impl<'t> Encoder<'t> {
             Token::Integer(number) => self.out.integer(number),
             Token::Float(number) => self.out.float(number),
             Token::Atom(name) => self.atom(name),
-            Token::Binary(bytes) => self.out.str(text(bytes, before)?),
+            Token::Binary(bytes) => self.binary(bytes, before)?,
             Token::Nil => self.out.op(opcode::EMPTY_LIST),
             Token::Bytes(bytes) => {
                 self.out.list_start();
@@ -59,7 +62,13 @@ impl<'t> Encoder<'t> {
                 self.open.push(Open { left, shape: Shape::List { end: opcode::APPENDS } });
             }
             Token::Tuple(arity) => self.tuple(arity),
-            Token::Map(pairs) => self.map(pairs),
+            Token::Map(pairs) => match wrapped::bytes(pairs, *reader) {
+                Some((bytes, after)) => {
+                    *reader = after;
+                    self.out.bytes(bytes);
+                }
+                None => self.map(pairs),
+            },
             Token::Opaque => self.opaque(reader.since(before.at())),
             Token::Fun(_) => {
                 *reader = Reader::starting_at(reader.whole(), end_of_term(before)?);
@@ -93,12 +102,21 @@ impl<'t> Encoder<'t> {
         self.open.push(Open { left: pairs.saturating_mul(2), shape });
     }
 
-    /// Writes `true`, `false` and `nil` as what they are in Python, any other atom as a `portpool.Atom`.
+    #[inline]
+    fn binary(&mut self, bytes: &'t [u8], before: Reader<'t>) -> Result<(), Fault> {
+        match self.options.binaries {
+            Binaries::Str => self.out.str(text(bytes, before)?),
+            Binaries::Bytes => self.out.bytes(bytes),
+        }
+        Ok(())
+    }
+
+    /// Writes `true`, `false` and the atom that is `None` as what they are in Python, any other atom as a `portpool.Atom`.
     fn atom(&mut self, name: Name<'t>) {
         match name {
             Name::Utf8("true") => return self.out.bool(true),
             Name::Utf8("false") => return self.out.bool(false),
-            Name::Utf8("nil") => return self.out.none(),
+            Name::Utf8(text) if text == self.options.none.atom() => return self.out.none(),
             _ => {}
         }
         let kind = if let Name::Utf8(_) = name { Kind::Atom } else { Kind::Latin1Atom };
@@ -115,15 +133,16 @@ impl<'t> Encoder<'t> {
     }
 
     fn record_key(&mut self, bytes: &'t [u8], before: Reader<'t>) -> Result<(), Fault> {
-        let slot = self.memo.look_up(Kind::Text, bytes);
-        if let Some(index) = slot.as_ref().and_then(|slot| slot.found) {
+        let Some(slot) = self.memo.look_up(Kind::Text, bytes) else { return self.binary(bytes, before) };
+        if let Some(index) = slot.found {
             self.out.get(index);
             return Ok(());
         }
-        self.out.str(text(bytes, before)?);
-        if let Some(slot) = slot {
-            slot.note(self.out.memoize());
+        match self.options.binaries {
+            Binaries::Str => self.out.str(text(bytes, before)?),
+            Binaries::Bytes => self.out.bytes(bytes),
         }
+        slot.note(self.out.memoize());
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Errors have an address: which argument, which key, which element.
 
-use portpool::codec::{CodecErrorKind, to_pickle};
+use portpool::codec::CodecErrorKind;
 
 use super::python::Python;
 use super::{list_of, pickle_of, term_of};
@@ -9,7 +9,7 @@ use super::{list_of, pickle_of, term_of};
 const BAD: &[u8] = &[109, 0, 0, 0, 1, 255];
 
 fn path(args: &[u8]) -> String {
-    let refusal = to_pickle::call("m", "f", args, None).expect_err("not UTF-8");
+    let refusal = super::call("f", args, None).expect_err("not UTF-8");
     assert_eq!(refusal.kind, CodecErrorKind::Unencodable);
     refusal.path
 }
@@ -26,11 +26,11 @@ fn map(key: &[u8], value: &[u8]) -> Vec<u8> {
 fn a_bad_argument_is_found_by_number_key_and_element() {
     let stops: Vec<&[u8]> = [&[97u8, 1][..]; 16].into_iter().chain([BAD]).collect();
     let job = map(b"\x6d\0\0\0\x05stops", &list(&stops));
-    let refusal = to_pickle::call("m", "f", &list(&[&[97, 1], &job]), None).expect_err("not UTF-8");
+    let refusal = super::call("f", &list(&[&[97, 1], &job]), None).expect_err("not UTF-8");
     assert_eq!(refusal.path, "argument 2, key \"stops\", element 17");
     assert_eq!(
         refusal.to_string(),
-        "argument 2, key \"stops\", element 17: the binary is not UTF-8, so it cannot become a str"
+        "argument 2, key \"stops\", element 17: the binary is not UTF-8, so it cannot become a str: wrap it with Portpool.bytes/1 or set binaries: :bytes"
     );
 }
 
@@ -55,7 +55,7 @@ fn addresses_count_from_one_through_every_kind_of_container() {
 #[test]
 fn keywords_are_addressed_by_name() {
     let kwargs = map(b"\x77\x04seed", &list_of(BAD));
-    let refusal = to_pickle::call("m", "f", &[106], Some(&kwargs)).expect_err("not UTF-8");
+    let refusal = super::call("f", &[106], Some(&kwargs)).expect_err("not UTF-8");
     assert_eq!(refusal.path, "keyword :seed, element 1");
 }
 
@@ -69,7 +69,7 @@ fn a_key_collision_names_the_key() {
 
 #[test]
 fn malformed_bytes_are_named_by_offset() {
-    let refusal = to_pickle::call("m", "f", &[108, 0, 0, 0, 1, 250, 106], None).expect_err("no such tag");
+    let refusal = super::call("f", &[108, 0, 0, 0, 1, 250, 106], None).expect_err("no such tag");
     assert_eq!((refusal.kind, refusal.path.as_str()), (CodecErrorKind::Malformed, ""));
     assert_eq!(refusal.message, "no term has the tag 250 (at byte 5)");
 }

@@ -1,6 +1,6 @@
 //! Everything of docs/types.md goes through Python and comes back in the same bytes.
 
-use portpool::codec::{etf, to_pickle};
+use portpool::codec::etf;
 
 use super::python::Python;
 use super::vectors;
@@ -8,7 +8,7 @@ use super::{LIMIT, list_of, packet, term_of};
 
 fn echo(python: &mut Python, bytes: &[u8]) -> Vec<u8> {
     let term = etf::open(bytes, LIMIT).expect("a packet");
-    let call = to_pickle::call("m", "args[0]", &list_of(&term), None).expect("a term");
+    let call = super::call("args[0]", &list_of(&term), None).expect("a term");
     packet(&term_of(&python.call(&call).expect("a value")).expect("a result"))
 }
 
@@ -36,7 +36,7 @@ fn keywords_arrive_as_str_whether_atoms_or_binaries() {
     // #{a => 1, <<"b">> => nil}
     let kwargs = [&[116, 0, 0, 0, 2, 119, 1, b'a', 97, 1, 109, 0, 0, 0, 1, b'b', 119, 3], &b"nil"[..]].concat();
     let expression = "[kwargs, [type(key) is str for key in kwargs], args]";
-    let call = to_pickle::call("m", expression, &[107, 0, 2, 1, 2], Some(&kwargs)).expect("a call");
+    let call = super::call(expression, &[107, 0, 2, 1, 2], Some(&kwargs)).expect("a call");
     let result = term_of(&Python::start().call(&call).expect("a value")).expect("a term");
     let expected = Python::start().eval("[{'a': 1, 'b': None}, [True, True], (1, 2)]").expect("a value");
     assert_eq!(result, term_of(&expected).expect("a term"));
@@ -46,7 +46,7 @@ fn keywords_arrive_as_str_whether_atoms_or_binaries() {
 fn values_arrive_with_the_types_of_the_table() {
     let mut python = Python::start();
     let mut types = |bytes: &[u8]| {
-        let call = to_pickle::call("m", "type(args[0]).__name__", &list_of(bytes), None).expect("a call");
+        let call = super::call("type(args[0]).__name__", &list_of(bytes), None).expect("a call");
         let result = term_of(&python.call(&call).expect("a value")).expect("a term");
         String::from_utf8(result[5..].to_vec()).expect("UTF-8")
     };

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use portpool::codec::{CodecErrorKind, etf, from_pickle, to_pickle};
+use portpool::codec::{CodecErrorKind, etf, from_pickle};
 
 use super::python::Python;
 use super::vectors;
@@ -105,7 +105,7 @@ fn terms_a_million_deep_arrive_in_python() {
     ];
     for (name, bytes) in shapes {
         let term = etf::open(&bytes, LIMIT).expect(name);
-        let pickle = to_pickle::call("m", "len(args)", &super::list_of(&term), None).expect(name);
+        let pickle = super::call("len(args)", &super::list_of(&term), None).expect(name);
         assert!(pickle.len() < 4 * bytes.len(), "{name}");
         assert_eq!(term_of(&python.call(&pickle).expect(name)).expect(name), [97, 1], "{name}");
     }

@@ -8,6 +8,7 @@ mod generate;
 mod hostile;
 mod json;
 mod mutation;
+mod options;
 mod pickles;
 mod python;
 mod roundtrip;
@@ -15,7 +16,7 @@ mod vectors;
 mod verdicts;
 
 use bytes::BytesMut;
-use portpool::codec::{CodecError, etf, from_pickle, to_pickle};
+use portpool::codec::{CodecError, Options, etf, from_pickle, to_pickle};
 
 /// Far above anything the tests make.
 const LIMIT: usize = 1 << 30;
@@ -26,7 +27,12 @@ fn pickle_of(packet: &[u8]) -> Result<Vec<u8>, CodecError> {
     let mut cursor = etf::Cursor::new(&term);
     let span = cursor.term()?;
     cursor.end()?;
-    to_pickle::call("m", "f", &list_of(span), None)
+    call("f", &list_of(span), None)
+}
+
+/// The pickle of a call of a function in the module `m`, with the options that are the default.
+fn call(function: &str, args: &[u8], kwargs: Option<&[u8]>) -> Result<Vec<u8>, CodecError> {
+    to_pickle::call("m", function, args, kwargs, Options::default())
 }
 
 /// A list of one term.

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use portpool::codec::{CodecErrorKind, etf, from_pickle, to_pickle};
+use portpool::codec::{CodecErrorKind, etf, from_pickle};
 
 use super::python::Python;
 use super::{list_of, pickle_of, vectors};
@@ -116,7 +116,7 @@ fn terms_that_are_accepted_come_back_and_are_then_fixed() {
         assert_eq!([module.as_ref(), function.as_ref()], ["m", "f"]);
         assert_eq!(cursor.tuple().expect("arguments"), 1);
         let argument = cursor.term().expect("an argument");
-        let again = to_pickle::call("m", "f", &list_of(argument), None).expect("our own term");
+        let again = super::call("f", &list_of(argument), None).expect("our own term");
         assert_eq!(to_term(&again).expect("our own pickle"), once);
         true
     });

@@ -67,7 +67,7 @@ impl Python {
 
     /// The pickle of the value of an expression.
     pub fn eval(&mut self, expression: &str) -> Result<Vec<u8>, String> {
-        let pickle = portpool::codec::to_pickle::call("m", expression, &[106], None).expect("no arguments");
+        let pickle = super::call(expression, &[106], None).expect("no arguments");
         self.call(&pickle)
     }
 }

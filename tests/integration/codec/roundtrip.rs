@@ -34,7 +34,7 @@ fn random_terms_come_back_from_python_in_the_same_bytes() {
     let config = Config { cases: 200, failure_persistence: None, ..Config::default() };
     let echo = |term: Term| {
         let bytes = term.canonical();
-        let pickle = portpool::codec::call("m", "args[0]", &list_of(&bytes), None).expect("a term");
+        let pickle = super::call("args[0]", &list_of(&bytes), None).expect("a term");
         let answer = python.borrow_mut().call(&pickle).expect("a value");
         prop_assert_eq!(term_of(&answer).expect("a result"), bytes);
         Ok(())

@@ -1,6 +1,6 @@
 //! Accepts and refuses exactly what `binary_to_term/1` does (docs/protocol.md 1.2), with the differences of 11.3.
 
-use portpool::codec::{CodecErrorKind, etf, to_pickle};
+use portpool::codec::{CodecErrorKind, etf};
 
 use super::vectors;
 use super::{LIMIT, list_of, packet, pickle_of};
@@ -108,7 +108,7 @@ fn keys_that_python_cannot_hash_are_refused() {
 
 #[test]
 fn arguments_are_a_proper_list_and_keywords_a_map_of_names() {
-    let call = |args: &[u8], kwargs: &[u8]| to_pickle::call("m", "f", args, Some(kwargs));
+    let call = |args: &[u8], kwargs: &[u8]| super::call("f", args, Some(kwargs));
     let empty = &[116, 0, 0, 0, 0][..];
     assert!(call(&[106], empty).is_ok());
     assert!(call(&[107, 0, 1, 7], empty).is_ok());
