@@ -61,13 +61,36 @@ pub struct Form {
     pub max_frame: usize,
 }
 
+/// The body of a call frame: docs/worker_protocol.md 2.3. Shared, because a call that was not delivered is sent again: a
+/// clone copies none of the bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body {
+    /// The pickle.
+    pub pickle: Bytes,
+    /// The large `bytes` beside it, less than 65,536, parts of the packet that they came in.
+    pub buffers: Vec<Bytes>,
+}
+
+impl Body {
+    /// How many bytes that is.
+    pub fn size(&self) -> usize {
+        self.buffers.iter().map(Bytes::len).fold(self.pickle.len(), usize::saturating_add)
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(pickle: Vec<u8>) -> Self {
+        Self { pickle: pickle.into(), buffers: Vec::new() }
+    }
+}
+
 /// One call, ready to be handed to a worker.
 #[derive(Clone, Debug)]
 pub struct Call {
     /// What is called, for messages and logs.
     pub mfa: Mfa,
-    /// The body of the call frame: docs/worker_protocol.md 3. Shared, because a call that was not delivered is sent again.
-    pub body: Bytes,
+    /// What the worker gets.
+    pub body: Body,
     /// Its clocks.
     pub limits: Limits,
     /// How its result is to be written.

@@ -6,12 +6,11 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use bytes::Bytes;
 use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
-use crate::call::{Call, Failure, Form, Limits, Mfa};
+use crate::call::{Body, Call, Failure, Form, Limits, Mfa};
 use crate::codec;
 use crate::config::{Config, Wait, processors};
 use crate::dispatcher::{Answer, Dispatcher, Reply, Request};
@@ -102,7 +101,7 @@ pub async fn run(args: Args) -> anyhow::Result<u8> {
 async fn call(args: &Args) -> anyhow::Result<u8> {
     let positional: Vec<Value> = args.args.iter().map(|arg| json_or_string(arg)).collect();
     let body = match codec::call_from_json(&args.function.module, &args.function.function, &positional, &args.kwargs) {
-        Ok(body) => Bytes::from(body),
+        Ok(body) => Body::from(body),
         Err(error) => return complain(USAGE, &error.to_string()),
     };
     let config = config(args)?;
@@ -148,7 +147,7 @@ fn config(args: &Args) -> anyhow::Result<Config> {
 /// The calls of one command: how many are still to be made, and how long each took.
 struct Run<'a> {
     args: &'a Args,
-    body: Bytes,
+    body: Body,
     limits: Limits,
     form: Form,
     begun: VecDeque<(u64, Instant)>,
@@ -158,7 +157,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(args: &'a Args, body: Bytes, config: &Config) -> Self {
+    fn new(args: &'a Args, body: Body, config: &Config) -> Self {
         let form = Form { none: config.values.none, max_frame: config.max_frame };
         let limits = config.limits;
         Self { args, body, limits, form, begun: VecDeque::new(), made: 0, failed: 0, took: Vec::new() }

@@ -33,4 +33,4 @@ pub use from_pickle::{read, read_with};
 pub use json::call_from_json;
 pub use options::{Binaries, NoneIs, Options};
 pub use pickle_writer::PickleWriter;
-pub use to_pickle::call;
+pub use to_pickle::{Encoded, call};

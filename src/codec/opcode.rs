@@ -28,6 +28,7 @@ pub(crate) const SHORT_BINBYTES: u8 = b'C';
 pub(crate) const BINBYTES: u8 = b'B';
 pub(crate) const BINBYTES8: u8 = 0x8e;
 pub(crate) const BYTEARRAY8: u8 = 0x96;
+pub(crate) const NEXT_BUFFER: u8 = 0x97;
 
 pub(crate) const EMPTY_LIST: u8 = b']';
 pub(crate) const APPEND: u8 = b'a';

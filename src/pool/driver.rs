@@ -76,7 +76,7 @@ impl Pool {
     pub fn submit(&mut self, id: CallId, call: Call) {
         let event = Event::CallArrived {
             call: id,
-            bytes: call.body.len(),
+            bytes: call.body.size(),
             checkout_timeout: call.limits.checkout_timeout,
             timeout: call.limits.timeout,
         };

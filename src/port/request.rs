@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::intake::Rules;
 use super::options::{self, CallOptions};
 use super::reader::Packet;
-use crate::call::{Blame, Call, Failure, Form, Mfa, Phase, Reason};
+use crate::call::{Blame, Body, Call, Failure, Form, Mfa, Phase, Reason};
 use crate::codec::{self, CodecError, CodecErrorKind, etf};
 use crate::dispatcher::{PortId, Request};
 
@@ -37,7 +37,8 @@ pub(super) fn parse(packet: Packet, rules: Rules, arrived: Instant) -> Parsed {
 
 fn parse_whole(packet: &Bytes, rules: Rules, arrived: Instant) -> Parsed {
     let term = match etf::open(packet, rules.max_frame) {
-        Ok(term) => term,
+        Ok(Cow::Borrowed(term)) => packet.slice_ref(term),
+        Ok(Cow::Owned(term)) => Bytes::from(term),
         Err(error) => return Parsed::Error(malformed(&error)),
     };
     match read(&term, rules, arrived) {
@@ -53,12 +54,12 @@ enum Trouble {
     Without(Failure),
 }
 
-fn read(term: &[u8], rules: Rules, arrived: Instant) -> Result<Request, Trouble> {
+fn read(term: &Bytes, rules: Rules, arrived: Instant) -> Result<Request, Trouble> {
     let mut cursor = etf::Cursor::new(term);
     let (name, id) = read_head(&mut cursor).map_err(Trouble::Without)?;
     let with_id = |failure| if name == "cancel" { Trouble::Without(failure) } else { Trouble::With(id, failure) };
     let request = match name {
-        "call" => read_call(&mut cursor, rules, arrived).map(|call| Request::Call(id, call)),
+        "call" => read_call(&mut cursor, term, rules, arrived).map(|call| Request::Call(id, call)),
         "cancel" => Ok(Request::Cancel(id)),
         "status" => Ok(Request::Status(id)),
         _ => Ok(Request::Ping(id)),
@@ -85,7 +86,8 @@ fn read_head(cursor: &mut etf::Cursor<'_>) -> Result<(&'static str, PortId), Fai
     Ok((known, id))
 }
 
-fn read_call(cursor: &mut etf::Cursor<'_>, rules: Rules, arrived: Instant) -> Result<Call, Failure> {
+/// The rest of `{call, Id, ...`; `term` is the whole of it.
+fn read_call(cursor: &mut etf::Cursor<'_>, term: &Bytes, rules: Rules, arrived: Instant) -> Result<Call, Failure> {
     let module = read_name(cursor, "module")?;
     let function = read_name(cursor, "function")?;
     if !cursor.peek_tag().is_some_and(|tag| LIST_TAGS.contains(&tag)) {
@@ -94,10 +96,12 @@ fn read_call(cursor: &mut etf::Cursor<'_>, rules: Rules, arrived: Instant) -> Re
     let args = cursor.term().map_err(|error| malformed(&error))?;
     let opts = cursor.term().map_err(|error| malformed(&error))?;
     let CallOptions { rules, kwargs } = options::read_call_options(opts, rules)?;
-    let body = codec::call(&module, &function, args, kwargs, rules.values).map_err(|error| refused(&error))?;
+    let encoded = codec::call(&module, &function, args, kwargs, rules.values).map_err(|error| refused(&error))?;
+    let buffers = encoded.buffers.into_iter().map(|buffer| term.slice_ref(buffer)).collect();
+    let body = Body { pickle: encoded.pickle.into(), buffers };
     let mfa = Mfa { module: module.into(), function: function.into() };
     let form = Form { none: rules.values.none, max_frame: rules.max_frame };
-    Ok(Call { mfa, body: Bytes::from(body), limits: rules.limits, form, arrived })
+    Ok(Call { mfa, body, limits: rules.limits, form, arrived })
 }
 
 fn read_name<'a>(cursor: &mut etf::Cursor<'a>, what: &str) -> Result<Cow<'a, str>, Failure> {

@@ -10,7 +10,10 @@ use tokio::task::yield_now;
 
 use super::wire::{self, FromWorker, HEADER, Header, ToWorker};
 use crate::buffer::{give_back, make_room};
-use crate::call::CallId;
+use crate::call::{Body, CallId};
+
+/// How many pieces of a frame go out in one write: header, table and pickle, and the first of the buffers.
+const PIECES: usize = 8;
 
 /// A frame from the worker.
 #[derive(Debug)]
@@ -37,12 +40,61 @@ pub(super) enum Closed {
     Failed(io::Error),
 }
 
-/// A frame on its way out.
+/// A frame on its way out: its pieces are written from where they are.
 #[derive(Debug)]
 struct Outgoing {
     header: [u8; HEADER],
-    body: Bytes,
-    written: usize,
+    table: Vec<u8>,
+    body: Body,
+    /// How many pieces have been written.
+    whole: usize,
+    /// How much of the next one has been written.
+    part: usize,
+}
+
+impl Outgoing {
+    fn call(call: CallId, body: Body) -> Self {
+        let table = wire::table(&body.buffers);
+        let header = wire::header(ToWorker::Call, call, body.buffers.len(), table.len() + body.size());
+        Self { header, table, body, whole: 0, part: 0 }
+    }
+
+    /// A pickle alone.
+    fn start_order(pickle: Bytes) -> Self {
+        let body = Body { pickle, buffers: Vec::new() };
+        Self { header: [0; HEADER], table: Vec::new(), body, whole: 2, part: 0 }
+    }
+
+    fn piece(&self, number: usize) -> Option<&[u8]> {
+        match number {
+            0 => Some(&self.header),
+            1 => Some(&self.table),
+            2 => Some(&self.body.pickle),
+            _ => self.body.buffers.get(number - 3).map(Bytes::as_ref),
+        }
+    }
+
+    /// What is to be written next, in as many pieces as one write takes.
+    fn next(&self) -> [IoSlice<'_>; PIECES] {
+        std::array::from_fn(|ahead| {
+            let piece = self.piece(self.whole + ahead).unwrap_or_default();
+            let written = if ahead == 0 { self.part } else { 0 };
+            IoSlice::new(piece.get(written..).unwrap_or_default())
+        })
+    }
+
+    /// Takes note of what was written.
+    fn advance(&mut self, written: usize) {
+        self.part += written;
+        while let Some(piece) = self.piece(self.whole).filter(|piece| piece.len() <= self.part) {
+            self.part -= piece.len();
+            self.whole += 1;
+        }
+    }
+
+    fn is_written(&self) -> bool {
+        self.piece(self.whole).is_none()
+    }
 }
 
 /// One end of a socket pair, with what has come in but is no whole frame yet and what has not gone out yet.
@@ -63,20 +115,18 @@ impl Channel {
         max_frame: usize,
     ) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        let outgoing = Outgoing { header: [0; HEADER], body: start_order, written: HEADER };
         Ok(Self {
             stream: UnixStream::from_std(stream)?,
             max_frame,
             incoming: BytesMut::new(),
             header: None,
-            outgoing: Some(outgoing),
+            outgoing: Some(Outgoing::start_order(start_order)),
         })
     }
 
     /// Puts a call on its way. There is at most one: a worker has one call in hand.
-    pub(super) fn send(&mut self, call: CallId, body: Bytes) {
-        let header = wire::header(ToWorker::Call, call, body.len());
-        self.outgoing = Some(Outgoing { header, body, written: 0 });
+    pub(super) fn send(&mut self, call: CallId, body: Body) {
+        self.outgoing = Some(Outgoing::call(call, body));
     }
 
     /// Whether all that was sent has been written.
@@ -158,17 +208,15 @@ impl Channel {
     /// Writes what the socket takes.
     fn write(&mut self) -> Result<(), Closed> {
         while let Some(outgoing) = &mut self.outgoing {
-            let header = outgoing.header.get(outgoing.written..).unwrap_or_default();
-            let body = outgoing.body.get(outgoing.written.saturating_sub(HEADER)..).unwrap_or_default();
-            match self.stream.try_write_vectored(&[IoSlice::new(header), IoSlice::new(body)]) {
-                Ok(written) => outgoing.written += written,
+            match self.stream.try_write_vectored(&outgoing.next()) {
+                Ok(written) => outgoing.advance(written),
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return Ok(()),
                     io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => return Err(Closed::Unread),
                     _ => return Err(Closed::Failed(error)),
                 },
             }
-            if outgoing.written == HEADER + outgoing.body.len() {
+            if outgoing.is_written() {
                 self.outgoing = None;
             }
         }

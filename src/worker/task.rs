@@ -4,7 +4,6 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -16,7 +15,7 @@ use super::launcher::{Launched, Launcher};
 use super::logs::LogPipe;
 use super::process::Process;
 use super::wire::{CODEC, FromWorker, PROTOCOL};
-use crate::call::{CallId, WorkerId};
+use crate::call::{Body, CallId, WorkerId};
 use crate::codec;
 
 /// A worker whose channel is closed is usually about to end; one that is not is killed after this.
@@ -24,7 +23,7 @@ const END_GRACE: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 enum Order {
-    Call(CallId, Bytes),
+    Call(CallId, Body),
     Retire,
     Kill,
 }
@@ -38,7 +37,7 @@ pub struct Handle {
 
 impl Handle {
     /// Hands it a call. It must be idle.
-    pub fn call(&self, call: CallId, body: Bytes) {
+    pub fn call(&self, call: CallId, body: Body) {
         // A worker that has just ended does not take it; its `Ended` is on the way and does not name this call.
         let _ = self.orders.send(Order::Call(call, body));
     }

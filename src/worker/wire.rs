@@ -1,5 +1,7 @@
 //! The frames of the channel: docs/worker_protocol.md 2 to 4. Twin of `priv/python/portpool/_wire.py`.
 
+use bytes::Bytes;
+
 use crate::call::CallId;
 
 /// The version of the protocol.
@@ -70,14 +72,21 @@ impl Header {
     }
 }
 
-/// Writes the header of a frame to a worker. The body is at most `max_frame` long, which fits the field.
-pub(super) fn header(kind: ToWorker, call: CallId, length: usize) -> [u8; HEADER] {
+/// Writes the header of a frame to a worker, whose body is so long and begins with a table of so many buffers. A body is made of a
+/// packet, which has less than 2 GiB, and each buffer has 64 KiB: both fit their fields.
+pub(super) fn header(kind: ToWorker, call: CallId, buffers: usize, length: usize) -> [u8; HEADER] {
     let mut bytes = [0; HEADER];
     let (head, number) = bytes.split_at_mut(8);
     let length = u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
-    head.copy_from_slice(&[length[0], length[1], length[2], length[3], kind as u8, 0, 0, 0]);
+    let [b0, b1] = u16::try_from(buffers).unwrap_or(u16::MAX).to_le_bytes();
+    head.copy_from_slice(&[length[0], length[1], length[2], length[3], kind as u8, 0, b0, b1]);
     number.copy_from_slice(&call.0.to_le_bytes());
     bytes
+}
+
+/// Writes the lengths of the buffers, which stand before the pickle.
+pub(super) fn table(buffers: &[Bytes]) -> Vec<u8> {
+    buffers.iter().flat_map(|buffer| (buffer.len() as u64).to_le_bytes()).collect()
 }
 
 #[cfg(test)]
@@ -85,7 +94,7 @@ mod tests {
     use super::*;
 
     fn from_worker(length: u32, kind: u8, flags: u8, call: u64) -> [u8; HEADER] {
-        let mut bytes = header(ToWorker::Call, CallId(call), length as usize);
+        let mut bytes = header(ToWorker::Call, CallId(call), 0, length as usize);
         bytes[4] = kind;
         bytes[5] = flags;
         bytes
@@ -95,6 +104,14 @@ mod tests {
     fn a_header_is_read_as_it_was_written() {
         let header = Header::read(from_worker(77, 2, 0, u64::MAX), 77).unwrap();
         assert_eq!(header, Header { length: 77, kind: FromWorker::Result, call: CallId(u64::MAX) });
+    }
+
+    #[test]
+    fn the_number_of_buffers_stands_in_the_header_and_their_lengths_in_the_table() {
+        let header = header(ToWorker::Call, CallId(3), 0x0102, 77);
+        assert_eq!(header, [77, 0, 0, 0, 1, 0, 2, 1, 3, 0, 0, 0, 0, 0, 0, 0]);
+        let table = table(&[Bytes::from_static(b"abc"), Bytes::new()]);
+        assert_eq!(table, [3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from io import BytesIO
 from struct import Struct
 
 TYPE_CHECKING = False  # see _boot.py
@@ -25,7 +26,7 @@ UNDEF = 4
 UNENCODABLE = 5
 TOO_LARGE = 6
 
-# docs/worker_protocol.md 2.1: length, kind, two reserved fields, call
+# docs/worker_protocol.md 2.1: length, kind, flags, number of buffers, call
 HEADER = Struct("<IBBHQ")
 HEADER_SIZE = HEADER.size
 
@@ -38,33 +39,66 @@ class ProtocolError(Exception):
     """The server sent something that is no frame. There is nobody to tell but the log."""
 
 
-def read_call(channel: int) -> tuple[int, Chunk] | None:
-    """Waits for the next call and reads it whole: its number and body; None when the server has closed the channel."""
+def read_call(channel: int) -> tuple[int, Chunk, Sequence[bytes]] | None:
+    """Waits for the next call and reads it whole: its number, pickle and buffers; None when the server has closed the channel."""
     data = os.read(channel, _READ)
     if not data:
         return None
     while len(data) < HEADER_SIZE:
         data += _some(channel, HEADER_SIZE - len(data))
     length, kind, flags, buffers, call = HEADER.unpack_from(data)
-    if kind != CALL or flags or buffers:
-        raise ProtocolError(f"a frame of kind {kind}, flags {flags}, buffers {buffers}")
-    if len(data) == HEADER_SIZE + length:
-        return call, memoryview(data)[HEADER_SIZE:]
-    return call, _read_rest(channel, data, length)
-
-
-def _read_rest(channel: int, data: bytes, length: int) -> bytearray:
-    """Reads a large body into one buffer of its size."""
+    if kind != CALL or flags:
+        raise ProtocolError(f"a frame of kind {kind}, flags {flags}")
+    ahead = memoryview(data)[HEADER_SIZE:]
+    if buffers:
+        return (call, *_read_buffers(channel, ahead, length, buffers))
+    if len(ahead) == length:
+        return call, ahead, ()
     body = bytearray(length)
-    view = memoryview(body)
-    have = len(data) - HEADER_SIZE
-    view[:have] = data[HEADER_SIZE:]
-    while have < length:
+    _fill(channel, memoryview(body), ahead)
+    return call, body, ()
+
+
+def _read_buffers(channel: int, ahead: memoryview, length: int, count: int) -> tuple[Chunk, list[bytes]]:
+    """Reads a body with buffers; what was read with the header is `ahead`. docs/worker_protocol.md 2.3"""
+    table = bytearray(8 * count)
+    ahead = _fill(channel, memoryview(table), ahead)
+    sizes = Struct(f"<{count}Q").unpack(table)
+    left = length - len(table) - sum(sizes)
+    if left < 0:
+        raise ProtocolError(f"a body of {length} bytes, and {count} buffers of {sum(sizes)}")
+    body = bytearray(left)
+    ahead = _fill(channel, memoryview(body), ahead)
+    buffers = []
+    for size in sizes:
+        buffer, ahead = _read_bytes(channel, ahead, size)
+        buffers.append(buffer)
+    return body, buffers
+
+
+def _read_bytes(channel: int, ahead: memoryview, size: int) -> tuple[bytes, memoryview]:
+    """Reads into what will be one `bytes`, without a copy.
+
+    A BytesIO takes over the object that it is made with and gives it back as its value. In between it lends its memory. That
+    nothing is copied is CPython's doing; where it is not so, the value is still right.
+    """
+    file = BytesIO(bytes(size))
+    with file.getbuffer() as view:
+        ahead = _fill(channel, view, ahead)
+    return file.getvalue(), ahead
+
+
+def _fill(channel: int, view: memoryview, ahead: memoryview) -> memoryview:
+    """Fills `view` with what was read ahead and then from the channel; returns what is ahead still."""
+    have = min(len(view), len(ahead))
+    view[:have] = ahead[:have]
+    rest = ahead[have:]
+    while have < len(view):
         got = os.readv(channel, [view[have:]])
         if not got:
             raise ProtocolError("the channel was closed inside a frame")
         have += got
-    return body
+    return rest
 
 
 def _some(channel: int, size: int) -> bytes:

@@ -12,7 +12,7 @@ from portpool._wire import read_call, write_frame
 
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from portpool._wire import Chunk
@@ -39,10 +39,10 @@ def serve(channel: int, max_frame: int) -> None:
         frame = read_call(channel)
         if frame is None:
             return
-        call, body = frame
+        call, body, buffers = frame
         del frame
-        reply = answer(body)
-        del body
+        reply = answer(body, buffers)
+        del body, buffers
         _send(channel, call, reply, max_frame)
         del reply  # Nothing of a call is kept while the worker waits for the next one.
 
@@ -72,10 +72,10 @@ def _send(channel: int, call: int, reply: Reply, max_frame: int) -> None:
     write_frame(channel, kind, call, chunks, length)
 
 
-def answer(body: Chunk) -> Reply:
+def answer(body: Chunk, buffers: Sequence[bytes] = ()) -> Reply:
     """Runs one call. Whatever the function does, there is a reply: also `sys.exit` and KeyboardInterrupt end in one."""
     try:
-        return _wire.RESULT, dumps(_run(body))
+        return _wire.RESULT, dumps(_run(body, buffers))
     except BaseException as error:  # noqa: B036
         from portpool import _errors
 
@@ -83,8 +83,8 @@ def answer(body: Chunk) -> Reply:
         return kind, dumps(fields)
 
 
-def _run(body: Chunk) -> Any:
-    module, function, args, kwargs = loads(body)
+def _run(body: Chunk, buffers: Sequence[bytes]) -> Any:
+    module, function, args, kwargs = loads(body, buffers=buffers) if buffers else loads(body)
     target = find(module, function)
     try:
         result = target(*args, **kwargs) if kwargs else target(*args)

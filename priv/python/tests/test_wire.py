@@ -1,11 +1,13 @@
 """Frames over a real socket pair, in pieces of every size."""
 
 import os
+import pickle
 import socket
 import threading
+import tracemalloc
 import unittest
 
-from portpool import _wire
+from portpool import _wire, _worker
 
 
 class Frames(unittest.TestCase):
@@ -32,18 +34,18 @@ class Frames(unittest.TestCase):
         frame = self.frame(b"body")
         for cut in range(1, len(frame)):
             self.send(frame[:cut], frame[cut:])
-            call, body = _wire.read_call(self.worker.fileno())
+            call, body, _ = _wire.read_call(self.worker.fileno())
             self.assertEqual((call, bytes(body)), (7, b"body"))
 
     def test_a_large_call_is_read_whole(self) -> None:
         large = os.urandom(5_000_000)
         self.send(self.frame(large))
-        call, body = _wire.read_call(self.worker.fileno())
+        call, body, _ = _wire.read_call(self.worker.fileno())
         self.assertEqual((call, bytes(body)), (7, large))
 
     def test_an_empty_body_is_a_body(self) -> None:
         self.send(self.frame(b""))
-        call, body = _wire.read_call(self.worker.fileno())
+        call, body, _ = _wire.read_call(self.worker.fileno())
         self.assertEqual((call, bytes(body)), (7, b""))
 
     def test_the_end_of_the_channel_is_none(self) -> None:
@@ -63,11 +65,47 @@ class Frames(unittest.TestCase):
         for header in (
             _wire.HEADER.pack(0, 9, 0, 0, 1),
             _wire.HEADER.pack(0, _wire.CALL, 1, 0, 1),
-            _wire.HEADER.pack(0, _wire.CALL, 0, 1, 1),
         ):
             self.server.sendall(header)
             with self.assertRaises(_wire.ProtocolError):
                 _wire.read_call(self.worker.fileno())
+
+    def with_buffers(self, pickle: bytes, *buffers: bytes) -> bytes:
+        table = b"".join(len(buffer).to_bytes(8, "little") for buffer in buffers)
+        body = b"".join([table, pickle, *buffers])
+        return _wire.HEADER.pack(len(body), _wire.CALL, 0, len(buffers), 7) + body
+
+    def test_buffers_are_read_whole_however_they_are_cut(self) -> None:
+        frame = self.with_buffers(b"pickle", b"one", b"", b"three")
+        for cut in range(1, len(frame)):
+            self.send(frame[:cut], frame[cut:])
+            call, body, buffers = _wire.read_call(self.worker.fileno())
+            self.assertEqual((call, bytes(body), buffers), (7, b"pickle", [b"one", b"", b"three"]))
+
+    def test_large_buffers_are_bytes_and_never_copied(self) -> None:
+        large = [os.urandom(8_000_000), os.urandom(3_000_000), os.urandom(70_000)]
+        for head in (b"p", bytes(200_000)):
+            self.send(self.with_buffers(head, *large))
+            tracemalloc.start()
+            _, body, buffers = _wire.read_call(self.worker.fileno())
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            self.assertEqual((bytes(body), buffers), (head, large))
+            self.assertTrue(all(type(buffer) is bytes for buffer in buffers))
+            self.assertLess(peak, sum(map(len, large)) + 2_000_000)
+
+    def test_a_function_gets_the_very_same_object(self) -> None:
+        call = b"\x80\x05(\x8c\x08builtins\x8c\x02id(\x97tNt."
+        self.send(self.with_buffers(call, bytes(100_000)))
+        _, body, buffers = _wire.read_call(self.worker.fileno())
+        kind, chunks = _worker.answer(body, buffers)
+        self.assertEqual((kind, pickle.loads(b"".join(chunks))), (_wire.RESULT, id(buffers[0])))
+
+    def test_buffers_that_are_larger_than_the_body_are_an_error(self) -> None:
+        table = (100).to_bytes(8, "little")
+        self.server.sendall(_wire.HEADER.pack(8 + 99, _wire.CALL, 0, 1, 1) + table)
+        with self.assertRaises(_wire.ProtocolError):
+            _wire.read_call(self.worker.fileno())
 
     def test_a_frame_of_many_chunks_is_written_whole(self) -> None:
         chunks = [os.urandom(size) for size in [0, 1, 3000, 70_000] * 400]

@@ -21,6 +21,18 @@ use super::reader::Reader;
 
 mod value;
 
+/// From this size on `bytes` stay where they are: they travel beside the pickle.
+const OUT_OF_BAND: usize = 64 << 10;
+
+/// A call for a worker: docs/worker_protocol.md 3.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded<'t> {
+    /// The pickle, in which each large `bytes` is one opcode, `NEXT_BUFFER`.
+    pub pickle: Vec<u8>,
+    /// The large `bytes` in their order, as they stand in the term. Each has 64 KiB or more, so there are less than 65,536.
+    pub buffers: Vec<&'t [u8]>,
+}
+
 /// Writes the pickle of `(module, function, (args..), {kwargs} or None)`.
 ///
 /// `args` holds exactly one term, a proper list; `kwargs` exactly one, a map whose keys are atoms or binaries. Both
@@ -29,13 +41,13 @@ mod value;
 /// # Errors
 /// `Malformed` if the bytes are not such terms, `Unencodable` with the path of the first value that has no form in
 /// Python.
-pub fn call(
+pub fn call<'t>(
     module: &str,
     function: &str,
-    args: &[u8],
-    kwargs: Option<&[u8]>,
+    args: &'t [u8],
+    kwargs: Option<&'t [u8]>,
     options: Options,
-) -> Result<Vec<u8>, CodecError> {
+) -> Result<Encoded<'t>, CodecError> {
     let bytes = args.len() + kwargs.map_or(0, <[u8]>::len);
     if u32::try_from(bytes).is_err() {
         return Err(CodecError::too_large(bytes as u64, u32::MAX as usize));
@@ -50,7 +62,7 @@ pub fn call(
         None => encoder.out.none(),
     }
     encoder.out.tuple_end();
-    Ok(encoder.out.finish())
+    Ok(encoder.finish())
 }
 
 /// Turns a fault into words: the byte if the bytes are wrong, the address if the value is.
@@ -67,6 +79,7 @@ struct Encoder<'t> {
     open: Vec<Open>,
     keys: Keys,
     options: Options,
+    buffers: Vec<&'t [u8]>,
 }
 
 /// Something that has begun, and how many terms of it are still to come.
@@ -92,7 +105,23 @@ impl<'t> Encoder<'t> {
     fn new(terms: usize, names: usize, options: Options) -> Self {
         // Pickles of everyday terms are smaller than the terms; a STRING_EXT doubles.
         let out = PickleWriter::with_capacity(terms + terms / 8 + names + 64);
-        Self { out, memo: Memo::for_input(terms), open: Vec::new(), keys: Keys::new(options), options }
+        Self {
+            out,
+            memo: Memo::for_input(terms),
+            open: Vec::new(),
+            keys: Keys::new(options),
+            options,
+            buffers: Vec::new(),
+        }
+    }
+
+    fn finish(self) -> Encoded<'t> {
+        let mut pickle = self.out.finish();
+        if !self.buffers.is_empty() {
+            // It was to be as large as the term, most of which is not in it.
+            pickle.shrink_to_fit();
+        }
+        Encoded { pickle, buffers: self.buffers }
     }
 
     fn arguments(&mut self, args: &'t [u8]) -> Result<(), Fault> {
@@ -107,7 +136,7 @@ impl<'t> Encoder<'t> {
             }
             _ => return Err(Fault::new(0, What::NotAList)),
         }
-        self.finish(&mut reader)?;
+        self.complete(&mut reader)?;
         reader.end()
     }
 
@@ -125,14 +154,14 @@ impl<'t> Encoder<'t> {
                 return Err(Fault::new(at, What::DuplicateKey));
             }
             self.term(&mut reader)?;
-            self.finish(&mut reader)?;
+            self.complete(&mut reader)?;
         }
         self.out.dict_end();
         reader.end()
     }
 
     /// Goes on until nothing is open.
-    fn finish(&mut self, reader: &mut Reader<'t>) -> Result<(), Fault> {
+    fn complete(&mut self, reader: &mut Reader<'t>) -> Result<(), Fault> {
         while let Some(top) = self.open.last_mut() {
             let Open { left, shape } = *top;
             if left == 0 {

@@ -1,6 +1,6 @@
 //! One term becomes one Python value, or the beginning of one; docs/types.md says which.
 
-use super::{Encoder, Open, Shape};
+use super::{Encoder, OUT_OF_BAND, Open, Shape};
 use crate::codec::error::{Fault, What};
 use crate::codec::etf::atom::Name;
 use crate::codec::etf::{Token, skip, token};
@@ -65,7 +65,7 @@ impl<'t> Encoder<'t> {
             Token::Map(pairs) => match wrapped::bytes(pairs, *reader) {
                 Some((bytes, after)) => {
                     *reader = after;
-                    self.out.bytes(bytes);
+                    self.bytes(bytes);
                 }
                 None => self.map(pairs),
             },
@@ -106,9 +106,18 @@ impl<'t> Encoder<'t> {
     fn binary(&mut self, bytes: &'t [u8], before: Reader<'t>) -> Result<(), Fault> {
         match self.options.binaries {
             Binaries::Str => self.out.str(text(bytes, before)?),
-            Binaries::Bytes => self.out.bytes(bytes),
+            Binaries::Bytes => self.bytes(bytes),
         }
         Ok(())
+    }
+
+    /// Writes `bytes`, or where the next of those beside the pickle belongs.
+    fn bytes(&mut self, bytes: &'t [u8]) {
+        if bytes.len() < OUT_OF_BAND {
+            return self.out.bytes(bytes);
+        }
+        self.out.op(opcode::NEXT_BUFFER);
+        self.buffers.push(bytes);
     }
 
     /// Writes `true`, `false` and the atom that is `None` as what they are in Python, any other atom as a `portpool.Atom`.

@@ -15,6 +15,8 @@ mod roundtrip;
 mod vectors;
 mod verdicts;
 
+pub use hostile::zlib;
+
 use bytes::BytesMut;
 use portpool::codec::{CodecError, Options, etf, from_pickle, to_pickle};
 
@@ -32,7 +34,9 @@ fn pickle_of(packet: &[u8]) -> Result<Vec<u8>, CodecError> {
 
 /// The pickle of a call of a function in the module `m`, with the options that are the default.
 fn call(function: &str, args: &[u8], kwargs: Option<&[u8]>) -> Result<Vec<u8>, CodecError> {
-    to_pickle::call("m", function, args, kwargs, Options::default())
+    let encoded = to_pickle::call("m", function, args, kwargs, Options::default())?;
+    assert!(encoded.buffers.is_empty(), "str is never out of band");
+    Ok(encoded.pickle)
 }
 
 /// A list of one term.

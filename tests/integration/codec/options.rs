@@ -56,10 +56,11 @@ fn keys_meet_in_python_as_the_options_have_it() {
 fn records_whose_keys_are_bytes_share_them_too() {
     let record = b"\x74\0\0\0\x01\x6d\0\0\0\x04name\x6d\0\0\0\x01x";
     let records = list_of(&[&[108, 0, 0, 0, 3], &record.repeat(3)[..], &[106]].concat());
-    let call = to_pickle::call("m", "[args, len({id(k) for r in args[0] for k in r})]", &records, None, BYTES).unwrap();
+    let call =
+        to_pickle::call("m", "[args, len({id(k) for r in args[0] for k in r})]", &records, None, BYTES).unwrap().pickle;
     let mut python = Python::start();
     let expected = python.eval("[([{b'name': b'x'}] * 3,), 1]").unwrap();
-    assert_eq!(super::term_of(&python.call(&call.clone()).unwrap()).unwrap(), super::term_of(&expected).unwrap());
+    assert_eq!(super::term_of(&python.call(&call).unwrap()).unwrap(), super::term_of(&expected).unwrap());
 }
 
 #[test]
@@ -75,7 +76,7 @@ fn the_size_is_known_before_whatever_none_is() {
             document.to_etf(&mut out, size).unwrap();
             assert_eq!(out.len(), size, "{expression}");
             // What came back is what goes in again.
-            let again = to_pickle::call("m", "args[0]", &list_of(&out), None, options).unwrap();
+            let again = to_pickle::call("m", "args[0]", &list_of(&out), None, options).unwrap().pickle;
             let mut echo = BytesMut::new();
             let answer = python.call(&again).unwrap();
             from_pickle::read_with(&answer, options).unwrap().to_etf(&mut echo, LIMIT).unwrap();
@@ -85,4 +86,18 @@ fn the_size_is_known_before_whatever_none_is() {
     let pickle = python.eval("{None: 1, Atom('undefined'): 2}").unwrap();
     assert!(from_pickle::read_with(&pickle, UNDEFINED).unwrap().to_etf(&mut BytesMut::new(), LIMIT).is_err());
     assert!(from_pickle::read(&pickle).unwrap().to_etf(&mut BytesMut::new(), LIMIT).is_ok());
+}
+
+#[test]
+fn large_bytes_stay_where_they_are_and_the_pickle_names_their_place() {
+    let binary = |size: usize| [&b"\x6d"[..], &(size as u32).to_be_bytes(), &vec![7; size]].concat();
+    let term = [&[108, 0, 0, 0, 2][..], &binary(65_536), &binary(65_535), &[106]].concat();
+    let encoded = to_pickle::call("m", "f", &term, None, BYTES).unwrap();
+    assert_eq!(encoded.buffers.len(), 1);
+    assert_eq!(encoded.buffers[0].as_ptr(), term[10..].as_ptr(), "not a copy");
+    assert_eq!(encoded.buffers[0].len(), 65_536);
+    assert_eq!(encoded.pickle[..13], *b"\x80\x05(\x8c\x01m\x8c\x01f(\x97B\xff");
+    let encoded = to_pickle::call("m", "f", &term, None, Options::default()).unwrap();
+    assert!(encoded.buffers.is_empty(), "a str is always made");
+    assert!(from_pickle::read(b"\x80\x05\x97.").is_err(), "workers send no buffers");
 }
