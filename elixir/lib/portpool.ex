@@ -22,7 +22,7 @@ defmodule Portpool do
   #{Portpool.Options.docs(:call)}
   """
 
-  alias Portpool.{Call, Directory, Error, Options, Pool}
+  alias Portpool.{Bytes, Call, Directory, Encoding, Error, Options, Pool}
 
   @typedoc "A pool: the name under which it is registered, or the pid that `start_link/1` returned."
   @type pool :: atom | pid | {:global, term} | {:via, module, term}
@@ -71,7 +71,8 @@ defmodule Portpool do
   @spec call(pool, text, text, [term], keyword) :: {:ok, term} | {:error, Error.t()}
   def call(pool, module, function, args, options \\ []) do
     with {:ok, options} <- Options.call(options),
-         {:ok, route} <- Directory.route(pool) do
+         {:ok, route} <- Directory.route(pool),
+         {:ok, args, options} <- Encoding.run(args, options) do
       Call.run(route, {:call, module, function, args, options}, limit(route, options))
     end
   end
@@ -86,6 +87,16 @@ defmodule Portpool do
       {:error, error} -> raise error
     end
   end
+
+  @doc """
+  Marks a binary as one that arrives in Python as `bytes`, at any depth of the arguments of a call.
+
+  A plain binary arrives as `str` and must be UTF-8, unless the option `binaries: :bytes` says that all are `bytes`.
+
+      {:ok, 907_060_870} = Portpool.call(MyApp.Python, :zlib, :crc32, [Portpool.bytes("hello")])
+  """
+  @spec bytes(binary) :: Bytes.t()
+  def bytes(binary) when is_binary(binary), do: %Bytes{binary: binary}
 
   @doc """
   Returns the state of a pool: workers, queue, counters. `docs/protocol.md` 10 lists the keys.

@@ -140,6 +140,20 @@ defmodule Portpool.CallTest do
       assert Portpool.call(pool, :math, :sqrt, [16]) == {:ok, 4.0}
     end
 
+    test "50,000 atoms that do not exist here, and none is made", %{pool: pool} do
+      prefix = "never_seen_#{System.unique_integer([:positive])}"
+      # All that a first error of this kind loads.
+      {:error, _error} = Portpool.call(pool, :atoms, :many, [10, prefix])
+      before = :erlang.system_info(:atom_count)
+
+      assert {:error, %Error{reason: :unsafe_term, phase: :reply, blame: :worker, retryable: false} = error} =
+               Portpool.call(pool, :atoms, :many, [50_000, prefix])
+
+      assert :erlang.system_info(:atom_count) == before
+      assert error.message =~ ~s("#{prefix}_0")
+      assert Portpool.call(pool, :math, :sqrt, [16]) == {:ok, 4.0}
+    end
+
     test "arguments that are no list", %{pool: pool} do
       for args <- [16, %{}, [1 | 2], "text"] do
         assert {:error, %Error{reason: :bad_request, blame: :caller}} =
@@ -186,6 +200,19 @@ defmodule Portpool.CallTest do
       assert_clean_process()
       assert_no_calls(pool)
       assert Portpool.call(pool, :jobs, :echo, ["x"]) == {:ok, "x"}
+    end
+
+    test "a call larger than its own max_frame is refused, and one larger than the pool's all the same" do
+      pool = start_pool!(max_frame: 100_000)
+      large = String.duplicate("x", 5_000)
+      assert Portpool.call(pool, :jobs, :echo, [large]) == {:ok, large}
+
+      for {size, limit, actual} <- [{5_000, 5_000, 5_000}, {100_000, 1_000_000, 100_000}] do
+        assert {:error, %Error{reason: :too_large, phase: :call, blame: :caller, detail: %{limit: ^actual}}} =
+                 Portpool.call(pool, :jobs, :echo, [String.duplicate("x", size)], max_frame: limit)
+      end
+
+      assert_no_calls(pool)
     end
 
     test "a reply larger than max_frame is an error of that call, and the pool goes on" do

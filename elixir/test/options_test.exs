@@ -4,6 +4,9 @@ defmodule Portpool.OptionsTest do
   alias Portpool.Options
   alias Portpool.Test.Protocol
 
+  # A pool tells the server of these only where they differ from the default.
+  @terms [:binaries, :none]
+
   setup do
     {:ok, binary: System.find_executable("true")}
   end
@@ -11,12 +14,13 @@ defmodule Portpool.OptionsTest do
   test "the server is told every option of docs/protocol.md 7.2 that has a value, and no other", %{
     binary: binary
   } do
-    {:ok, config} = Options.pool(binary: binary, cd: "/", name: A)
+    {:ok, config} = Options.pool(binary: binary, cd: "/", name: A, binaries: :bytes, none: :undefined)
     documented = for [key | _] <- Protocol.table("7.2"), do: hd(Protocol.quoted(key))
-    assert Enum.sort(Map.keys(Options.hello(config))) == Enum.sort(documented)
+    assert Enum.sort(Map.keys(Options.hello(config))) == Enum.sort(Enum.uniq(documented ++ @terms))
+    assert %{binaries: :bytes, none: :undefined} = Options.hello(config)
 
-    {:ok, config} = Options.pool(binary: binary)
-    assert documented -- Map.keys(Options.hello(config)) == [:cd]
+    {:ok, config} = Options.pool(binary: binary, binaries: :str, none: nil)
+    assert (documented -- Map.keys(Options.hello(config))) -- @terms == [:cd]
   end
 
   test "the defaults are those of docs/protocol.md 7.2", %{binary: binary} do
@@ -28,13 +32,32 @@ defmodule Portpool.OptionsTest do
   end
 
   test "the options of a call are those of docs/protocol.md 7.3" do
-    {:ok, options} = Options.call(timeout: 1, checkout_timeout: :infinity, kwargs: [a: 1])
-    assert options == %{timeout: 1, checkout_timeout: :infinity, kwargs: %{a: 1}}
+    given = [
+      timeout: 1,
+      checkout_timeout: :infinity,
+      kwargs: %{a: 1},
+      binaries: :str,
+      none: nil,
+      max_frame: 1024
+    ]
 
-    assert Enum.sort(Map.keys(options)) ==
-             Enum.sort(for [key | _] <- Protocol.table("7.3"), do: hd(Protocol.quoted(key)))
-
+    {:ok, options} = Options.call(given)
+    assert options == Map.new(given)
+    documented = for [key | _] <- Protocol.table("7.3"), do: hd(Protocol.quoted(key))
+    assert Enum.sort(Map.keys(options)) == Enum.sort(Enum.uniq(documented ++ [:max_frame | @terms]))
     assert Options.call([]) == {:ok, %{}}
+  end
+
+  test "what a binary and what None is are words of a short list", %{binary: binary} do
+    for options <- [[binaries: :binary], [binaries: "str"], [none: :none], [none: false]] do
+      assert {:error, %{reason: :bad_request}} = Options.pool([binary: binary] ++ options)
+      assert {:error, %{reason: :bad_request, detail: %{option: option}}} = Options.call(options)
+      assert [String.to_existing_atom(option)] == Keyword.keys(options)
+    end
+
+    assert {:error, %{message: message}} = Options.call(binaries: :binary)
+    assert message =~ ":str or :bytes, not :binary"
+    assert {:error, %{reason: :bad_request}} = Options.call(max_frame: 1023)
   end
 
   test "text is made of strings, charlists and atoms", %{binary: binary} do
@@ -50,7 +73,7 @@ defmodule Portpool.OptionsTest do
 
   test "a refused option that is far from all of them gets the list" do
     assert {:error, error} = Options.call(priority: 1)
-    assert error.message =~ ":timeout, :checkout_timeout, :kwargs"
+    assert error.message =~ ":timeout, :checkout_timeout, :binaries, :none, :max_frame, :kwargs"
   end
 
   test "the environment does not show in a log", %{binary: binary} do
@@ -96,6 +119,7 @@ defmodule Portpool.OptionsTest do
   end
 
   # As the table of the protocol writes them.
+  defp default(_key, nil), do: "nil"
   defp default(:python_path, []), do: "[]"
   defp default(:env, env) when env == %{}, do: "\#{}"
   defp default(_key, value), do: to_string(value)

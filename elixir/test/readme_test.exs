@@ -3,6 +3,7 @@ defmodule Portpool.ReadmeTest do
 
   @readme Path.expand("../README.md", __DIR__)
   @external_resource @readme
+  @order Path.expand("support/order.ex", __DIR__)
 
   # The blocks run in one session, as a reader would type them; a Python block is the file that its first line names.
   test "the examples of the README do what they say" do
@@ -27,6 +28,12 @@ defmodule Portpool.ReadmeTest do
 
   # This one belongs into mix.exs.
   defp run("elixir", "def deps" <> _rest, session), do: session
+
+  # A module with an implementation of a protocol has to be there before protocols are consolidated.
+  defp run("elixir", "defmodule" <> _rest = text, session) do
+    assert File.read!(@order) =~ text
+    session
+  end
 
   defp run("elixir", text, session) do
     {_value, session} = Code.eval_string(text, session, file: @readme)

@@ -75,13 +75,14 @@ fn write_value(id: PortId, value: &Returned, out: &mut BytesMut) {
     let body = begin(id, out);
     put_ok(out);
     // The prefix and `{ok, ...}` count too, so that no packet is longer than `max_frame`.
-    let limit = max_frame.saturating_sub(out.len() - body);
+    let around = out.len() - body;
+    let limit = max_frame.saturating_sub(around);
     let options = Options { none, ..Options::default() };
     match codec::read_with(&value.pickle, options).and_then(|document| document.to_etf(out, limit)) {
         Ok(()) => finish(body, out),
         Err(problem) => {
             out.truncate(start);
-            write_failure(id, &unencodable(&problem), out);
+            write_failure(id, &unencodable(&problem, around as u64), out);
         }
     }
 }
@@ -141,13 +142,13 @@ fn put(term: &Term, out: &mut BytesMut) {
     }
 }
 
-/// A result that has no form as a term.
-fn unencodable(problem: &CodecError) -> Failure {
+/// A result that has no form as a term, where so many bytes of the reply stand around it.
+fn unencodable(problem: &CodecError, around: u64) -> Failure {
     match problem.kind {
         CodecErrorKind::TooLarge { bytes, limit } => {
-            let message = format!(
-                "the result takes {bytes} bytes, where max_frame leaves {limit}: return less, or raise max_frame"
-            );
+            let (bytes, limit) = (bytes.saturating_add(around), limit + around);
+            let message =
+                format!("the reply takes {bytes} bytes, where max_frame is {limit}: return less, or raise max_frame");
             Failure::new(Reason::TooLarge, Phase::Reply, Blame::Worker, message)
                 .with("bytes", bytes)
                 .with("limit", limit)

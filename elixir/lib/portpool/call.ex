@@ -40,14 +40,20 @@ defmodule Portpool.Call do
     id = Calls.next_id(calls)
     packet = Wire.request(id, request)
     bytes = :erlang.iolist_size(packet)
+    max_frame = max_frame(request, route)
 
-    if bytes > route.max_frame,
-      do: {:error, too_large(bytes, route.max_frame)},
+    if bytes > max_frame,
+      do: {:error, too_large(bytes, max_frame)},
       else: enter(route, request, packet, {id, alias, self(), route.port, bytes})
   rescue
     # The tables end with the pool.
     ArgumentError -> {:error, noproc()}
   end
+
+  defp max_frame({:call, _module, _function, _args, %{max_frame: limit}}, route),
+    do: min(limit, route.max_frame)
+
+  defp max_frame(_request, route), do: route.max_frame
 
   # From here on the row is there, and nothing can fail but the port, which may close at any time.
   defp enter(%Route{calls: calls} = route, request, packet, {id, alias, _caller, _port, _bytes} = row) do

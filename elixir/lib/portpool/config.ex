@@ -17,6 +17,8 @@ defmodule Portpool.Config do
     :max_queue,
     :max_queue_bytes,
     :max_frame,
+    :binaries,
+    :none,
     :python,
     :python_path,
     :env,

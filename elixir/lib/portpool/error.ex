@@ -75,6 +75,7 @@ defmodule Portpool.Error do
   @local %{
     queue_full: {:checkout, :server, true},
     too_large: {:call, :caller, false},
+    unencodable: {:call, :caller, false},
     bad_request: {:call, :caller, false},
     shutdown: {:call, :server, true},
     internal: {:call, :server, true},

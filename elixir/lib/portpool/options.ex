@@ -24,6 +24,10 @@ defmodule Portpool.Options do
      "bytes; encoded calls that may wait, likewise"},
     {:max_frame, {:integer, 1024..0x7FFFFFFF, []}, 67_108_864,
      "bytes; the largest call and the largest reply"},
+    {:binaries, {:one_of, [:str, :bytes]}, :str,
+     "what a binary becomes in Python: `:str`, which must be UTF-8, or `:bytes`; see `Portpool.bytes/1`"},
+    {:none, {:one_of, [nil, :undefined]}, nil,
+     "the atom that is Python's `None`, both ways; the other one is an atom like any other"},
     {:python, :program, "python3", "the interpreter: a path, or a name that is looked up in `PATH`"},
     {:python_path, :paths, [],
      "directories before Python's own `sys.path`, in this order; a relative one starts at the current directory (`Application.app_dir/2` names those of an application)"},
@@ -40,8 +44,15 @@ defmodule Portpool.Options do
     {:timeout, :ms_or_infinity, "the pool's", "ms; the longest run, from the moment a worker gets the call"},
     {:checkout_timeout, :ms_or_infinity, "the pool's",
      "ms; the longest wait for a worker; 0 means: only if one is idle now"},
+    {:binaries, {:one_of, [:str, :bytes]}, "the pool's", "as above"},
+    {:none, {:one_of, [nil, :undefined]}, "the pool's", "as above"},
+    {:max_frame, {:integer, 1024..0x7FFFFFFF, []}, "the pool's",
+     "bytes; the largest request and the largest reply of this call, if less than the pool's"},
     {:kwargs, :kwargs, %{}, "map or keyword list; arguments by keyword, on top of `args`"}
   ]
+
+  # These are told only where they differ from the default: a server that does not know them does just that.
+  @terms [:binaries, :none]
 
   # These concern this side alone.
   @local [:name, :binary, :shutdown, :started]
@@ -66,8 +77,15 @@ defmodule Portpool.Options do
   @doc "Returns the options that the server is told."
   @spec hello(Config.t()) :: map
   def hello(config) do
-    for {key, value} <- Map.from_struct(config), key not in @local, value != nil, into: %{}, do: {key, value}
+    for {key, value} <- Map.from_struct(config),
+        key not in @local,
+        told?(key, value),
+        into: %{},
+        do: {key, value}
   end
+
+  defp told?(key, value) when key in @terms, do: value != default(key)
+  defp told?(_key, value), do: value != nil
 
   @doc """
   Returns how many calls and bytes may be in flight: twice what the server would hold at most.
@@ -133,12 +151,12 @@ defmodule Portpool.Options do
   def docs(table) do
     rows =
       for {key, _type, default, doc} <- Map.fetch!(@tables, table),
-          do: "| `#{key}` | #{shown(default)} | #{doc} |\n"
+          do: "| `#{key}` | #{shown(key, default)} | #{doc} |\n"
 
     "| option | default | unit and meaning |\n|---|---|---|\n" <> Enum.join(rows)
   end
 
-  defp shown(nil), do: "none"
-  defp shown("the pool's" = text), do: text
-  defp shown(value), do: "`#{inspect(value)}`"
+  defp shown(key, nil) when key != :none, do: "none"
+  defp shown(_key, "the pool's" = text), do: text
+  defp shown(_key, value), do: "`#{inspect(value)}`"
 end

@@ -3,7 +3,7 @@ defmodule Portpool.Wire do
 
   # Bytes from and to the server: docs/protocol.md, the numbers in the comments are its sections.
 
-  alias Portpool.{Atoms, Error}
+  alias Portpool.{Atoms, Bytes, Error}
 
   @version 1
 
@@ -50,6 +50,7 @@ defmodule Portpool.Wire do
 
   # Whatever `args` is, a list or not: the server judges it.
   defp large?([arg | _rest]) when is_binary(arg) and byte_size(arg) >= @large, do: true
+  defp large?([%Bytes{binary: binary} | rest]), do: large?([binary | rest])
   defp large?([_arg | rest]), do: large?(rest)
   defp large?(_end), do: false
 

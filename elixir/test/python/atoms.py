@@ -9,3 +9,7 @@ def atom(name):
 
 def deep(name):
     return {"list": [1, 2.5, 2**70, ("a", [Atom("ok"), {"key": Atom(name)}])]}
+
+
+def many(count, prefix):
+    return [Atom(f"{prefix}_{number}") for number in range(count)]

@@ -1,0 +1,12 @@
+defmodule MyApp.Order do
+  @derive {Portpool.Encoder, only: [:id, :weight]}
+  defstruct [:id, :weight, :customer]
+end
+
+defmodule MyApp.Money do
+  defstruct [:amount, :currency]
+
+  defimpl Portpool.Encoder do
+    def encode(money), do: "#{money.amount} #{money.currency}"
+  end
+end
