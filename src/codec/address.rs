@@ -51,13 +51,13 @@ pub(crate) fn of(root: Root, term: &[u8], at: usize) -> String {
 /// Reads one token and notes what it opens.
 fn step(reader: &mut Reader<'_>, levels: &mut Vec<Level>) -> Option<()> {
     begin_next(levels, reader);
-    let before = *reader;
+    let before = reader.at();
     let (kind, total) = match token::next(reader).ok()? {
         Token::List(count) => (Kind::Sequence, u64::from(count) + 1),
         Token::Tuple(arity) => (Kind::Sequence, u64::from(arity)),
         Token::Map(pairs) => (Kind::Map, 2 * u64::from(pairs)),
         Token::Fun(_) => {
-            *reader = before;
+            reader.go_to(before);
             return skip(reader).ok();
         }
         _ => return Some(()),

@@ -15,7 +15,7 @@ use super::wrapped;
 pub(crate) enum View {
     /// As `dict` has it, with these options.
     Python(Options),
-    /// As `=:=` has it on the releases for which 0.0 and -0.0 are one key.
+    /// As `=:=` has it from OTP 27 on, for which 0.0 and -0.0 are two keys; before, they are one and never sent.
     Erlang,
 }
 
@@ -23,7 +23,7 @@ pub(crate) enum View {
 pub(crate) fn image(key: &[u8], view: View, out: &mut Vec<u8>) -> Result<(), Fault> {
     let mut reader = Reader::new(key);
     while reader.left() > 0 {
-        let before = reader;
+        let before = reader.at();
         match token::next(&mut reader)? {
             Token::Integer(number) => integer(number, out),
             Token::Float(number) => float(number, view, out),
@@ -40,9 +40,9 @@ pub(crate) fn image(key: &[u8], view: View, out: &mut Vec<u8>) -> Result<(), Fau
                 reader = after;
             }
             _ => {
-                reader = before;
+                reader.go_to(before);
                 skip(&mut reader)?;
-                text(b'o', reader.since(before.at()), out);
+                text(b'o', reader.since(before), out);
             }
         }
     }
@@ -83,8 +83,6 @@ fn whole(negative: bool, magnitude: &[u8], out: &mut Vec<u8>) {
 }
 
 fn float(number: f64, view: View, out: &mut Vec<u8>) {
-    // Adding 0.0 turns -0.0 into 0.0 and nothing else into anything.
-    let number = number + 0.0;
     match whole_magnitude(number) {
         Some(magnitude) if view != View::Erlang => whole(number < 0.0, &magnitude, out),
         _ => text(b'f', &number.to_bits().to_le_bytes(), out),

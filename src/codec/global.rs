@@ -37,7 +37,7 @@ impl Global {
 
     /// Finds what a code names.
     pub(crate) fn by_code(code: u32) -> Option<Self> {
-        Self::ALL.into_iter().find(|global| global.code() == code)
+        Self::ALL.get(code.wrapping_sub(Self::Atom.code()) as usize).copied()
     }
 
     /// Finds what a module and a name in it name.

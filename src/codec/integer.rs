@@ -2,7 +2,7 @@
 //!
 //! External terms keep sign and magnitude, pickles two's complement; both little-endian.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 
 use super::error::Fault;
 use super::etf::tag;
@@ -85,8 +85,8 @@ impl<'a> Integer<'a> {
     }
 
     /// Writes an external term in its shortest form (docs/protocol.md 11.2).
-    #[inline]
-    pub(crate) fn write_term(self, out: &mut BytesMut) {
+    #[inline(always)]
+    pub(crate) fn write_term(self, out: &mut impl BufMut) {
         match self {
             Self::Small(number) => write_small(number, out),
             Self::Big(big) => {
@@ -97,8 +97,8 @@ impl<'a> Integer<'a> {
     }
 }
 
-#[inline]
-fn write_small(number: i64, out: &mut BytesMut) {
+#[inline(always)]
+fn write_small(number: i64, out: &mut impl BufMut) {
     if let Ok(byte) = u8::try_from(number) {
         out.put_slice(&[tag::SMALL_INTEGER_EXT, byte]);
     } else if let Ok(word) = i32::try_from(number) {
@@ -128,7 +128,7 @@ impl Big<'_> {
         bytes
     }
 
-    fn write_head(self, out: &mut BytesMut) {
+    fn write_head(self, out: &mut impl BufMut) {
         let length = self.magnitude_length();
         match u8::try_from(length) {
             Ok(length) => out.put_slice(&[tag::SMALL_BIG_EXT, length]),

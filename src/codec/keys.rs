@@ -3,8 +3,10 @@
 //! A map made by the BEAM has few keys in ascending order, all binaries or all atoms: then one comparison with the
 //! previous key tells that all are distinct. Anything else is settled when the map ends.
 
-use std::collections::{HashMap, HashSet};
+use std::cmp::Ordering;
+use std::collections::HashMap;
 
+use super::distinct;
 use super::equality::{self, View};
 use super::error::{Fault, What};
 use super::etf::{Token, skip, tag, token};
@@ -14,8 +16,6 @@ use super::wrapped;
 
 /// How deep tuples may nest in a key: Python hashes them by recursion (docs/protocol.md 11.3).
 const MAX_DEPTH: usize = 64;
-/// Up to so many keys are compared each with each.
-const FEW: usize = 8;
 
 /// The keys of the maps that are open, the innermost map's last.
 #[derive(Debug)]
@@ -86,11 +86,7 @@ impl Keys {
             (_, _) if class == Class::Other => Order::Mixed,
             (Order::Empty, _) => Order::Ascending(class),
             (Order::Ascending(same), Some(previous)) if same == class => {
-                if classify(previous.of(term)).1 < text {
-                    order
-                } else {
-                    Order::Unordered(class)
-                }
+                if precedes(classify(previous.of(term)).1, text) { order } else { Order::Unordered(class) }
             }
             (Order::Unordered(same), _) if same == class => order,
             _ => Order::Mixed,
@@ -138,21 +134,18 @@ fn classify(key: &[u8]) -> (Class, &[u8]) {
     }
 }
 
+/// Compares the first bytes alone where that is enough.
+#[inline]
+fn precedes(left: &[u8], right: &[u8]) -> bool {
+    match distinct::head(left).cmp(&distinct::head(right)) {
+        Ordering::Equal => left < right,
+        order => order.is_lt(),
+    }
+}
+
 fn distinct_texts(term: &[u8], spans: &[Span]) -> Result<(), Fault> {
-    let text = |span: &Span| classify(span.of(term)).1;
-    let twice = if spans.len() <= FEW {
-        let mut rest = spans;
-        loop {
-            let Some((last, before)) = rest.split_last() else { break None };
-            if before.iter().any(|span| text(span) == text(last)) {
-                break Some(last);
-            }
-            rest = before;
-        }
-    } else {
-        let mut seen = HashSet::with_capacity(spans.len());
-        spans.iter().find(|span| !seen.insert(text(span)))
-    };
+    let text = |position| spans.get(position).map_or(&[][..], |span: &Span| classify(span.of(term)).1);
+    let twice = distinct::twice(spans.len(), text).and_then(|position| spans.get(position));
     twice.map_or(Ok(()), |span| Err(span.fault(What::DuplicateKey)))
 }
 
@@ -191,20 +184,20 @@ pub(crate) fn check_tuple(mut reader: Reader<'_>, arity: u32) -> Result<usize, F
             continue;
         }
         *left -= 1;
-        let before = reader;
+        let before = reader.at();
         match token::next(&mut reader)? {
-            Token::Tuple(_) if open.len() == MAX_DEPTH => return Err(before.fault(What::DeepKey)),
+            Token::Tuple(_) if open.len() == MAX_DEPTH => return Err(Fault::new(before, What::DeepKey)),
             Token::Tuple(arity) => open.push(arity),
             Token::Fun(_) => {
-                reader = before;
+                reader.go_to(before);
                 skip(&mut reader)?;
             }
             Token::Map(pairs) => match wrapped::bytes(pairs, reader) {
                 Some((_, after)) => reader = after,
-                None => return Err(before.fault(What::UnhashableKey)),
+                None => return Err(Fault::new(before, What::UnhashableKey)),
             },
             token if is_hashable(token) => {}
-            _ => return Err(before.fault(What::UnhashableKey)),
+            _ => return Err(Fault::new(before, What::UnhashableKey)),
         }
     }
     Ok(reader.at())

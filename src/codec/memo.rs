@@ -3,6 +3,8 @@
 //! A table of one entry per slot, where a newcomer displaces whoever was there: look-ups take constant time whatever
 //! the text, and nobody can make it grow.
 
+use super::distinct::hash;
+
 /// Longer texts are not worth their entry.
 const LONGEST: usize = 64;
 /// Slots for the largest input.
@@ -47,7 +49,8 @@ impl<'t> Memo<'t> {
         if text.len() > LONGEST {
             return None;
         }
-        let position = hash(kind, text) as usize & (self.slots.len() - 1);
+        // A bad mix costs a longer pickle, nothing else: the seed may be known.
+        let position = hash(kind as u64, text) as usize & (self.slots.len() - 1);
         let entry = self.slots.get_mut(position)?;
         let found = entry.filter(|entry| entry.kind == kind && entry.text == text);
         Some(Slot { kind, text, found: found.map(|entry| entry.index), entry })
@@ -68,16 +71,4 @@ impl Slot<'_, '_> {
     pub(crate) fn note(self, index: u32) {
         *self.entry = Some(Entry { kind: self.kind, index, text: self.text });
     }
-}
-
-/// Mixes a short text; a bad mix costs a longer pickle, nothing else.
-#[inline]
-fn hash(kind: Kind, text: &[u8]) -> u64 {
-    const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut state = (text.len() as u64) << 2 | kind as u64;
-    for chunk in text.chunks(8) {
-        let word = chunk.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
-        state = (state ^ word).wrapping_mul(MULTIPLIER).rotate_left(29);
-    }
-    state.wrapping_mul(MULTIPLIER) >> 40
 }

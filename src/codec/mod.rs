@@ -10,6 +10,7 @@
 
 mod address;
 pub mod control;
+mod distinct;
 pub mod document;
 mod equality;
 mod error;

@@ -85,7 +85,7 @@ impl PickleWriter {
     /// Writes a str.
     #[inline]
     pub fn str(&mut self, value: &str) {
-        self.sized(opcode::SHORT_BINUNICODE, opcode::BINUNICODE, opcode::BINUNICODE8, value.as_bytes());
+        self.utf8(value.as_bytes());
     }
 
     /// Writes bytes.
@@ -127,6 +127,12 @@ impl PickleWriter {
     #[inline]
     pub fn raw(&mut self, opcodes: &[u8]) {
         self.out.extend_from_slice(opcodes);
+    }
+
+    /// Writes a str whose bytes the caller has checked.
+    #[inline]
+    pub(crate) fn utf8(&mut self, value: &[u8]) {
+        self.sized(opcode::SHORT_BINUNICODE, opcode::BINUNICODE, opcode::BINUNICODE8, value);
     }
 
     /// Writes one opcode.

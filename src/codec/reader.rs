@@ -3,64 +3,82 @@
 use super::error::{Fault, What};
 
 /// Reads forward over a slice.
+///
+/// It is a position and no shrinking slice: a loop that goes back to where a term began keeps one number, not a copy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reader<'a> {
     whole: &'a [u8],
-    rest: &'a [u8],
+    at: usize,
 }
 
 impl<'a> Reader<'a> {
     /// Starts at the first byte.
     pub(crate) fn new(whole: &'a [u8]) -> Self {
-        Self { whole, rest: whole }
+        Self { whole, at: 0 }
     }
 
     /// Starts at an offset; past the end there is nothing to read.
+    #[inline]
     pub(crate) fn starting_at(whole: &'a [u8], at: usize) -> Self {
-        Self { whole, rest: whole.get(at..).unwrap_or_default() }
+        Self { whole, at: at.min(whole.len()) }
     }
 
     /// The offset of the next byte.
     #[inline]
     pub(crate) fn at(&self) -> usize {
-        self.whole.len() - self.rest.len()
+        self.at
+    }
+
+    /// Goes back, or on, to an offset at which it has been.
+    #[inline]
+    pub(crate) fn go_to(&mut self, at: usize) {
+        self.at = at.min(self.whole.len());
     }
 
     /// How many bytes are left.
     #[inline]
     pub(crate) fn left(&self) -> usize {
-        self.rest.len()
+        self.whole.len() - self.at
     }
 
     /// The next byte, which stays where it is.
     pub(crate) fn peek(&self) -> Option<u8> {
-        self.rest.first().copied()
+        self.whole.get(self.at).copied()
     }
 
     /// All the bytes, those before the offset too.
+    #[inline]
     pub(crate) fn whole(&self) -> &'a [u8] {
         self.whole
     }
 
     /// The bytes from offset `from` up to the next one.
     pub(crate) fn since(&self, from: usize) -> &'a [u8] {
-        self.whole.get(from..self.at()).unwrap_or_default()
+        self.whole.get(from..self.at).unwrap_or_default()
     }
 
     /// Takes `N` bytes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
-        let (head, rest) = self.rest.split_first_chunk::<N>().ok_or(self.fault(What::Truncated))?;
-        self.rest = rest;
-        Ok(*head)
+        match self.whole.get(self.at..).and_then(|rest| rest.first_chunk::<N>()) {
+            Some(bytes) => {
+                self.at += N;
+                Ok(*bytes)
+            }
+            None => Err(self.fault(What::Truncated)),
+        }
     }
 
     /// Takes `count` bytes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], Fault> {
-        let (head, rest) = self.rest.split_at_checked(count).ok_or(self.fault(What::Count))?;
-        self.rest = rest;
-        Ok(head)
+        match self.whole.get(self.at..).and_then(|rest| rest.get(..count)) {
+            Some(bytes) => {
+                self.at += count;
+                Ok(bytes)
+            }
+            None => Err(self.fault(What::Count)),
+        }
     }
 
     /// Takes one byte.
@@ -99,10 +117,11 @@ impl<'a> Reader<'a> {
 
     /// Refuses bytes after the value.
     pub(crate) fn end(&self) -> Result<(), Fault> {
-        if self.rest.is_empty() { Ok(()) } else { Err(self.fault(What::Trailing)) }
+        if self.left() == 0 { Ok(()) } else { Err(self.fault(What::Trailing)) }
     }
 
     /// A fault at the next byte.
+    #[inline]
     pub(crate) fn fault(&self, what: What) -> Fault {
         Fault::new(self.at(), what)
     }

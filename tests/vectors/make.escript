@@ -122,7 +122,7 @@ atoms() ->
      {"Latin-1 atom of 255", list_to_atom(lists:duplicate(255, 16#e9))},
      {"Unicode atom of 255", list_to_atom(lists:duplicate(255, 16#1f600))},
      {"the same atoms again", [a, b, a, b, 'h\x{e9}llo', 'h\x{e9}llo', '\x{e9}', '\x{3b4}', '\x{3b4}']},
-     {"300 atoms twice", Many ++ Many}].
+     {"300 atoms twice", Many ++ Many}, {"the same names as atoms and as keys", [#{atom_to_binary(Name) => Name} || Name <- Many]}].
 
 binaries() ->
     [{"empty binary", <<>>}, {"text", <<"text">>}, {"UTF-8", <<"h\x{e9}llo \x{3b4} \x{1f600}"/utf8>>}, {"NUL", <<0>>},
@@ -173,7 +173,8 @@ handmade() ->
                {"export of 27", <<113, 119, 1, "m", 119, 1, "f", 97, 3>>}, {"bits with garbage", <<77, 1:32, 3, 255>>}],
     [{Name, <<131, Bytes/binary>>, {bytes, Bytes}} || {Name, Bytes} <- Opaques] ++
     [{"SMALL_ATOM_EXT", <<131, 115, 5, "h", 233, "llo">>, 'h\x{e9}llo'}, {"ATOM_UTF8_EXT", <<131, 118, 6:16, "h\x{e9}llo"/utf8>>, 'h\x{e9}llo'},
-     {"SMALL_ATOM_UTF8_EXT", <<131, 119, 6, "h\x{e9}llo"/utf8>>, 'h\x{e9}llo'}, {"true by tag 118", <<131, 118, 4:16, "true">>, true},
+     {"SMALL_ATOM_UTF8_EXT", <<131, 119, 6, "h\x{e9}llo"/utf8>>, 'h\x{e9}llo'},      {"one spelling in UTF-8 and in Latin-1", <<131, 104, 2, 119, 2, 195, 169, 100, 2:16, 195, 169>>, {'\x{e9}', '\x{c3}\x{a9}'}},
+     {"true by tag 118", <<131, 118, 4:16, "true">>, true},
      {"zero of no bytes", <<131, 110, 0, 0>>, 0}, {"sign 2", <<131, 110, 1, 2, 5>>, -5}, {"padded big", <<131, 110, 9, 0, 5, 0:64>>, 5},
      {"padded large big", <<131, 111, 3:32, 1, 0, 1, 0>>, -256}, {"small number in five bytes", <<131, 98, 5:32>>, 5},
      {"id as bignum", <<131, 110, 8, 0, 1:64/little>>, 1}, {"largest id", <<131, 110, 8, 0, -1:64>>, (1 bsl 64) - 1},

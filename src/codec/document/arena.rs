@@ -7,7 +7,7 @@ use super::scalar;
 use crate::codec::global::Global;
 use crate::codec::options::NoneIs;
 
-/// A value: the offset of the opcode that made a scalar, or the number of a container.
+/// A value: the offset of the opcode that made a scalar, the number of a container, or something of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Node(u32);
 
@@ -21,6 +21,7 @@ pub(crate) const LARGEST_PICKLE: usize = CONTAINER as usize - 1;
 pub(crate) enum At {
     Scalar(usize),
     Container(usize),
+    Global(Global),
 }
 
 impl Node {
@@ -33,12 +34,19 @@ impl Node {
         Self(number as u32 | CONTAINER)
     }
 
-    #[inline]
+    pub(crate) fn global(global: Global) -> Self {
+        Self(u32::MAX - global as u32)
+    }
+
+    #[inline(always)]
     pub(crate) fn at(self) -> At {
         if self.0 & CONTAINER == 0 {
-            At::Scalar(self.0 as usize)
-        } else {
-            At::Container((self.0 & !CONTAINER) as usize)
+            return At::Scalar(self.0 as usize);
+        }
+        // A pickle is too short for so many containers that their numbers meet those of the globals.
+        match Global::ALL.get((u32::MAX - self.0) as usize) {
+            Some(global) => At::Global(*global),
+            None => At::Container((self.0 & !CONTAINER) as usize),
         }
     }
 }
@@ -57,8 +65,6 @@ pub(crate) enum Kind {
     Opaque,
     /// The list of elements, and the tail.
     ImproperList,
-    /// Something of ours that can be called; no nodes.
-    Global(Global),
     /// A class or function that is not ours, or what calling it would have made: its module and its name.
     Foreign,
 }
@@ -117,7 +123,7 @@ impl Container {
             Kind::Opaque => inner.saturating_sub(5),
             // The empty list at the end of the elements gives way to the tail.
             Kind::ImproperList => inner.saturating_sub(1),
-            Kind::Global(_) | Kind::Foreign => 0,
+            Kind::Foreign => 0,
         }
     }
 }
@@ -133,16 +139,17 @@ impl Arena {
     pub(crate) fn container(&self, node: Node) -> Option<&Container> {
         match node.at() {
             At::Container(number) => self.containers.get(number),
-            At::Scalar(_) => None,
+            At::Scalar(_) | At::Global(_) => None,
         }
     }
 
     /// How many bytes a value takes as a term; `u64::MAX` for that many or more.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn term_size(&self, pickle: &[u8], node: Node) -> u64 {
         match node.at() {
             At::Scalar(offset) => scalar::at(pickle, offset).map_or(0, |scalar| scalar.term_size(self.none)),
             At::Container(number) => self.containers.get(number).map_or(0, Container::term_size),
+            At::Global(_) => 0,
         }
     }
 
@@ -196,8 +203,7 @@ impl Arena {
     fn embed(&mut self, pickle: &[u8], nodes: &[Node]) -> u64 {
         let mut inner: u64 = 0;
         for node in nodes {
-            let size = self.term_size(pickle, *node);
-            inner = inner.saturating_add(size);
+            inner = inner.saturating_add(self.term_size(pickle, *node));
             if let At::Container(number) = node.at() {
                 self.containers.get_mut(number).into_iter().for_each(|container| container.embedded = true);
             }

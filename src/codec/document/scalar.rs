@@ -21,7 +21,7 @@ pub(crate) enum Scalar<'a> {
 
 impl Scalar<'_> {
     /// How many bytes it takes as a term, if `None` is this atom.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn term_size(self, none: NoneIs) -> u64 {
         match self {
             Self::None => 2 + none.atom().len() as u64,
@@ -35,7 +35,7 @@ impl Scalar<'_> {
 }
 
 /// Reads what follows an opcode that makes a scalar; None if `opcode` makes none.
-#[inline]
+#[inline(always)]
 pub(crate) fn after_opcode<'a>(reader: &mut Reader<'a>, opcode: u8) -> Result<Option<Scalar<'a>>, Fault> {
     let scalar = match opcode {
         opcode::NONE => Scalar::None,
@@ -59,28 +59,31 @@ pub(crate) fn after_opcode<'a>(reader: &mut Reader<'a>, opcode: u8) -> Result<Op
 }
 
 /// Reads the scalar whose opcode stands at `offset`.
-#[inline]
+#[inline(always)]
 pub(crate) fn at(pickle: &[u8], offset: usize) -> Option<Scalar<'_>> {
     let mut reader = Reader::starting_at(pickle, offset);
     let opcode = reader.u8().ok()?;
     after_opcode(&mut reader, opcode).ok().flatten()
 }
 
+#[inline(always)]
 fn small<'a>(number: i64) -> Scalar<'a> {
     Scalar::Integer(Integer::Small(number))
 }
 
-#[inline]
+#[inline(always)]
 fn short<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Fault> {
     let length = usize::from(reader.u8()?);
     reader.take(length)
 }
 
+#[inline(always)]
 fn normal<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Fault> {
     let length = u32::from_le_bytes(reader.array()?) as usize;
     reader.take(length)
 }
 
+#[inline(always)]
 fn long<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Fault> {
     let length = u64::from_le_bytes(reader.array()?);
     reader.take(usize::try_from(length).unwrap_or(usize::MAX))

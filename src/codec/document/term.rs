@@ -1,8 +1,6 @@
 //! A document becomes an external term: one pass, into memory of exactly the right size (docs/protocol.md 11.2).
 
-use std::collections::HashSet;
-
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 
 use super::Document;
 use super::arena::Kind;
@@ -10,17 +8,15 @@ use super::objection::Objection;
 use super::scalar::Scalar;
 use super::walk::{self, Sink};
 use crate::codec::address;
+use crate::codec::distinct;
 use crate::codec::error::CodecError;
 use crate::codec::etf::{Token, atom, skip, tag, token};
 use crate::codec::options::NoneIs;
 use crate::codec::reader::Reader;
 
-/// Up to so many keys are compared each with each.
-const FEW: usize = 8;
-
 /// Writes the document, which takes `size` bytes.
-pub(super) fn write(document: &Document<'_>, size: usize, out: &mut BytesMut) -> Result<(), CodecError> {
-    out.reserve(size);
+pub(super) fn write(document: &Document<'_>, size: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
+    out.reserve_exact(size);
     let before = out.len();
     let mut writer = Writer { out, none: document.arena.none, keys: Vec::new(), dicts: Vec::new() };
     walk::walk(document, &mut writer)?;
@@ -29,7 +25,7 @@ pub(super) fn write(document: &Document<'_>, size: usize, out: &mut BytesMut) ->
 }
 
 struct Writer<'o> {
-    out: &'o mut BytesMut,
+    out: &'o mut Vec<u8>,
     /// What `None` is.
     none: NoneIs,
     /// Where the keys of the open dicts stand in `out`, the innermost dict's last.
@@ -45,12 +41,14 @@ struct Span {
 }
 
 impl Sink for Writer<'_> {
-    #[inline]
+    #[inline(always)]
     fn scalar(&mut self, scalar: Scalar<'_>) -> Result<(), Objection> {
         match scalar {
             Scalar::Integer(number) => number.write_term(self.out),
             Scalar::Float(number) if number.is_finite() => self.float(number),
             Scalar::Float(_) => return Err(Objection::NotFinite),
+            // Most text is ASCII, which is quicker to see than UTF-8.
+            Scalar::Text(text) if text.is_ascii() => self.binary(text),
             Scalar::Text(text) => self.binary(utf8(text)?.as_bytes()),
             Scalar::Bytes(bytes) => self.binary(bytes),
             Scalar::None => self.small_atom(self.none.atom().as_bytes()),
@@ -119,19 +117,19 @@ impl Sink for Writer<'_> {
 }
 
 impl Writer<'_> {
-    #[inline]
+    #[inline(always)]
     fn head(&mut self, tag: u8, count: u32) {
         let [a, b, c, d] = count.to_be_bytes();
         self.out.put_slice(&[tag, a, b, c, d]);
     }
 
-    #[inline]
+    #[inline(always)]
     fn float(&mut self, number: f64) {
         let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
         self.out.put_slice(&[tag::NEW_FLOAT_EXT, a, b, c, d, e, f, g, h]);
     }
 
-    #[inline]
+    #[inline(always)]
     fn binary(&mut self, bytes: &[u8]) {
         // A pickle has less than 2 GiB.
         self.head(tag::BINARY_EXT, bytes.len() as u32);
@@ -159,20 +157,10 @@ fn utf8(text: &[u8]) -> Result<&str, Objection> {
 }
 
 /// Finds a key that is there twice.
+#[inline]
 fn twice<'o>(out: &'o [u8], keys: &[Span]) -> Option<&'o [u8]> {
-    let term = |key: &Span| out.get(key.start..key.end).unwrap_or_default();
-    if keys.len() > FEW {
-        let mut seen = HashSet::with_capacity(keys.len());
-        return keys.iter().map(term).find(|key| !seen.insert(*key));
-    }
-    let mut rest = keys;
-    while let Some((last, before)) = rest.split_last() {
-        if before.iter().any(|key| term(key) == term(last)) {
-            return Some(term(last));
-        }
-        rest = before;
-    }
-    None
+    let term = |position: usize| keys.get(position).and_then(|key| out.get(key.start..key.end)).unwrap_or_default();
+    distinct::twice(keys.len(), term).map(term)
 }
 
 fn show(key: &[u8]) -> String {

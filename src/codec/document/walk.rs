@@ -71,7 +71,7 @@ impl<'d> Walk<'d> {
             }
             match node.at() {
                 At::Scalar(offset) => sink.scalar(self.scalar(offset))?,
-                At::Container(_) => self.node(*node, sink)?,
+                _ => self.node(*node, sink)?,
             }
         }
         Ok(())
@@ -91,17 +91,20 @@ impl<'d> Walk<'d> {
         Ok(())
     }
 
+    #[inline(never)]
     fn node(&mut self, node: Node, sink: &mut impl Sink) -> Result<(), Objection> {
         let document = self.document;
         let Some(container) = document.arena.container(node) else {
-            let At::Scalar(offset) = node.at() else { return Ok(()) };
-            return sink.scalar(self.scalar(offset));
+            return match node.at() {
+                At::Global(global) => Err(Objection::Foreign(format!("portpool.{}", global.name()))),
+                At::Scalar(offset) => sink.scalar(self.scalar(offset)),
+                At::Container(_) => Ok(()),
+            };
         };
         let mut parts = document.arena.nodes(container).iter();
         match container.kind {
             Kind::Atom => sink.atom(self.bytes(parts.next())),
             Kind::Opaque => sink.opaque(self.bytes(parts.next())),
-            Kind::Global(global) => Err(Objection::Foreign(format!("portpool.{}", global.name()))),
             Kind::Foreign => {
                 let [module, name] = [self.bytes(parts.next()), self.bytes(parts.next())].map(String::from_utf8_lossy);
                 Err(Objection::Foreign(format!("{module}.{name}")))
@@ -139,7 +142,7 @@ impl<'d> Walk<'d> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn scalar(&self, offset: usize) -> Scalar<'d> {
         // The machine has read it before, so it is there.
         scalar::at(self.document.pickle, offset).unwrap_or(Scalar::None)

@@ -72,7 +72,7 @@ impl<'a> Cursor<'a> {
     /// `Malformed` if the next term is anything else.
     pub fn text(&mut self) -> Result<Cow<'a, str>, CodecError> {
         const WANTED: &str = "an atom, a UTF-8 binary or a charlist";
-        let before = self.reader;
+        let before = self.reader.at();
         let text = match token::next(&mut self.reader).map_err(Fault::at_byte)? {
             Token::Atom(name) => Some(name.text()),
             Token::Binary(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
@@ -82,7 +82,7 @@ impl<'a> Cursor<'a> {
             _ => None,
         };
         text.ok_or_else(|| {
-            self.reader = before;
+            self.reader.go_to(before);
             unexpected(before, WANTED)
         })
     }
@@ -111,10 +111,10 @@ impl<'a> Cursor<'a> {
     }
 
     fn expect<T>(&mut self, wanted: &str, pick: impl FnOnce(Token<'a>) -> Option<T>) -> Result<T, CodecError> {
-        let before = self.reader;
+        let before = self.reader.at();
         let token = token::next(&mut self.reader).map_err(Fault::at_byte)?;
         pick(token).ok_or_else(|| {
-            self.reader = before;
+            self.reader.go_to(before);
             unexpected(before, wanted)
         })
     }
@@ -160,6 +160,6 @@ fn unsigned(big: Big<'_>) -> Option<u64> {
     }
 }
 
-fn unexpected(before: Reader<'_>, wanted: &str) -> CodecError {
-    CodecError::malformed(format!("{wanted} is expected (at byte {})", before.at()))
+fn unexpected(before: usize, wanted: &str) -> CodecError {
+    CodecError::malformed(format!("{wanted} is expected (at byte {before})"))
 }

@@ -34,20 +34,16 @@ pub(crate) enum Token<'a> {
 }
 
 /// Reads one token.
-#[inline]
+#[inline(always)]
 pub(crate) fn next<'a>(reader: &mut Reader<'a>) -> Result<Token<'a>, Fault> {
     loop {
-        let before = *reader;
+        let at = reader.at();
         let tag = reader.u8()?;
-        if let Some(number) = Integer::after_tag(reader, tag)? {
-            return Ok(Token::Integer(number));
-        }
-        if let Some(name) = atom::after_tag(reader, tag)? {
-            return Ok(Token::Atom(name));
-        }
         return match tag {
+            tag::SMALL_INTEGER_EXT => Ok(small(i64::from(reader.u8()?))),
+            tag::INTEGER_EXT => Ok(small(i64::from(i32::from_be_bytes(reader.array()?)))),
             tag::BINARY_EXT => binary(reader),
-            tag::NEW_FLOAT_EXT => finite(f64::from_be_bytes(reader.array()?), before),
+            tag::NEW_FLOAT_EXT => finite(f64::from_be_bytes(reader.array()?), at),
             tag::NIL_EXT => Ok(Token::Nil),
             tag::LIST_EXT => match reader.count(1)? {
                 // A list of no elements is its tail, whatever that is.
@@ -56,29 +52,42 @@ pub(crate) fn next<'a>(reader: &mut Reader<'a>) -> Result<Token<'a>, Fault> {
             },
             tag::SMALL_TUPLE_EXT => Ok(Token::Tuple(u32::from(reader.u8()?))),
             tag::MAP_EXT => reader.count(2).map(Token::Map),
-            _ => rare(reader, tag, before),
+            _ => rare(reader, tag, at),
         };
     }
 }
 
 /// The rest of the tags, out of the way of the frequent ones.
 #[inline(never)]
-fn rare<'a>(reader: &mut Reader<'a>, tag: u8, before: Reader<'a>) -> Result<Token<'a>, Fault> {
+fn rare<'a>(reader: &mut Reader<'a>, tag: u8, at: usize) -> Result<Token<'a>, Fault> {
+    if let Some(name) = atom::after_tag(reader, tag)? {
+        return Ok(Token::Atom(name));
+    }
+    if let Some(number) = Integer::after_tag(reader, tag)? {
+        return Ok(Token::Integer(number));
+    }
     match tag {
         tag::LARGE_TUPLE_EXT => reader.count(1).map(Token::Tuple),
         tag::STRING_EXT => string(reader),
         tag::BIT_BINARY_EXT => bits(reader),
-        tag::FLOAT_EXT => finite(float::parse(reader.take(31)?).unwrap_or(f64::NAN), before),
+        tag::FLOAT_EXT => finite(float::parse(reader.take(31)?).unwrap_or(f64::NAN), at),
         tag::NEW_FUN_EXT => identifier::fun(reader).map(Token::Fun),
         _ if identifier::after_tag(reader, tag)? => Ok(Token::Opaque),
-        _ => Err(before.fault(What::Tag(tag))),
+        _ => Err(Fault::new(at, What::Tag(tag))),
     }
 }
 
-fn finite<'a>(number: f64, before: Reader<'_>) -> Result<Token<'a>, Fault> {
-    if number.is_finite() { Ok(Token::Float(number)) } else { Err(before.fault(What::Float)) }
+#[inline(always)]
+fn small<'a>(number: i64) -> Token<'a> {
+    Token::Integer(Integer::Small(number))
 }
 
+#[inline(always)]
+fn finite<'a>(number: f64, at: usize) -> Result<Token<'a>, Fault> {
+    if number.is_finite() { Ok(Token::Float(number)) } else { Err(Fault::new(at, What::Float)) }
+}
+
+#[inline(always)]
 fn binary<'a>(reader: &mut Reader<'a>) -> Result<Token<'a>, Fault> {
     let length = reader.length32()?;
     reader.take(length).map(Token::Binary)

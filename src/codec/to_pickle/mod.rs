@@ -194,7 +194,7 @@ impl<'t> Encoder<'t> {
 
     /// Reads the tail of a list: nearly always the empty list, but it may be the rest of the list or no list at all.
     fn list_tail(&mut self, end: u8, reader: &mut Reader<'t>) -> Result<(), Fault> {
-        let before = *reader;
+        let before = reader.at();
         match token::next(reader)? {
             Token::Nil => {}
             Token::Bytes(bytes) => self.small_integers(bytes),
@@ -202,9 +202,9 @@ impl<'t> Encoder<'t> {
                 self.continue_as(Open { left, shape: Shape::List { end } });
                 return Ok(());
             }
-            _ if end == opcode::TUPLE => return Err(before.fault(What::NotAList)),
+            _ if end == opcode::TUPLE => return Err(Fault::new(before, What::NotAList)),
             _ => {
-                *reader = before;
+                reader.go_to(before);
                 self.improper();
                 return Ok(());
             }

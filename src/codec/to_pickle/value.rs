@@ -17,26 +17,26 @@ const LARGEST_RECORD: u32 = 64;
 
 impl<'t> Encoder<'t> {
     /// Writes one term, or opens it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn term(&mut self, reader: &mut Reader<'t>) -> Result<(), Fault> {
-        let before = *reader;
+        let before = reader.at();
         let token = token::next(reader)?;
         self.token(token, before, reader)
     }
 
     /// Writes a key, or opens it if it is a tuple, and takes note of it.
     pub(super) fn key(&mut self, reader: &mut Reader<'t>, is_record: bool) -> Result<(), Fault> {
-        let before = *reader;
+        let before = reader.at();
         let token = token::next(reader)?;
         let end = match token {
             Token::Tuple(arity) => keys::check_tuple(*reader, arity)?,
-            Token::Fun(_) => end_of_term(before)?,
-            Token::Map(pairs) => wrapped::bytes(pairs, *reader).ok_or(before.fault(What::UnhashableKey))?.1.at(),
+            Token::Fun(_) => end_of_term(*reader, before)?,
+            Token::Map(pairs) => wrapped::bytes(pairs, *reader).ok_or(Fault::new(before, What::UnhashableKey))?.1.at(),
             token if keys::is_hashable(token) => reader.at(),
-            _ => return Err(before.fault(What::UnhashableKey)),
+            _ => return Err(Fault::new(before, What::UnhashableKey)),
         };
         if let Some(Open { shape: Shape::Map { keys, .. }, .. }) = self.open.last_mut() {
-            self.keys.push(keys, reader.whole(), before.at(), end);
+            self.keys.push(keys, reader.whole(), before, end);
         }
         match token {
             Token::Binary(bytes) if is_record => self.record_key(bytes, before),
@@ -44,8 +44,8 @@ impl<'t> Encoder<'t> {
         }
     }
 
-    #[inline]
-    fn token(&mut self, token: Token<'t>, before: Reader<'t>, reader: &mut Reader<'t>) -> Result<(), Fault> {
+    #[inline(always)]
+    fn token(&mut self, token: Token<'t>, before: usize, reader: &mut Reader<'t>) -> Result<(), Fault> {
         match token {
             Token::Integer(number) => self.out.integer(number),
             Token::Float(number) => self.out.float(number),
@@ -69,10 +69,11 @@ impl<'t> Encoder<'t> {
                 }
                 None => self.map(pairs),
             },
-            Token::Opaque => self.opaque(reader.since(before.at())),
+            Token::Opaque => self.opaque(reader.since(before)),
             Token::Fun(_) => {
-                *reader = Reader::starting_at(reader.whole(), end_of_term(before)?);
-                self.opaque(reader.since(before.at()));
+                reader.go_to(before);
+                skip(reader)?;
+                self.opaque(reader.since(before));
             }
         }
         Ok(())
@@ -103,9 +104,9 @@ impl<'t> Encoder<'t> {
     }
 
     #[inline]
-    fn binary(&mut self, bytes: &'t [u8], before: Reader<'t>) -> Result<(), Fault> {
+    fn binary(&mut self, bytes: &'t [u8], before: usize) -> Result<(), Fault> {
         match self.options.binaries {
-            Binaries::Str => self.out.str(text(bytes, before)?),
+            Binaries::Str => self.out.utf8(utf8(bytes, before)?),
             Binaries::Bytes => self.bytes(bytes),
         }
         Ok(())
@@ -141,14 +142,14 @@ impl<'t> Encoder<'t> {
         }
     }
 
-    fn record_key(&mut self, bytes: &'t [u8], before: Reader<'t>) -> Result<(), Fault> {
+    fn record_key(&mut self, bytes: &'t [u8], before: usize) -> Result<(), Fault> {
         let Some(slot) = self.memo.look_up(Kind::Text, bytes) else { return self.binary(bytes, before) };
         if let Some(index) = slot.found {
             self.out.get(index);
             return Ok(());
         }
         match self.options.binaries {
-            Binaries::Str => self.out.str(text(bytes, before)?),
+            Binaries::Str => self.out.utf8(utf8(bytes, before)?),
             Binaries::Bytes => self.out.bytes(bytes),
         }
         slot.note(self.out.memoize());
@@ -166,12 +167,18 @@ impl<'t> Encoder<'t> {
     }
 }
 
+/// Makes sure that bytes are UTF-8; most are ASCII, which is quicker to see.
 #[inline]
-fn text<'t>(bytes: &'t [u8], before: Reader<'_>) -> Result<&'t str, Fault> {
-    std::str::from_utf8(bytes).map_err(|_| before.fault(What::BinaryText))
+fn utf8(bytes: &[u8], at: usize) -> Result<&[u8], Fault> {
+    if bytes.is_ascii() || std::str::from_utf8(bytes).is_ok() {
+        Ok(bytes)
+    } else {
+        Err(Fault::new(at, What::BinaryText))
+    }
 }
 
-fn end_of_term(mut reader: Reader<'_>) -> Result<usize, Fault> {
+fn end_of_term(mut reader: Reader<'_>, at: usize) -> Result<usize, Fault> {
+    reader.go_to(at);
     skip(&mut reader)?;
     Ok(reader.at())
 }

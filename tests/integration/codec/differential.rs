@@ -81,6 +81,8 @@ fn bytes_that_eetf_panics_on_are_refused_here() {
 fn bytes_that_eetf_refuses_or_misreads_are_read_here() {
     // 'héllo' as OTP 25 sends it.
     assert!(theirs(&packet(b"\x64\0\x05h\xe9llo")).is_err());
+    // Latin-1 'Ã©' is taken for UTF-8 'é', in silence.
+    assert_eq!(theirs(&packet(b"\x64\0\x02\xc3\xa9")), Ok(Term::from(eetf::Atom::from("é"))));
     // Any sign but 0 is negative.
     assert!(theirs(&packet(&[110, 1, 2, 5])).is_err());
     // FLOAT_EXT is read as f32.

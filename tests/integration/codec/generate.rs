@@ -101,18 +101,21 @@ impl Term {
             }
             Self::Tuple(items) => sequence(105, items, choose),
             Self::Map(entries) => {
-                let entries: Vec<_> =
-                    entries.iter().flat_map(|(key, value)| [key.write(choose), value.write(choose)].concat()).collect();
-                let Self::Map(pairs) = self else { return Vec::new() };
-                [&[116], &(pairs.len() as u32).to_be_bytes()[..], &entries].concat()
+                let count = (entries.len() as u32).to_be_bytes();
+                let mut bytes = [&[116], &count[..]].concat();
+                for (key, value) in entries {
+                    bytes.extend([key.write(choose), value.write(choose)].concat());
+                }
+                bytes
             }
         }
     }
 }
 
 fn sequence(tag: u8, items: &[Term], choose: &mut impl FnMut(u32) -> usize) -> Vec<u8> {
-    let items_: Vec<u8> = items.iter().flat_map(|item| item.write(choose)).collect();
-    [&[tag], &(items.len() as u32).to_be_bytes()[..], &items_].concat()
+    let count = (items.len() as u32).to_be_bytes();
+    let written: Vec<u8> = items.iter().flat_map(|item| item.write(choose)).collect();
+    [&[tag], &count[..], &written].concat()
 }
 
 fn bytes(items: &[Term]) -> Option<Vec<u8>> {

@@ -67,12 +67,22 @@ fn keys_that_are_equal_in_python_are_refused_and_others_are_not() {
     let (yes, no, nil, a) = (&b"\x77\x04true"[..], &b"\x77\x05false"[..], &b"\x77\x03nil"[..], &b"\x77\x01a"[..]);
     let (text_a, text_nil, text_true) =
         (&b"\x6d\0\0\0\x01a"[..], &b"\x6d\0\0\0\x03nil"[..], &b"\x6d\0\0\0\x04true"[..]);
-    let (zero, minus_zero) = (&[97, 0][..], &[70, 128, 0, 0, 0, 0, 0, 0, 0][..]);
+    let (zero, float_zero) = (&[97, 0][..], &[70, 0, 0, 0, 0, 0, 0, 0, 0][..]);
+    let minus_zero = &[70, 128, 0, 0, 0, 0, 0, 0, 0][..];
     let power = [&[110, 8, 0, 0, 0, 0, 0, 0, 0, 0, 128][..], &[70, 67, 224, 0, 0, 0, 0, 0, 0][..]];
     let large = [&[110, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1][..], &[70, 67, 240, 0, 0, 0, 0, 0, 0][..]];
     let near = [&[110, 8, 0, 1, 0, 0, 0, 0, 0, 0, 128][..], &[70, 67, 224, 0, 0, 0, 0, 0, 0][..]];
-    let collide =
-        [[a, text_a], [one, float_one], [one, yes], [float_one, yes], [zero, no], [zero, minus_zero], power, large];
+    let collide = [
+        [a, text_a],
+        [one, float_one],
+        [one, yes],
+        [float_one, yes],
+        [zero, no],
+        [zero, minus_zero],
+        [float_zero, minus_zero],
+        power,
+        large,
+    ];
     let differ = [[nil, text_nil], [yes, text_true], [nil, zero], [one, float_two], [yes, no], near];
     for (pairs, expected) in [(&collide[..], false), (&differ[..], true)] {
         for [left, right] in pairs {
