@@ -10,7 +10,7 @@ PROGRAM := $(abspath $(or $(CARGO_TARGET_DIR),target))/release/portpool
 # Tests of other languages use the program that was just built.
 WITH_PROGRAM = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_TEST_PYTHON=$(PYTHON)
 
-.PHONY: help demo test build tools lint test-rust test-python test-elixir test-demo fmt clean
+.PHONY: help demo test build tools lint test-rust test-python test-elixir test-demo bench-codec fmt clean
 
 help: ## lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ test-demo: tools build
 	elixir_demo/bin/setup-venv
 	cd elixir_demo && .venv/bin/python -m unittest discover -s test/python
 	cd elixir_demo && $(WITH_PROGRAM) mix test --warnings-as-errors
+
+bench-codec: tools ## measures the codec and the pool's core
+	PORTPOOL_TEST_PYTHON=$(PYTHON) cargo bench --locked --bench codec --bench pool_core
 
 fmt: ## brings everything into form
 	cargo fmt

@@ -36,6 +36,7 @@ fn run(Cli { log, command }: Cli) -> anyhow::Result<u8> {
             telemetry::log_for_people(log);
             runtime.block_on(cli::call::run(*args))
         }
+        Command::Term(args) => cli::term::run(&args),
     };
     // A helper thread that still works would be waited for; nothing that it does matters any more.
     runtime.shutdown_background();

@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod call;
+pub mod term;
 
 use clap::{Parser, Subcommand};
 
@@ -25,4 +26,6 @@ pub enum Command {
     Serve,
     /// Run one function and print its result as JSON
     Call(Box<call::Args>),
+    /// Show an external term, the bytes of term_to_binary/1, as Erlang or Elixir text
+    Term(term::Args),
 }

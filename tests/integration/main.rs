@@ -20,5 +20,6 @@ mod pool;
 mod pool_core;
 mod port;
 mod readme;
+mod term;
 mod tidy;
 mod types;

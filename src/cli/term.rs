@@ -1,0 +1,139 @@
+//! `portpool term`: shows what is on the wire. Exit status: 0, 1 not a term, 2 wrong usage, or a file that cannot be read.
+
+use std::fs::File;
+use std::io::{self, BufReader, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use crate::codec::etf::show::{Style, Syntax, show};
+
+const OK: u8 = 0;
+const NO_TERM: u8 = 1;
+const USAGE: u8 = 2;
+/// The most that a compressed term may inflate to, in bytes.
+const LARGEST: usize = 1 << 30;
+
+/// The arguments of `portpool term`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A file that holds a term, beginning with the byte 131; `-` is standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Elixir syntax, not Erlang's
+    #[arg(long)]
+    elixir: bool,
+    /// The file holds packets, each with its length in four bytes before it: all that goes over a port
+    #[arg(long)]
+    packets: bool,
+    /// Show long binaries, strings and integers in full
+    #[arg(long)]
+    full: bool,
+}
+
+/// Runs the command; the exit status.
+///
+/// # Errors
+/// Standard output or standard error cannot be written; a reader that has seen enough is no error.
+pub fn run(args: &Args) -> anyhow::Result<u8> {
+    let mut input = match open(&args.file) {
+        Ok(input) => BufReader::new(input),
+        Err(error) => return unreadable(&args.file, &error),
+    };
+    let shown = if args.packets { packets(args, &mut input) } else { term(args, &mut input) };
+    match shown {
+        Ok(status) => Ok(status),
+        Err(Stop::Input(error)) => unreadable(&args.file, &error),
+        Err(Stop::Output(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(OK),
+        Err(Stop::Output(error)) => Err(error.into()),
+    }
+}
+
+/// Why nothing more is shown.
+enum Stop {
+    Input(io::Error),
+    Output(io::Error),
+}
+
+fn open(file: &Path) -> io::Result<Box<dyn Read>> {
+    if file.as_os_str() == "-" { Ok(Box::new(io::stdin())) } else { Ok(Box::new(File::open(file)?)) }
+}
+
+fn unreadable(file: &Path, error: &io::Error) -> anyhow::Result<u8> {
+    complain(&format!("{} cannot be read: {error}", file.display())).map(|()| USAGE).map_err(Into::into)
+}
+
+fn complain(text: &str) -> io::Result<()> {
+    writeln!(io::stderr().lock(), "portpool: {text}")
+}
+
+impl Args {
+    fn style(&self) -> Style {
+        Style { syntax: if self.elixir { Syntax::Elixir } else { Syntax::Erlang }, full: self.full }
+    }
+}
+
+/// Shows the one term of the input.
+fn term(args: &Args, input: &mut impl Read) -> Result<u8, Stop> {
+    let mut bytes = Vec::new();
+    input.read_to_end(&mut bytes).map_err(Stop::Input)?;
+    match show(&bytes, args.style(), LARGEST) {
+        Ok(text) => write(&text).map(|()| OK),
+        Err(defect) => refuse(&format!("not a term {defect}")),
+    }
+}
+
+/// Shows one packet after the other; one that is no term does not hide those behind it.
+fn packets(args: &Args, input: &mut impl Read) -> Result<u8, Stop> {
+    let comment = if args.elixir { "#" } else { "%%" };
+    let (mut status, mut at) = (OK, 0);
+    for number in 1_u64.. {
+        let length = match head(input)? {
+            Head::End => break,
+            Head::Cut(bytes) => return refuse(&cut(number, at, bytes, 4)),
+            Head::Length(length) => length,
+        };
+        let mut packet = Vec::new();
+        input.take(length).read_to_end(&mut packet).map_err(Stop::Input)?;
+        if (packet.len() as u64) < length {
+            return refuse(&cut(number, at, packet.len(), length));
+        }
+        match show(&packet, args.style(), LARGEST) {
+            Ok(text) => write(&format!("{comment} packet {number} at byte {at}: {length} bytes\n{text}"))?,
+            Err(defect) => {
+                status = refuse(&format!("packet {number} at byte {at}: {length} bytes, not a term {defect}"))?;
+            }
+        }
+        at += 4 + length;
+    }
+    Ok(status)
+}
+
+/// What stands before a packet.
+enum Head {
+    Length(u64),
+    End,
+    /// So many bytes of the length are there.
+    Cut(usize),
+}
+
+fn head(input: &mut impl Read) -> Result<Head, Stop> {
+    let mut bytes = Vec::with_capacity(4);
+    input.take(4).read_to_end(&mut bytes).map_err(Stop::Input)?;
+    Ok(match (bytes.first_chunk(), bytes.len()) {
+        (Some(length), _) => Head::Length(u64::from(u32::from_be_bytes(*length))),
+        (None, 0) => Head::End,
+        (None, some) => Head::Cut(some),
+    })
+}
+
+fn cut(number: u64, at: u64, have: usize, want: u64) -> String {
+    format!("packet {number} at byte {at}: the input ends after {have} of {want} bytes")
+}
+
+fn write(text: &str) -> Result<(), Stop> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(Stop::Output)
+}
+
+fn refuse(text: &str) -> Result<u8, Stop> {
+    complain(text).map(|()| NO_TERM).map_err(Stop::Output)
+}
