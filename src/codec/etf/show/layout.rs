@@ -80,7 +80,7 @@ impl Open<'_> {
         }
         self.left -= 1;
         match self.kind {
-            Kind::Map { is_record } if self.left % 2 == 0 => Next::Value { is_record },
+            Kind::Map { is_record } if self.left.is_multiple_of(2) => Next::Value { is_record },
             _ => Next::Part,
         }
     }
