@@ -43,6 +43,15 @@ impl fmt::Display for Mfa {
     }
 }
 
+/// A call that a worker or a template makes while it starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartCall {
+    /// What is called, for messages.
+    pub mfa: Mfa,
+    /// As the body of a call frame, without buffers.
+    pub pickle: Bytes,
+}
+
 /// How long a call may wait and how long it may run; `None` is without limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use crate::call::{Failure, Limits};
+use crate::call::{Failure, Limits, StartCall};
 use crate::codec::Options;
 
 /// The workers that `ready` waits for.
@@ -50,6 +50,16 @@ pub struct Config {
     pub env: Vec<(String, Option<String>)>,
     /// Working directory of the workers.
     pub cd: Option<PathBuf>,
+    /// Modules that are imported before a worker is ready.
+    pub preload: Vec<String>,
+    /// What is called once after that, before workers are forked.
+    pub warmup: Option<StartCall>,
+    /// What each worker calls before it is ready.
+    pub init: Option<StartCall>,
+    /// Resident memory, in bytes, beyond which a worker is replaced between calls.
+    pub max_memory: Option<u64>,
+    /// Bytes of data that a worker may allocate.
+    pub memory_limit: Option<u64>,
 }
 
 impl Default for Config {
@@ -69,6 +79,11 @@ impl Default for Config {
             python_path: Vec::new(),
             env: Vec::new(),
             cd: None,
+            preload: Vec::new(),
+            warmup: None,
+            init: None,
+            max_memory: None,
+            memory_limit: None,
         }
     }
 }
@@ -117,6 +132,16 @@ impl Config {
         let numeric = unset.map(|name| (name.to_owned(), Some(threads.clone())));
         let beam = OF_THE_BEAM.into_iter().map(|name| (name.to_owned(), None));
         numeric.chain(beam).chain(self.env.iter().cloned()).collect()
+    }
+
+    /// What the variables for numeric libraries are in the environment of each worker.
+    pub fn numeric_threads(&self) -> Vec<(String, Option<String>)> {
+        let changed = self.worker_env();
+        let value = |name: &str| match changed.iter().rev().find(|(changed, _)| changed == name) {
+            Some((_, value)) => value.clone(),
+            None => std::env::var(name).ok(),
+        };
+        NUMERIC_THREADS.into_iter().map(|name| (name.to_owned(), value(name))).collect()
     }
 }
 

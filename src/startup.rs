@@ -24,6 +24,13 @@ pub async fn open(config: &Config) -> Result<(Pool, Interpreter), Failure> {
         env,
         cd: config.cd.clone(),
         max_frame: config.max_frame,
+        start_timeout: config.start_timeout,
+        preload: config.preload.clone(),
+        warmup: config.warmup.clone(),
+        init: config.init.clone(),
+        max_memory: config.max_memory,
+        memory_limit: config.memory_limit,
+        numeric_threads: config.numeric_threads(),
     };
     let launcher = SpawnLauncher::new(recipe, children)
         .map_err(|error| internal(format!("cannot read the worker's sources: {error}")))?;

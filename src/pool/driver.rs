@@ -173,6 +173,7 @@ impl Pool {
                 }
                 self.step(Event::CallFinished(worker), None);
             }
+            worker::Event::Pong | worker::Event::Grew | worker::Event::Stopped(_) => {}
             worker::Event::Ended(ended) => self.worker_ended(worker, &ended),
         }
     }
@@ -204,7 +205,7 @@ impl Pool {
     fn perform(&mut self, now: Instant, action: Action, ended: Option<&Ended>) {
         match action {
             Action::StartWorker(worker) => {
-                let handle = worker::start(worker, Arc::clone(&self.launcher), self.max_frame, self.sender.clone());
+                let handle = worker::start(worker, 1, Arc::clone(&self.launcher), self.max_frame, self.sender.clone());
                 self.workers.insert(worker, handle);
             }
             Action::Dispatch(worker, call) => self.dispatch(now, worker, call),

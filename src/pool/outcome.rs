@@ -3,13 +3,12 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::driver::InHand;
 use super::event::Refusal;
 use crate::call::{Blame, Failure, Form, Outcome, Phase, Reason, Returned};
-use crate::codec;
-use crate::worker::{Ended, Exit, FromWorker};
+use crate::worker::{Ended, Exit, FromWorker, fields};
 
 /// What is known when a call is refused.
 pub(super) struct Context<'a> {
@@ -29,7 +28,12 @@ pub(super) fn of_reply(kind: FromWorker, body: Bytes, form: Form) -> Outcome {
         FromWorker::Undef => (Reason::Undef, Phase::Call, Blame::Caller),
         FromWorker::Unencodable => (Reason::Unencodable, Phase::Reply, Blame::Worker),
         FromWorker::TooLarge => (Reason::TooLarge, Phase::Reply, Blame::Worker),
-        FromWorker::Hello => (Reason::Internal, Phase::Call, Blame::Server),
+        FromWorker::Hello
+        | FromWorker::Failed
+        | FromWorker::Pong
+        | FromWorker::Grew
+        | FromWorker::Forked
+        | FromWorker::Unfit => (Reason::Internal, Phase::Call, Blame::Server),
     };
     let (message, detail) = fields(&body);
     Err(Failure { detail, ..Failure::new(reason, phase, blame, message) })
@@ -37,6 +41,10 @@ pub(super) fn of_reply(kind: FromWorker, body: Bytes, form: Form) -> Outcome {
 
 /// Why a worker did not get ready.
 pub(super) fn of_start(ended: &Ended) -> Failure {
+    if let Some(error) = &ended.start_error {
+        let failure = start_failure(format!("the worker did not get ready: {}", error.message));
+        return with_exit(Failure { detail: error.detail.clone(), ..failure }, ended);
+    }
     with_exit(start_failure(format!("the worker did not get ready: {}", how_it_ended(ended))), ended)
 }
 
@@ -139,17 +147,4 @@ fn with_worker(failure: Failure, refusal: Refusal, in_hand: &InHand, context: &C
         Some(pid) => failure.with("pid", pid),
         None => failure,
     }
-}
-
-/// The message and the other fields of a dict that a worker sent.
-fn fields(body: &[u8]) -> (String, Map<String, Value>) {
-    let value = codec::read(body).and_then(|document| document.to_json());
-    let Ok(Value::Object(mut fields)) = value else {
-        return ("the worker's answer is unreadable".to_owned(), Map::new());
-    };
-    let message = match fields.remove("message") {
-        Some(Value::String(message)) => message,
-        _ => String::new(),
-    };
-    (message, fields)
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use eetf::Term;
 
 use super::intake::Rules;
-use crate::call::Failure;
-use crate::codec::{Binaries, CodecError, NoneIs, control, etf};
+use super::request::LIST_TAGS;
+use crate::call::{Failure, Mfa, StartCall};
+use crate::codec::{self, Binaries, CodecError, NoneIs, control, etf};
 use crate::config::{Config, Wait};
 
 /// The version of the protocol.
@@ -44,10 +45,43 @@ pub fn read_hello(packet: &[u8], max_frame: usize) -> Result<Hello, Failure> {
     let options = cursor.term().map_err(|error| not_hello(&error))?;
     cursor.end().map_err(|error| not_hello(&error))?;
     let mut config = Config::default();
-    for (key, value) in pairs(options)? {
+    let (calls, others): (Vec<_>, Vec<_>) = pairs(options)?.into_iter().partition(|(key, _)| is_start_call(key));
+    for (key, span) in others {
+        let value = control::decode(span).map_err(|error| wrong(&key, &error.to_string()))?;
         set(&mut config, &key, &value)?;
     }
+    // Their arguments are data, and what data become depends on the other options.
+    for (key, span) in calls {
+        let call = Some(read_start_call(&key, span, config.values)?);
+        if key == "init" { config.init = call } else { config.warmup = call }
+    }
     Ok(Hello(config))
+}
+
+fn is_start_call(key: &str) -> bool {
+    matches!(key, "init" | "warmup")
+}
+
+/// `{Module, Function, Args}`
+fn read_start_call(key: &str, span: &[u8], values: codec::Options) -> Result<StartCall, Failure> {
+    let malformed = |error: CodecError| wrong(key, &format!("must be {{Module, Function, Args}}: {error}"));
+    let mut cursor = etf::Cursor::new(span);
+    if cursor.tuple().map_err(malformed)? != 3 {
+        return Err(wrong(key, "must be {Module, Function, Args}"));
+    }
+    let module = cursor.text().map_err(malformed)?;
+    let function = cursor.text().map_err(malformed)?;
+    if !cursor.peek_tag().is_some_and(|tag| LIST_TAGS.contains(&tag)) {
+        return Err(wrong(key, "must be {Module, Function, Args}, and Args a list"));
+    }
+    let args = cursor.term().map_err(malformed)?;
+    let encoded =
+        codec::call(&module, &function, args, None, values).map_err(|error| wrong(key, &error.to_string()))?;
+    if !encoded.buffers.is_empty() {
+        return Err(wrong(key, "its arguments have a binary of 64 KiB or more; write it to a file and send the path"));
+    }
+    let mfa = Mfa { module: module.into(), function: function.into() };
+    Ok(StartCall { mfa, pickle: encoded.pickle.into() })
 }
 
 fn not_hello(error: &CodecError) -> Failure {
@@ -55,7 +89,7 @@ fn not_hello(error: &CodecError) -> Failure {
 }
 
 /// The options of a pool, for "did you mean". The table is docs/protocol.md 7.2; a test compares the two.
-const POOL_OPTIONS: [&str; 16] = [
+const POOL_OPTIONS: [&str; 21] = [
     "size",
     "max_overflow",
     "overflow_ttl",
@@ -72,6 +106,11 @@ const POOL_OPTIONS: [&str; 16] = [
     "python_path",
     "env",
     "cd",
+    "preload",
+    "warmup",
+    "init",
+    "max_memory",
+    "memory_limit",
 ];
 const CALL_OPTIONS: [&str; 6] = ["timeout", "checkout_timeout", "kwargs", "binaries", "none", "max_frame"];
 /// The least that `max_frame` may be: there must be room for an error.
@@ -99,6 +138,9 @@ fn set(config: &mut Config, key: &str, value: &Term) -> Result<(), Failure> {
         "python_path" => config.python_path = option.paths()?,
         "env" => config.env = option.env()?,
         "cd" => config.cd = Some(option.text("a directory")?.into()),
+        "preload" => config.preload = option.modules()?,
+        "max_memory" => config.max_memory = option.bytes()?,
+        "memory_limit" => config.memory_limit = option.bytes()?,
         _ => return Err(unknown(key, &POOL_OPTIONS)),
     }
     Ok(())
@@ -131,15 +173,15 @@ pub(super) fn read_call_options(bytes: &[u8], pool: Rules) -> Result<CallOptions
     Ok(CallOptions { rules, kwargs })
 }
 
-fn pairs(bytes: &[u8]) -> Result<Vec<(String, Term)>, Failure> {
+/// The keys and the bytes of their values.
+fn pairs(bytes: &[u8]) -> Result<Vec<(String, &[u8])>, Failure> {
     let mut cursor = etf::Cursor::new(bytes);
     let count = cursor.map().map_err(|_| not_a_map())?;
     let mut pairs = Vec::new();
     for _ in 0..count {
         let key = read_key(&mut cursor)?;
         let span = cursor.term().map_err(|error| wrong(&key, &error.to_string()))?;
-        let value = control::decode(span).map_err(|error| wrong(&key, &error.to_string()))?;
-        pairs.push((key, value));
+        pairs.push((key, span));
     }
     Ok(pairs)
 }
@@ -230,6 +272,21 @@ impl Given<'_> {
 
     fn text(&self, what: &str) -> Result<String, Failure> {
         text(self.value).ok_or_else(|| self.must_be(&format!("{what}, as text")))
+    }
+
+    /// A number of bytes; `None` is infinity.
+    fn bytes(&self) -> Result<Option<u64>, Failure> {
+        if self.is_atom("infinity") {
+            return Ok(None);
+        }
+        let bytes = self.integer().filter(|bytes| *bytes > 0);
+        bytes.map(Some).ok_or_else(|| self.must_be("a number of bytes or infinity"))
+    }
+
+    fn modules(&self) -> Result<Vec<String>, Failure> {
+        let module = |name: &Term| text(name).filter(|name| !name.is_empty());
+        let modules = list(self.value).map(|list| list.iter().map(module).collect());
+        modules.flatten().ok_or_else(|| self.must_be("a list of the names of modules, each as text"))
     }
 
     fn paths(&self) -> Result<Vec<PathBuf>, Failure> {

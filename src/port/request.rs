@@ -22,7 +22,7 @@ pub(super) enum Parsed {
 }
 
 /// The tags of a list: NIL_EXT, STRING_EXT, LIST_EXT.
-const LIST_TAGS: [u8; 3] = [106, 107, 108];
+pub(super) const LIST_TAGS: [u8; 3] = [106, 107, 108];
 
 /// The name and arity of each request.
 const REQUESTS: [(&str, usize); 4] = [("call", 6), ("cancel", 2), ("status", 2), ("ping", 2)];

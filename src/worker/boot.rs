@@ -4,15 +4,17 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::launcher::Recipe;
 use super::wire::PROTOCOL;
+use crate::call::StartCall;
 use crate::codec::PickleWriter;
 
 /// Takes the working directory off `sys.path` before anything is imported, then runs the boot module out of the start order.
 pub(super) const STUB: &str = "import sys;sys.path[:]=[p for p in sys.path if p];import pickle;\
      order=pickle.load(open(0,'rb',closefd=False));exec(compile(order['boot'],'<portpool>/_boot.py','exec'))";
 
-/// The first argument after the stub, so that `ps` says what this Python is.
-pub(super) const TITLE: &str = "portpool-worker";
+/// The first argument after the stub, so that `ps` says what this Python is. A worker that was forked has its template's.
+pub(super) const WORKER: &str = "portpool-worker";
 
 /// A directory with the package that is used instead of the embedded one, for whoever works on it.
 const DIRECTORY: &str = "PORTPOOL_PYTHON_DIR";
@@ -20,24 +22,76 @@ const DIRECTORY: &str = "PORTPOOL_PYTHON_DIR";
 const BOOT: (&str, &str) = ("_boot.py", include_str!("../../priv/python/portpool/_boot.py"));
 
 /// Module, file, embedded source.
-const SOURCES: [(&str, &str, &str); 6] = [
+const SOURCES: [(&str, &str, &str); 15] = [
     ("portpool", "__init__.py", include_str!("../../priv/python/portpool/__init__.py")),
     ("portpool._codec", "_codec.py", include_str!("../../priv/python/portpool/_codec.py")),
     ("portpool._errors", "_errors.py", include_str!("../../priv/python/portpool/_errors.py")),
+    ("portpool._generators", "_generators.py", include_str!("../../priv/python/portpool/_generators.py")),
+    ("portpool._hooks", "_hooks.py", include_str!("../../priv/python/portpool/_hooks.py")),
+    ("portpool._identity", "_identity.py", include_str!("../../priv/python/portpool/_identity.py")),
+    ("portpool._memory", "_memory.py", include_str!("../../priv/python/portpool/_memory.py")),
+    ("portpool._numeric", "_numeric.py", include_str!("../../priv/python/portpool/_numeric.py")),
+    ("portpool._process", "_process.py", include_str!("../../priv/python/portpool/_process.py")),
+    ("portpool._start", "_start.py", include_str!("../../priv/python/portpool/_start.py")),
+    ("portpool._stop", "_stop.py", include_str!("../../priv/python/portpool/_stop.py")),
+    ("portpool._template", "_template.py", include_str!("../../priv/python/portpool/_template.py")),
     ("portpool._types", "_types.py", include_str!("../../priv/python/portpool/_types.py")),
     ("portpool._wire", "_wire.py", include_str!("../../priv/python/portpool/_wire.py")),
     ("portpool._worker", "_worker.py", include_str!("../../priv/python/portpool/_worker.py")),
 ];
 
-/// The start order, the same for all workers of a pool.
-pub(super) fn start_order(python_path: &[PathBuf], max_frame: usize) -> std::io::Result<Vec<u8>> {
+/// What the new Python is to become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Worker,
+    Template,
+}
+
+/// The start order, the same for all processes of a pool in one role.
+pub(super) fn start_order(recipe: &Recipe, role: Role) -> std::io::Result<Vec<u8>> {
+    let mut order = PickleWriter::new();
+    order.dict_start();
+    sources(&mut order)?;
+    order.str("python_path");
+    order.list_start();
+    recipe.python_path.iter().for_each(|entry| order.str(&path_text(entry)));
+    order.list_end();
+    order.str("preload");
+    order.list_start();
+    recipe.preload.iter().for_each(|module| order.str(module));
+    order.list_end();
+    call(&mut order, "warmup", recipe.warmup.as_ref());
+    call(&mut order, "init", recipe.init.as_ref());
+    for (key, value) in [
+        ("parent", Some(u64::from(std::process::id()))),
+        ("protocol", Some(PROTOCOL)),
+        ("max_frame", Some(recipe.max_frame as u64)),
+        ("max_memory", recipe.max_memory),
+        ("memory_limit", recipe.memory_limit),
+    ] {
+        order.str(key);
+        number(&mut order, value);
+    }
+    order.str("template");
+    order.bool(role == Role::Template);
+    order.str("numeric_threads");
+    order.dict_start();
+    for (name, value) in &recipe.numeric_threads {
+        order.str(name);
+        text(&mut order, value.as_deref());
+    }
+    order.dict_end();
+    order.dict_end();
+    Ok(order.finish())
+}
+
+/// The code: `boot`, and `sources` of the modules.
+fn sources(order: &mut PickleWriter) -> std::io::Result<()> {
     let directory = std::env::var_os(DIRECTORY).map(PathBuf::from);
     let source = |file: &str, embedded: &str| match &directory {
         Some(directory) => std::fs::read_to_string(directory.join("portpool").join(file)),
         None => Ok(embedded.to_owned()),
     };
-    let mut order = PickleWriter::new();
-    order.dict_start();
     order.str("boot");
     order.str(&source(BOOT.0, BOOT.1)?);
     order.str("sources");
@@ -47,20 +101,35 @@ pub(super) fn start_order(python_path: &[PathBuf], max_frame: usize) -> std::io:
         order.str(&source(file, embedded)?);
     }
     order.dict_end();
-    order.str("python_path");
-    order.list_start();
-    for entry in python_path {
-        order.str(&path_text(entry));
+    Ok(())
+}
+
+/// The name of a call, for messages, and its pickle.
+fn call(order: &mut PickleWriter, key: &str, call: Option<&StartCall>) {
+    order.str(key);
+    match call {
+        Some(StartCall { mfa, pickle }) => {
+            order.tuple_start();
+            order.str(&format!("{}.{}", mfa.module, mfa.function));
+            order.bytes(pickle);
+            order.tuple_end();
+        }
+        None => order.none(),
     }
-    order.list_end();
-    for (key, value) in
-        [("parent", u64::from(std::process::id())), ("protocol", PROTOCOL), ("max_frame", max_frame as u64)]
-    {
-        order.str(key);
-        order.int(i64::try_from(value).unwrap_or(i64::MAX));
+}
+
+fn number(order: &mut PickleWriter, value: Option<u64>) {
+    match value {
+        Some(value) => order.int(i64::try_from(value).unwrap_or(i64::MAX)),
+        None => order.none(),
     }
-    order.dict_end();
-    Ok(order.finish())
+}
+
+fn text(order: &mut PickleWriter, value: Option<&str>) {
+    match value {
+        Some(value) => order.str(value),
+        None => order.none(),
+    }
 }
 
 /// A path as Python writes it in a `str`. Options come as UTF-8, so nothing is lost here.

@@ -1,5 +1,6 @@
 //! The server's end of a worker's channel: frames out, frames in, both at once and neither ever blocking.
 
+use std::collections::VecDeque;
 use std::io;
 use std::io::IoSlice;
 
@@ -53,6 +54,12 @@ struct Outgoing {
 }
 
 impl Outgoing {
+    /// A header alone.
+    fn ping() -> Self {
+        let header = wire::header(ToWorker::Ping, CallId(0), 0, 0);
+        Self { header, table: Vec::new(), body: Vec::new().into(), whole: 0, part: 0 }
+    }
+
     fn call(call: CallId, body: Body) -> Self {
         let table = wire::table(&body.buffers);
         let header = wire::header(ToWorker::Call, call, body.buffers.len(), table.len() + body.size());
@@ -104,14 +111,14 @@ pub(super) struct Channel {
     max_frame: usize,
     incoming: BytesMut,
     header: Option<Header>,
-    outgoing: Option<Outgoing>,
+    outgoing: VecDeque<Outgoing>,
 }
 
 impl Channel {
-    /// Takes our end of the pair and puts the start order on its way, which has no header.
+    /// Takes our end of the pair and puts the start order on its way, if there is one; it has no header.
     pub(super) fn open(
         stream: std::os::unix::net::UnixStream,
-        start_order: Bytes,
+        start_order: Option<Bytes>,
         max_frame: usize,
     ) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
@@ -120,18 +127,23 @@ impl Channel {
             max_frame,
             incoming: BytesMut::new(),
             header: None,
-            outgoing: Some(Outgoing::start_order(start_order)),
+            outgoing: start_order.map(Outgoing::start_order).into_iter().collect(),
         })
     }
 
     /// Puts a call on its way. There is at most one: a worker has one call in hand.
     pub(super) fn send(&mut self, call: CallId, body: Body) {
-        self.outgoing = Some(Outgoing::call(call, body));
+        self.outgoing.push_back(Outgoing::call(call, body));
+    }
+
+    /// Puts a ping on its way.
+    pub(super) fn ping(&mut self) {
+        self.outgoing.push_back(Outgoing::ping());
     }
 
     /// Whether all that was sent has been written.
     pub(super) fn is_written(&self) -> bool {
-        self.outgoing.is_none()
+        self.outgoing.is_empty()
     }
 
     /// Tells the worker that nothing more will come.
@@ -207,7 +219,7 @@ impl Channel {
 
     /// Writes what the socket takes.
     fn write(&mut self) -> Result<(), Closed> {
-        while let Some(outgoing) = &mut self.outgoing {
+        while let Some(outgoing) = self.outgoing.front_mut() {
             match self.stream.try_write_vectored(&outgoing.next()) {
                 Ok(written) => outgoing.advance(written),
                 Err(error) => match error.kind() {
@@ -217,7 +229,7 @@ impl Channel {
                 },
             }
             if outgoing.is_written() {
-                self.outgoing = None;
+                self.outgoing.pop_front();
             }
         }
         Ok(())

@@ -1,10 +1,12 @@
 //! What the pool hears of a worker.
 
 use bytes::Bytes;
+use serde_json::{Map, Value};
 
 use super::process::Exit;
 use super::wire::FromWorker;
 use crate::call::CallId;
+use crate::codec;
 
 /// What happened to a worker.
 #[derive(Debug)]
@@ -13,6 +15,12 @@ pub enum Event {
     Started(Started),
     /// It answered its call.
     Replied(Reply),
+    /// It answered a ping.
+    Pong,
+    /// It needs more memory than `max_memory`, or has run out of memory. It goes on serving.
+    Grew,
+    /// It has been killed because its time was over, after it was asked where Python was. `Ended` follows.
+    Stopped(Stacks),
     /// It is dead and reaped, or could not be started. The last event.
     Ended(Ended),
 }
@@ -35,6 +43,47 @@ pub struct Reply {
     pub body: Bytes,
 }
 
+/// Where Python was when its time was over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stacks {
+    /// The stack of each thread, as faulthandler writes it: at most 64 KiB.
+    Dumped(String),
+    /// The process was stopped, by SIGSTOP or a debugger, so that it could not say.
+    WasStopped,
+    /// It did not say.
+    None,
+}
+
+/// Why a worker could not get ready, in its own words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StartError {
+    /// What it was doing and what was raised.
+    pub message: String,
+    /// `type`, `traceback` and `frames`, as in docs/protocol.md 9.
+    pub detail: Map<String, Value>,
+}
+
+impl StartError {
+    /// Reads the body of a `failed` frame.
+    pub(super) fn read(body: &[u8]) -> Self {
+        let (message, detail) = fields(body);
+        Self { message, detail }
+    }
+}
+
+/// The message and the other fields of a dict that a worker sent.
+pub fn fields(body: &[u8]) -> (String, Map<String, Value>) {
+    let value = codec::read(body).and_then(|document| document.to_json());
+    let Ok(Value::Object(mut fields)) = value else {
+        return ("the worker's answer is unreadable".to_owned(), Map::new());
+    };
+    let message = match fields.remove("message") {
+        Some(Value::String(message)) => message,
+        _ => String::new(),
+    };
+    (message, fields)
+}
+
 /// How a worker ended.
 #[derive(Debug, Default)]
 pub struct Ended {
@@ -50,4 +99,9 @@ pub struct Ended {
     pub stderr: Vec<String>,
     /// Why there never was a process, or how it broke the protocol.
     pub trouble: Option<String>,
+    /// What it said before it ended because it could not get ready.
+    pub start_error: Option<StartError>,
+    /// The kernel killed it, most likely: it ended by a SIGKILL that was not ours, and since it started the kernel has killed
+    /// in our cgroup for want of memory. Known with cgroup v2 only.
+    pub oom: bool,
 }

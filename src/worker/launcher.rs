@@ -6,31 +6,49 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::boot;
+use super::boot::{self, Role};
+use super::event::StartError;
 use super::orphans::Children;
 use super::process::Process;
-use crate::call::WorkerId;
+use crate::call::{StartCall, WorkerId};
 
 /// A process that was started and has not said hello yet.
 pub struct Launched {
     pub(super) process: Arc<Process>,
     /// Our end of its channel.
     pub(super) channel: UnixStream,
-    /// What is to be written to it first.
-    pub(super) start_order: Bytes,
+    /// What is to be written to it first, if it has not been told what it is.
+    pub(super) start_order: Option<Bytes>,
     pub(super) stdout: Option<OwnedFd>,
     pub(super) stderr: Option<OwnedFd>,
+}
+
+/// Why there is no process.
+#[derive(Debug, thiserror::Error)]
+pub enum NoProcess {
+    /// The operating system's word.
+    #[error("python could not be started: {0}")]
+    NotStarted(#[from] io::Error),
+    /// A template could not get ready, and a worker could not either.
+    #[error("{message}", message = .0.message)]
+    Failed(StartError),
 }
 
 /// Starts worker processes. Called on the runtime's thread.
 #[async_trait]
 pub trait Launcher: Send + Sync {
-    /// Starts the process of this worker.
-    async fn launch(&self, worker: WorkerId) -> io::Result<Launched>;
+    /// Starts the process of this worker. Workers of one generation import the same code, also if it has changed since the first of them.
+    ///
+    /// Cancellation: may be dropped at any await; a process that was started is killed.
+    async fn launch(&self, worker: WorkerId, generation: u64) -> Result<Launched, NoProcess>;
+
+    /// A worker of this generation has proved it good: none of an older one will be asked for.
+    fn settled(&self, _generation: u64) {}
 }
 
 /// What the processes of a pool have in common.
@@ -46,6 +64,39 @@ pub struct Recipe {
     pub cd: Option<PathBuf>,
     /// Largest frame on the channel, in bytes.
     pub max_frame: usize,
+    /// Longest start.
+    pub start_timeout: Duration,
+    /// Modules that are imported first.
+    pub preload: Vec<String>,
+    /// What is called after that: once in a template, or in each worker that is started on its own.
+    pub warmup: Option<StartCall>,
+    /// What each worker calls before it is ready.
+    pub init: Option<StartCall>,
+    /// A worker with more resident memory, in bytes, asks to be replaced.
+    pub max_memory: Option<u64>,
+    /// Bytes of data that a worker may allocate.
+    pub memory_limit: Option<u64>,
+    /// What the variables are, in the workers, by which numeric libraries choose their number of threads.
+    pub numeric_threads: Vec<(String, Option<String>)>,
+}
+
+impl Recipe {
+    /// A new Python that is told to become this worker, or a template.
+    pub(super) fn command(&self, title: &str, worker: WorkerId) -> Command {
+        let mut command = Command::new(&self.python);
+        command.args(["-c", boot::STUB, title]).arg(worker.to_string());
+        for (name, value) in &self.env {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.env(super::TOKEN, super::token(worker));
+        if let Some(cd) = &self.cd {
+            command.current_dir(cd);
+        }
+        command
+    }
 }
 
 /// Starts each worker as a new Python.
@@ -59,42 +110,40 @@ pub struct SpawnLauncher {
 impl SpawnLauncher {
     /// Reads the sources of the worker side.
     pub fn new(recipe: Recipe, children: Arc<Children>) -> io::Result<Self> {
-        let start_order = boot::start_order(&recipe.python_path, recipe.max_frame)?.into();
+        let start_order = boot::start_order(&recipe, Role::Worker)?.into();
         Ok(Self { recipe, start_order, children })
     }
 
-    fn command(&self, worker: WorkerId) -> Command {
-        let mut command = Command::new(&self.recipe.python);
-        command.args(["-c", boot::STUB, boot::TITLE]).arg(worker.to_string());
-        for (name, value) in &self.recipe.env {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        command.env(super::TOKEN, super::token(worker));
-        if let Some(cd) = &self.recipe.cd {
-            command.current_dir(cd);
-        }
-        command
+    pub(super) fn spawn(&self, worker: WorkerId) -> io::Result<Launched> {
+        let command = self.recipe.command(boot::WORKER, worker);
+        spawn(command, worker, self.start_order.clone(), &self.children)
     }
+}
+
+/// Starts a process of ours with its channel and its log pipes.
+pub(super) fn spawn(
+    mut command: Command,
+    worker: WorkerId,
+    start_order: Bytes,
+    children: &Arc<Children>,
+) -> io::Result<Launched> {
+    let (ours, theirs) = UnixStream::pair()?;
+    command.stdin(OwnedFd::from(theirs)).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (process, mut child) = Process::spawn(&mut command, Some(worker), children)?;
+    // The command holds the worker's end; while that is open here, the worker's death would not end the channel.
+    drop(command);
+    Ok(Launched {
+        process: Arc::new(process),
+        channel: ours,
+        start_order: Some(start_order),
+        stdout: child.stdout.take().map(OwnedFd::from),
+        stderr: child.stderr.take().map(OwnedFd::from),
+    })
 }
 
 #[async_trait]
 impl Launcher for SpawnLauncher {
-    async fn launch(&self, worker: WorkerId) -> io::Result<Launched> {
-        let (ours, theirs) = UnixStream::pair()?;
-        let mut command = self.command(worker);
-        command.stdin(OwnedFd::from(theirs)).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let (process, mut child) = Process::spawn(&mut command, Some(worker), &self.children)?;
-        // The command holds the worker's end; while that is open here, the worker's death would not end the channel.
-        drop(command);
-        Ok(Launched {
-            process: Arc::new(process),
-            channel: ours,
-            start_order: self.start_order.clone(),
-            stdout: child.stdout.take().map(OwnedFd::from),
-            stderr: child.stderr.take().map(OwnedFd::from),
-        })
+    async fn launch(&self, worker: WorkerId, _generation: u64) -> Result<Launched, NoProcess> {
+        Ok(self.spawn(worker)?)
     }
 }

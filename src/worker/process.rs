@@ -1,6 +1,7 @@
 //! The only place that starts, signals and reaps processes.
 
 use std::fmt;
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -40,6 +41,7 @@ impl fmt::Display for Exit {
 pub(crate) struct Process {
     pid: Pid,
     pidfd: AsyncFd<OwnedFd>,
+    killed: AtomicBool,
     reaped: AtomicBool,
     children: Arc<Children>,
 }
@@ -60,17 +62,56 @@ impl Process {
             let _ = child.kill();
             let _ = child.wait();
         })?;
-        let process = Self { pid, pidfd, reaped: AtomicBool::new(false), children: Arc::clone(children) };
+        let process = Self::watched(pid, pidfd, children);
         children.started(process.pid(), worker);
         Ok((process, child))
+    }
+
+    fn watched(pid: Pid, pidfd: AsyncFd<OwnedFd>, children: &Arc<Children>) -> Self {
+        let (killed, reaped) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { pid, pidfd, killed, reaped, children: Arc::clone(children) }
     }
 
     pub(crate) fn pid(&self) -> u32 {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
+    /// Takes over a process that a template has forked: a child of ours that was not started here. It is to lead a group of its own.
+    pub(crate) fn adopt(pid: u32, worker: WorkerId, children: &Arc<Children>) -> io::Result<Self> {
+        let known = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
+        let pidfd = watch(known)?;
+        // Fails if it is no child of ours, whose number nobody keeps free for us.
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), look)?;
+        children.started(pid, Some(worker));
+        Ok(Self::watched(known, pidfd, children))
+    }
+
+    /// Sends a signal to the process alone.
+    pub(crate) fn signal(&self, signal: Signal) {
+        // It can only fail because the process has ended.
+        let _ = rustix::process::pidfd_send_signal(&self.pidfd, signal);
+    }
+
+    /// Whether it is stopped, by a signal or a debugger: then SIGKILL is the only signal that it takes.
+    pub(crate) fn is_stopped(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
+        // The name of the program, in parentheses, may hold anything.
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['T', 't']))
+    }
+
     /// Kills the process and its whole group, now.
     pub(crate) fn kill(&self) {
+        self.killed.store(true, Ordering::Relaxed);
+        self.kill_group();
+    }
+
+    /// Whether it was to be killed before it was reaped.
+    pub(crate) fn was_killed(&self) -> bool {
+        self.killed.load(Ordering::Relaxed)
+    }
+
+    fn kill_group(&self) {
         if !self.reaped.load(Ordering::Relaxed) {
             // The leader may have moved itself to another group. If somebody else has reaped it, the number may be another's.
             if rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL) != Err(rustix::io::Errno::SRCH) {
@@ -89,7 +130,7 @@ impl Process {
 
     /// Kills what is left of the group, while its number cannot be reused, and takes the exit status.
     pub(crate) fn reap(&self) -> io::Result<Exit> {
-        self.kill();
+        self.kill_group();
         self.reaped.store(true, Ordering::Relaxed);
         let status = rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
         self.children.reaped(self.pid());
@@ -114,7 +155,6 @@ fn watch(pid: Pid) -> io::Result<AsyncFd<OwnedFd>> {
 impl Drop for Process {
     fn drop(&mut self) {
         if !self.reaped.load(Ordering::Relaxed) {
-            self.kill();
             let _ = self.reap();
         }
     }

@@ -1,89 +1,56 @@
 //! One worker's life: launch, hello, calls, death. The task owns the channel and the log pipes; it tells the pool what happens.
 
-use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use serde_json::Value;
+use rustix::process::Signal;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracing::warn;
 
 use super::channel::{Channel, Closed, Frame};
-use super::event::{Ended, Event, Reply, Started};
-use super::launcher::{Launched, Launcher};
+use super::event::{Ended, Event, Reply, Stacks, StartError, Started};
+use super::handle::{Handle, Order};
+use super::hello;
+use super::launcher::{Launched, Launcher, NoProcess};
 use super::logs::LogPipe;
-use super::process::Process;
-use super::wire::{CODEC, FromWorker, PROTOCOL};
-use crate::call::{Body, CallId, WorkerId};
-use crate::codec;
+use super::memory::OomKills;
+use super::process::{Exit, Process};
+use super::stop::{self, SharedFile};
+use super::wire::FromWorker;
+use crate::call::{CallId, WorkerId};
 
 /// A worker whose channel is closed is usually about to end; one that is not is killed after this.
 const END_GRACE: Duration = Duration::from_millis(100);
 
-#[derive(Debug)]
-enum Order {
-    Call(CallId, Body),
-    Retire,
-    Kill,
-}
+/// How long a worker has to say where Python is before it is killed.
+const DUMP_LIMIT: Duration = Duration::from_millis(20);
 
-/// The pool's hold on a worker. The worker is killed when this is dropped.
-#[derive(Debug)]
-pub struct Handle {
-    orders: mpsc::UnboundedSender<Order>,
-    process: Arc<OnceLock<Arc<Process>>>,
-}
-
-impl Handle {
-    /// Hands it a call. It must be idle.
-    pub fn call(&self, call: CallId, body: Body) {
-        // A worker that has just ended does not take it; its `Ended` is on the way and does not name this call.
-        let _ = self.orders.send(Order::Call(call, body));
-    }
-
-    /// Asks it to end by closing its channel. It must be idle.
-    pub fn retire(&self) {
-        let _ = self.orders.send(Order::Retire);
-    }
-
-    /// Kills its process group now.
-    pub fn kill(&self) {
-        match self.process.get() {
-            Some(process) => process.kill(),
-            None => drop(self.orders.send(Order::Kill)),
-        }
-    }
-
-    /// Its operating system pid, once there is a process.
-    pub fn pid(&self) -> Option<u32> {
-        self.process.get().map(|process| process.pid())
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-/// Starts a worker beside the caller. Its events come with its number; after `Ended` there are none.
+/// Starts a worker beside the caller. Its events come with its number; after `Ended` there are none. Workers of one generation have
+/// imported the same code.
 ///
-/// `orders` is unbounded, but a worker gets at most one call at a time, one retirement and one kill. `events` is bounded: a task
+/// `orders` is unbounded, but a worker gets at most one call at a time and few orders beside it. `events` is bounded: a task
 /// waits when the pool is behind.
 pub fn start(
     worker: WorkerId,
+    generation: u64,
     launcher: Arc<dyn Launcher>,
     max_frame: usize,
     events: mpsc::Sender<(WorkerId, Event)>,
 ) -> Handle {
-    let (sender, orders) = mpsc::unbounded_channel();
+    let (sender, mut orders) = mpsc::unbounded_channel();
     let process = Arc::new(OnceLock::new());
-    let handle = Handle { orders: sender, process: Arc::clone(&process) };
+    let handle = Handle::new(sender, Arc::clone(&process));
     tokio::spawn(async move {
-        let ended = match launch(worker, &*launcher, max_frame, &process).await {
-            Ok(life) => life.live(orders, &events).await,
-            Err(error) => Ended { trouble: Some(format!("python could not be started: {error}")), ..Ended::default() },
+        let launched = tokio::select! {
+            launched = launch(worker, generation, &*launcher, max_frame, &process) => Some(launched),
+            () = given_up(&mut orders) => None,
+        };
+        let ended = match launched {
+            Some(Ok(life)) => life.live(orders, &events).await,
+            Some(Err(NoProcess::Failed(error))) => Ended { start_error: Some(error), ..Ended::default() },
+            Some(Err(error)) => Ended { trouble: Some(error.to_string()), ..Ended::default() },
+            None => Ended::default(),
         };
         // The pool is gone if nobody listens; then the process is dead already.
         let _ = events.send((worker, Event::Ended(ended))).await;
@@ -91,13 +58,25 @@ pub fn start(
     handle
 }
 
+/// Waits until nobody wants the worker, for which there is no process yet.
+async fn given_up(orders: &mut mpsc::UnboundedReceiver<Order>) {
+    while let Some(order) = orders.recv().await {
+        if matches!(order, Order::Kill | Order::TimeOut | Order::Retire) {
+            break;
+        }
+    }
+}
+
 async fn launch(
     worker: WorkerId,
+    generation: u64,
     launcher: &dyn Launcher,
     max_frame: usize,
     process: &OnceLock<Arc<Process>>,
-) -> io::Result<Life> {
-    let Launched { process: started, channel, start_order, stdout, stderr } = launcher.launch(worker).await?;
+) -> Result<Life, NoProcess> {
+    let kills = OomKills::now();
+    let Launched { process: started, channel, start_order, stdout, stderr } =
+        launcher.launch(worker, generation).await?;
     let started = process.get_or_init(|| started);
     Ok(Life {
         worker,
@@ -106,9 +85,13 @@ async fn launch(
         stdout: LogPipe::stdout(stdout, worker)?,
         stderr: LogPipe::stderr(stderr, worker)?,
         stage: Stage::Starting,
-        trouble: None,
+        pings: 0,
+        listening: true,
         must_end: None,
         unread: false,
+        trouble: None,
+        start_error: None,
+        kills,
     })
 }
 
@@ -129,11 +112,18 @@ struct Life {
     stdout: LogPipe,
     stderr: LogPipe,
     stage: Stage,
-    trouble: Option<String>,
-    /// Its channel is closed: if it does not end by then, it is killed.
+    /// Pings that it has not answered yet.
+    pings: u32,
+    /// Frames are taken from its channel.
+    listening: bool,
+    /// It has no more to do: if it has not ended by then, it is killed.
     must_end: Option<Instant>,
     /// Something that was written to it will never be read.
     unread: bool,
+    trouble: Option<String>,
+    start_error: Option<StartError>,
+    /// The count as it was before it started.
+    kills: OomKills,
 }
 
 impl Life {
@@ -143,26 +133,25 @@ impl Life {
         events: &mpsc::Sender<(WorkerId, Event)>,
     ) -> Ended {
         loop {
-            let (open, must_end) = (self.must_end.is_none(), self.must_end.unwrap_or_else(Instant::now));
-            let call = self.call();
+            let (call, must_end) = (self.call(), self.must_end);
             // Orders first: a retirement or a call is never overtaken by a later frame.
-            tokio::select! {
+            let event = tokio::select! {
                 biased;
-                Some(order) = orders.recv() => self.obey(order),
-                frame = self.channel.frame(), if open => match frame.map(|frame| self.event(frame)) {
-                    Ok(Ok(event)) => drop(events.send((self.worker, event)).await),
-                    Ok(Err(violation)) => self.closed(Closed::Violation(violation)),
-                    Err(closed) => self.closed(closed),
-                },
+                Some(order) = orders.recv() => self.obey(order).await,
+                frame = self.channel.frame(), if self.listening => self.heard(frame),
                 _ = self.process.ended() => break,
-                () = tokio::time::sleep_until(must_end), if !open => self.outlived_its_channel(),
-                () = self.stdout.pump(call) => {}
-                () = self.stderr.pump(call) => {}
+                () = tokio::time::sleep_until(must_end.unwrap_or_else(Instant::now)), if must_end.is_some() => {
+                    self.outlived_its_end();
+                    None
+                }
+                () = self.stdout.pump(call) => None,
+                () = self.stderr.pump(call) => None,
+            };
+            if let Some(event) = event {
+                let _ = events.send((self.worker, event)).await;
             }
         }
-        if self.must_end.is_none() {
-            self.take_last_frame(events).await;
-        }
+        self.take_last_frames(events).await;
         self.end()
     }
 
@@ -173,40 +162,99 @@ impl Life {
         }
     }
 
-    fn obey(&mut self, order: Order) {
+    async fn obey(&mut self, order: Order) -> Option<Event> {
         match order {
             Order::Call(call, body) => {
                 self.stage = Stage::Busy(call);
                 self.channel.send(call, body);
             }
+            Order::Ping => self.ping(),
+            Order::Interrupt => self.interrupt(),
+            Order::TimeOut => return Some(Event::Stopped(self.time_out().await)),
             Order::Retire => self.channel.close(),
             Order::Kill => self.process.kill(),
         }
+        None
+    }
+
+    fn ping(&mut self) {
+        if self.stage == Stage::Idle {
+            self.pings += 1;
+            self.channel.ping();
+        }
+    }
+
+    /// Its reply may be on the way; so it is told first which call is meant. docs/worker_protocol.md 6.1
+    fn interrupt(&self) {
+        if let Some(call) = self.call()
+            && SharedFile::of(self.process.pid()).is_some_and(|file| file.name(call).is_ok())
+        {
+            self.process.signal(Signal::INT);
+        }
+    }
+
+    /// Has Python say where it is, and kills it. A process that takes the signal ends when it has written all. docs/worker_protocol.md 6.2
+    async fn time_out(&mut self) -> Stacks {
+        self.listening = false;
+        let was_stopped = self.process.is_stopped();
+        let file = SharedFile::of(self.process.pid());
+        if file.is_some() && !was_stopped {
+            self.process.signal(stop::DUMP);
+            // It may be unable to say, for instance in the middle of a system call that nothing interrupts.
+            let _ = timeout(DUMP_LIMIT, self.process.ended()).await;
+        }
+        self.process.kill();
+        if was_stopped { Stacks::WasStopped } else { file.map_or(Stacks::None, SharedFile::stacks) }
+    }
+
+    /// What comes of the next frame, or of there being none.
+    fn heard(&mut self, frame: Result<Frame, Closed>) -> Option<Event> {
+        let event = frame.and_then(|frame| self.event(frame).map_err(Closed::Violation));
+        event.unwrap_or_else(|closed| {
+            self.closed(closed);
+            None
+        })
     }
 
     /// What a frame means, or why it must not come now: docs/worker_protocol.md 2.2.
-    fn event(&mut self, frame: Frame) -> Result<Event, String> {
+    fn event(&mut self, frame: Frame) -> Result<Option<Event>, String> {
         let Frame { kind, call, body } = frame;
         match (self.stage, kind) {
             (Stage::Starting, FromWorker::Hello) => {
-                check_hello(&body)?;
+                hello::check(&body)?;
                 self.stage = Stage::Idle;
-                Ok(Event::Started(Started { pid: self.process.pid() }))
+                Ok(Some(Event::Started(Started { pid: self.process.pid() })))
+            }
+            (Stage::Starting, FromWorker::Failed) => {
+                self.start_error = Some(StartError::read(&body));
+                self.leave();
+                Ok(None)
             }
             (Stage::Busy(in_hand), _) if in_hand == call && kind.answers_a_call() => {
                 // What it printed in the call was written before the reply, so it is there to be read now.
                 self.stdout.drain(Some(call));
                 self.stderr.drain(Some(call));
                 self.stage = Stage::Idle;
-                Ok(Event::Replied(Reply { call, kind, body }))
+                Ok(Some(Event::Replied(Reply { call, kind, body })))
             }
+            (Stage::Idle | Stage::Busy(_), FromWorker::Pong) if self.pings > 0 => {
+                self.pings -= 1;
+                Ok(Some(Event::Pong))
+            }
+            (Stage::Idle | Stage::Busy(_), FromWorker::Grew) => Ok(Some(Event::Grew)),
             (stage, _) => Err(format!("{kind:?} for call {call} while {stage:?}")),
         }
     }
 
+    /// It is about to end.
+    fn leave(&mut self) {
+        self.listening = false;
+        self.must_end = Some(Instant::now() + END_GRACE);
+    }
+
     /// The channel brings no more: without it the worker is of no use.
     fn closed(&mut self, closed: Closed) {
-        self.must_end = Some(Instant::now() + END_GRACE);
+        self.leave();
         match closed {
             Closed::End => {}
             Closed::Unread => self.unread = true,
@@ -218,48 +266,46 @@ impl Life {
         }
     }
 
-    fn outlived_its_channel(&mut self) {
-        self.trouble.get_or_insert_with(|| "the worker closed its channel and ran on".to_owned());
+    fn outlived_its_end(&mut self) {
+        if self.start_error.is_none() {
+            self.trouble.get_or_insert_with(|| "the worker closed its channel and ran on".to_owned());
+        }
         self.must_end = Some(Instant::now() + END_GRACE);
         self.process.kill();
     }
 
     /// A reply that was written in full counts, also if its worker did not live to see it read.
-    async fn take_last_frame(&mut self, events: &mpsc::Sender<(WorkerId, Event)>) {
-        match self.channel.last_frame() {
-            Ok(Some(frame)) => {
-                if let Ok(event) = self.event(frame) {
-                    let _ = events.send((self.worker, event)).await;
+    async fn take_last_frames(&mut self, events: &mpsc::Sender<(WorkerId, Event)>) {
+        while self.listening {
+            match self.channel.last_frame() {
+                Ok(Some(frame)) => match self.event(frame) {
+                    Ok(Some(event)) => drop(events.send((self.worker, event)).await),
+                    Ok(None) => {}
+                    Err(_) => return,
+                },
+                Err(closed) => {
+                    self.unread |= matches!(closed, Closed::Unread);
+                    return;
                 }
+                Ok(None) => return,
             }
-            Err(Closed::Unread) => self.unread = true,
-            Ok(None) | Err(_) => {}
         }
     }
 
     fn end(self) -> Ended {
-        let exit = self.process.reap();
+        let exit = self.process.reap().ok();
         let call = self.call();
+        let by_kernel = exit == Some(Exit::Signal(Signal::KILL.as_raw())) && !self.process.was_killed();
         self.stdout.finish(call);
         Ended {
             pid: Some(self.process.pid()),
             call,
-            exit: exit.ok(),
+            exit,
             undelivered: self.unread || !self.channel.is_written(),
             stderr: self.stderr.finish(call),
             trouble: self.trouble,
+            start_error: self.start_error,
+            oom: by_kernel && self.kills.any_since(),
         }
     }
-}
-
-/// Refuses a worker side that is not ours: one from `PORTPOOL_PYTHON_DIR` may be older or newer. docs/worker_protocol.md 4.
-fn check_hello(body: &[u8]) -> Result<(), String> {
-    let hello =
-        codec::read(body).and_then(|hello| hello.to_json()).map_err(|error| format!("an unreadable hello: {error}"))?;
-    let (protocol, codec) = (hello.get("protocol"), hello.get("codec"));
-    if protocol.and_then(Value::as_u64) == Some(PROTOCOL) && codec.and_then(Value::as_str) == Some(CODEC) {
-        return Ok(());
-    }
-    let name = |value: Option<&Value>| value.map_or_else(|| "none".to_owned(), Value::to_string);
-    Err(format!("a hello of protocol {} and codec {}, not {PROTOCOL} and {CODEC}", name(protocol), name(codec)))
 }

@@ -16,6 +16,10 @@ pub(super) const HEADER: usize = 16;
 pub(super) enum ToWorker {
     /// Run this call.
     Call = 1,
+    /// Say that you are alive.
+    Ping = 2,
+    /// Fork a worker. For a template alone.
+    Fork = 3,
 }
 
 /// The kinds of frame that a worker sends: docs/worker_protocol.md 4.
@@ -33,18 +37,40 @@ pub enum FromWorker {
     Unencodable = 5,
     /// The result is larger than a frame may be.
     TooLarge = 6,
+    /// It cannot get ready: what `preload`, `warmup`, `after_fork` or `init` has raised.
+    Failed = 7,
+    /// It is alive.
+    Pong = 8,
+    /// It needs more memory than `max_memory`, or has run out of it: it is to be replaced.
+    Grew = 9,
+    /// From a template: the pid of the worker that it has forked.
+    Forked = 10,
+    /// From a template: it cannot fork workers.
+    Unfit = 11,
 }
 
 impl FromWorker {
+    const ALL: [Self; 11] = [
+        Self::Hello,
+        Self::Result,
+        Self::Raised,
+        Self::Undef,
+        Self::Unencodable,
+        Self::TooLarge,
+        Self::Failed,
+        Self::Pong,
+        Self::Grew,
+        Self::Forked,
+        Self::Unfit,
+    ];
+
     /// Whether it is one of the answers to a call.
     pub(super) fn answers_a_call(self) -> bool {
-        self != Self::Hello
+        matches!(self, Self::Result | Self::Raised | Self::Undef | Self::Unencodable | Self::TooLarge)
     }
 
     fn read(kind: u8) -> Option<Self> {
-        [Self::Hello, Self::Result, Self::Raised, Self::Undef, Self::Unencodable, Self::TooLarge]
-            .into_iter()
-            .find(|known| *known as u8 == kind)
+        Self::ALL.into_iter().find(|known| *known as u8 == kind)
     }
 }
 
@@ -118,7 +144,7 @@ mod tests {
     fn headers_that_break_the_protocol_are_refused() {
         for (bytes, says) in [
             (from_worker(0, 0, 0, 1), "unknown kind 0"),
-            (from_worker(0, 7, 0, 1), "unknown kind 7"),
+            (from_worker(0, 12, 0, 1), "unknown kind 12"),
             (from_worker(0, 2, 1, 1), "reserved"),
             (from_worker(78, 2, 0, 1), "78 bytes"),
             (from_worker(u32::MAX, 2, 0, 1), "4294967295 bytes"),

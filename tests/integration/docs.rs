@@ -63,7 +63,7 @@ fn the_two_halves_of_the_worker_protocol_have_the_same_kinds() {
     let rust = document("src/worker/wire.rs");
     let python = document("priv/python/portpool/_wire.py");
     let rows = table_after(&document("docs/worker_protocol.md"), "## 4 Worker to server");
-    assert_eq!(rows.len(), 6);
+    assert_eq!(rows.len(), 11);
     for row in rows {
         let (number, name) = (&row[0], &row[1]);
         let camel: String = name.split('_').map(|part| part[..1].to_uppercase() + &part[1..]).collect();

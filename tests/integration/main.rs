@@ -20,6 +20,8 @@ mod pool;
 mod pool_core;
 mod port;
 mod readme;
+mod start;
 mod term;
 mod tidy;
 mod types;
+mod worker;

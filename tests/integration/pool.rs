@@ -307,7 +307,8 @@ fn workers_get_a_clean_environment() {
     assert!(string(&environ("OMP_NUM_THREADS")).parse::<u32>().unwrap() >= 1);
     assert_eq!(server.call(("os", "getcwd"), []).unwrap(), text("/"));
     let descriptors = server.call(("os", "listdir"), [text("/proc/self/fd")]).unwrap();
-    assert_eq!(elements(&descriptors).len(), 5, "0, 1, 2, the channel, and the folder that is read: {descriptors}");
+    let count = elements(&descriptors).len();
+    assert_eq!(count, 6, "0, 1, 2, the channel, the memory file, and the folder that is read: {descriptors}");
 }
 
 #[test]

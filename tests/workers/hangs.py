@@ -26,6 +26,12 @@ def busy(path):
         pass
 
 
+def for_a_moment():
+    """About as long as a signal takes to come."""
+    for _ in range(5_000):
+        pass
+
+
 def ignoring_signals(path):
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
@@ -64,3 +70,27 @@ def with_a_daemon(path):
 def stopped(path):
     _say(path)
     os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def deaf(path):
+    """The signal by which a worker is asked where it is comes to nothing."""
+    signal.signal(16, signal.SIG_IGN)
+    _say(path)
+    time.sleep(3600)
+
+
+def a_child_that_is_interrupted():
+    """What ends a forked child that gets a SIGINT."""
+    ends, end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(end, b"ready")
+            time.sleep(3600)
+        except BaseException as error:
+            os.write(end, type(error).__name__.encode())
+        os._exit(0)
+    os.read(ends, 5)
+    os.kill(child, signal.SIGINT)
+    os.waitpid(child, 0)
+    return os.read(ends, 100).decode()

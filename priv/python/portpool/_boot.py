@@ -1,4 +1,4 @@
-"""The first code of a worker: makes the process clean, says hello, serves. docs/worker_protocol.md 1.
+"""The first code of a worker or a template: lets go of what it has inherited, makes the package importable. docs/worker_protocol.md 1.
 
 It is run by the stub with the start order in `order`. Imports stay few and light: a worker is to be ready within 25 ms.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.machinery
 import os
-import signal
 import sys
 
 TYPE_CHECKING = False  # importing typing would take a fifth of the time that a worker has to boot
@@ -75,46 +74,16 @@ def open_descriptors() -> Iterable[int]:
     return range(3, 1024)
 
 
-def die_with(parent: int) -> None:
-    """Asks the kernel to kill this process when the server dies, also while C code runs."""
-    if sys.platform == "linux":
-        try:
-            import ctypes
-        except ImportError:  # A Python built without it notices the server's death at its next read.
-            pass
-        else:
-            PR_SET_PDEATHSIG = 1
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)  # It died before the kernel was asked.
-
-
-def reset_signals() -> None:
-    """The BEAM ignores SIGFPE for its port programs, and what is ignored is inherited."""
-    signal.signal(signal.SIGFPE, signal.SIG_DFL)
-
-
-def open_logs() -> None:
-    """stdout and stderr are log pipes: whole lines at once, and no text that cannot be written."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
-    import faulthandler
-
-    faulthandler.enable()
-
-
 def main(order: dict[str, Any]) -> None:
     channel = take_channel()
-    die_with(order["parent"])
-    reset_signals()
-    open_logs()
     sys.argv = ["portpool-worker"]
-    sys.path[:0] = order["python_path"]
     sys.meta_path.insert(0, BundledPackage(order["sources"]))  # type: ignore[arg-type]
 
-    from portpool import _worker
+    from portpool import _process, _start
 
-    _worker.serve(channel, order["max_frame"])
+    _process.prepare(order["parent"], order["memory_limit"])
+    sys.path[:0] = order["python_path"]
+    _start.serve(channel, order)
 
 
 main(globals()["order"])

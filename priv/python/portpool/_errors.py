@@ -31,6 +31,18 @@ def describe(error: BaseException) -> tuple[int, dict[str, Any]]:
         return _wire.RAISED, {"message": text, "type": type(error).__name__, "traceback": text + "\n", "frames": []}
 
 
+def failed(stage: str, error: BaseException) -> dict[str, Any]:
+    """Why this process cannot get ready: what it was doing, and what was raised."""
+    if isinstance(error, Undefined):
+        hint = _hint(error.module, error.function)
+        fields = describe(error.__cause__ or TypeError(str(error)))[1]
+        message = f"{error}; {hint}" if hint else str(error)
+    else:
+        fields = describe(error)[1]
+        message = fields["message"]
+    return {**fields, "message": _printable(_cut(f"{stage}: {message}", _MESSAGE))}
+
+
 def too_large(size: int, limit: int) -> dict[str, Any]:
     message = f"the result takes {size} bytes, where max_frame is {limit}: return less, or raise max_frame"
     return {"message": message, "bytes": size, "limit": limit}

@@ -17,6 +17,8 @@ PROTOCOL = 1
 
 # docs/worker_protocol.md 3
 CALL = 1
+PING = 2
+FORK = 3
 
 # docs/worker_protocol.md 4
 HELLO = 1
@@ -25,6 +27,11 @@ RAISED = 3
 UNDEF = 4
 UNENCODABLE = 5
 TOO_LARGE = 6
+FAILED = 7
+PONG = 8
+GREW = 9
+FORKED = 10
+UNFIT = 11
 
 # docs/worker_protocol.md 2.1: length, kind, flags, number of buffers, call
 HEADER = Struct("<IBBHQ")
@@ -40,15 +47,23 @@ class ProtocolError(Exception):
 
 
 def read_call(channel: int) -> tuple[int, Chunk, Sequence[bytes]] | None:
-    """Waits for the next call and reads it whole: its number, pickle and buffers; None when the server has closed the channel."""
+    """Waits for the next call and reads it whole: its number, pickle and buffers; None when the server has closed the channel.
+
+    Pings on the way are answered: only a worker that waits for a call gets any.
+    """
     data = os.read(channel, _READ)
-    if not data:
-        return None
-    while len(data) < HEADER_SIZE:
-        data += _some(channel, HEADER_SIZE - len(data))
-    length, kind, flags, buffers, call = HEADER.unpack_from(data)
-    if kind != CALL or flags:
-        raise ProtocolError(f"a frame of kind {kind}, flags {flags}")
+    while True:
+        if not data:
+            return None
+        while len(data) < HEADER_SIZE:
+            data += _some(channel, HEADER_SIZE - len(data))
+        length, kind, flags, buffers, call = HEADER.unpack_from(data)
+        if kind == CALL and not flags:
+            break
+        if kind != PING or flags or length:
+            raise ProtocolError(f"a frame of kind {kind}, flags {flags}, length {length}")
+        write_frame(channel, PONG, 0, (), 0)
+        data = data[HEADER_SIZE:] or os.read(channel, _READ)
     ahead = memoryview(data)[HEADER_SIZE:]
     if buffers:
         return (call, *_read_buffers(channel, ahead, length, buffers))

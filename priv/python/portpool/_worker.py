@@ -8,6 +8,7 @@ from types import CoroutineType
 
 from portpool import _wire
 from portpool._codec import dumps, loads
+from portpool._stop import in_hand
 from portpool._wire import read_call, write_frame
 
 TYPE_CHECKING = False  # see _boot.py
@@ -15,12 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
+    from portpool._memory import MemoryWatch
     from portpool._wire import Chunk
 
     # The kind of a frame and the pieces of its body.
     Reply = tuple[int, list[Chunk]]
 
 _modules = sys.modules
+# A call has run out of memory: what it left behind may be in anyone's way.
+_short_of_memory = False
 
 
 class Undefined(Exception):
@@ -32,22 +36,34 @@ class Undefined(Exception):
         self.function = function
 
 
-def serve(channel: int, max_frame: int) -> None:
+def serve(channel: int, max_frame: int, max_memory: int | None = None) -> None:
     """Says hello and runs calls until the server closes the channel."""
-    _send(channel, 0, (_wire.HELLO, dumps(_hello())), max_frame)
+    send(channel, 0, (_wire.HELLO, dumps(hello())), max_frame)
+    watch = _watch(max_memory) if max_memory else None
+    told = False
     while True:
         frame = read_call(channel)
         if frame is None:
             return
         call, body, buffers = frame
         del frame
-        reply = answer(body, buffers)
+        reply = answer(body, buffers, call)
         del body, buffers
-        _send(channel, call, reply, max_frame)
+        send(channel, call, reply, max_frame)
         del reply  # Nothing of a call is kept while the worker waits for the next one.
+        if (watch or _short_of_memory) and not told:
+            told = _short_of_memory or (watch is not None and watch.has_grown())
+            if told:
+                write_frame(channel, _wire.GREW, 0, (), 0)
 
 
-def _hello() -> dict[str, Any]:
+def _watch(max_memory: int) -> MemoryWatch:
+    from portpool._memory import MemoryWatch
+
+    return MemoryWatch(max_memory)
+
+
+def hello() -> dict[str, Any]:
     return {
         "protocol": _wire.PROTOCOL,
         "pid": os.getpid(),
@@ -57,7 +73,7 @@ def _hello() -> dict[str, Any]:
     }
 
 
-def _send(channel: int, call: int, reply: Reply, max_frame: int) -> None:
+def send(channel: int, call: int, reply: Reply, max_frame: int) -> None:
     kind, chunks = reply
     length = sum(map(len, chunks))
     if length > max_frame:
@@ -72,18 +88,28 @@ def _send(channel: int, call: int, reply: Reply, max_frame: int) -> None:
     write_frame(channel, kind, call, chunks, length)
 
 
-def answer(body: Chunk, buffers: Sequence[bytes] = ()) -> Reply:
+def answer(body: Chunk, buffers: Sequence[bytes] = (), call: int = 0) -> Reply:
     """Runs one call. Whatever the function does, there is a reply: also `sys.exit` and KeyboardInterrupt end in one."""
+    global _short_of_memory
     try:
-        return _wire.RESULT, dumps(_run(body, buffers))
+        # While this holds the number of the call, an interrupt of it raises KeyboardInterrupt: see _stop.py.
+        in_hand[0] = call
+        try:
+            result = run(body, buffers)
+        finally:
+            in_hand[0] = 0
+        return _wire.RESULT, dumps(result)
     except BaseException as error:  # noqa: B036
         from portpool import _errors
 
+        if isinstance(error, MemoryError):
+            _short_of_memory = True
         kind, fields = _errors.describe(error)
         return kind, dumps(fields)
 
 
-def _run(body: Chunk, buffers: Sequence[bytes]) -> Any:
+def run(body: Chunk, buffers: Sequence[bytes] = ()) -> Any:
+    """Calls what the body of a call frame names."""
     module, function, args, kwargs = loads(body, buffers=buffers) if buffers else loads(body)
     target = find(module, function)
     try:

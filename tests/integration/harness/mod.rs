@@ -87,7 +87,7 @@ impl Server {
     }
 
     /// A server that got these options on top of the tests' own: the real Python, and `tests/workers` to import from.
-    pub fn start<const N: usize>(options: [(&str, Term); N]) -> Self {
+    pub fn start<'a>(options: impl IntoIterator<Item = (&'a str, Term)>) -> Self {
         let mut server = Self::silent();
         server.hello(options);
         let ready = server.receive();
@@ -95,7 +95,7 @@ impl Server {
         server
     }
 
-    pub fn hello<const N: usize>(&mut self, options: [(&str, Term); N]) {
+    pub fn hello<'a>(&mut self, options: impl IntoIterator<Item = (&'a str, Term)>) {
         let own = [("python", text(python())), ("python_path", term::list([text(workers().to_str().unwrap())]))];
         self.send(&tuple([atom("hello"), int(1), map(own.into_iter().chain(options))]));
     }

@@ -1,0 +1,43 @@
+"""The token by which the server knows a worker's processes, in a process that was forked and not started. docs/worker_protocol.md 5."""
+
+from __future__ import annotations
+
+import os
+
+_VARIABLE = "PORTPOOL_WORKER"
+_DIGITS = 20
+
+
+class Identity:
+    """Where this process's environment has its token.
+
+    What /proc shows of an environment is the memory that the program was started with, whatever `os.environ` says later. So the
+    number in it has the same width for all, and is overwritten in place.
+    """
+
+    __slots__ = ("_address", "_token", "trouble")
+
+    def __init__(self) -> None:
+        """To be made before anybody sets a variable: from then on the C library's table may point elsewhere."""
+        self.trouble = None
+        self._token = os.environ[_VARIABLE].encode()
+        self._address = None
+        try:
+            import ctypes
+        except ImportError:
+            self.trouble = "this Python has no ctypes, without which a fork cannot be made a worker"
+            return
+        getenv = ctypes.CDLL(None).getenv
+        getenv.restype = ctypes.c_void_p
+        self._address = getenv(_VARIABLE.encode())
+
+    def become(self, worker: int) -> None:
+        """Makes this process and the children that it will have the worker's."""
+        import ctypes
+
+        server = self._token.partition(b".")[0]
+        token = b"%s.%0*d" % (server, _DIGITS, worker)
+        # Somebody may have used that memory for something else: setproctitle does.
+        if self._address and ctypes.string_at(self._address, len(self._token)) == self._token:
+            ctypes.memmove(self._address, token, len(token))
+        os.environ[_VARIABLE] = token.decode()

@@ -1,0 +1,51 @@
+"""How many threads numeric libraries use: one in the template, which must have a single thread, and the pool's number in workers."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+
+TYPE_CHECKING = False  # see _boot.py
+if TYPE_CHECKING:
+    from typing import Any, Optional
+
+# What threadpoolctl calls the libraries, and the variable that tells them.
+_LIBRARIES = {"openmp": "OMP_NUM_THREADS", "blas": "OPENBLAS_NUM_THREADS"}
+
+
+class NumericThreads:
+    """What the variables are to be in workers, and the hold on the libraries that the template has loaded.
+
+    The libraries read their variables when they are loaded, so setting them later is for child processes only. Those that are
+    loaded already are told by threadpoolctl, where it is installed; else they stay at one thread.
+    """
+
+    __slots__ = ("_controller", "_variables")
+
+    def __init__(self, variables: dict[str, Optional[str]]) -> None:
+        self._variables = variables
+        self._controller = _controller() if any(value != "1" for value in variables.values()) else None
+
+    def restore(self) -> None:
+        for name, value in self._variables.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        limits = {library: self._number(name) for library, name in _LIBRARIES.items()}
+        if self._controller is not None:
+            self._controller.limit(limits={library: number for library, number in limits.items() if number})
+
+    def _number(self, name: str) -> int:
+        """0: it is for the library to say."""
+        value = self._variables.get(name) or ""
+        return int(value) if value.isdecimal() else 0
+
+
+def _controller() -> Any:
+    if "numpy" not in sys.modules or importlib.util.find_spec("threadpoolctl") is None:
+        return None
+    import threadpoolctl
+
+    return threadpoolctl.ThreadpoolController()

@@ -1,0 +1,62 @@
+"""What each process of ours is like: it dies with the server, has default signals, whole log lines and its share of memory."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import sys
+
+# What is added to this process's own score when the kernel runs out of memory: workers go before the BEAM.
+_BEFORE_OTHERS = 500
+
+
+def prepare(server: int, memory_limit: int | None) -> None:
+    die_with(server)
+    # The BEAM ignores SIGFPE for its port programs, and what is ignored is inherited.
+    signal.signal(signal.SIGFPE, signal.SIG_DFL)
+    open_logs()
+    offer_as_victim()
+    if memory_limit is not None:
+        limit_memory(memory_limit)
+
+
+def die_with(server: int) -> None:
+    """Asks the kernel to kill this process when the server dies, also while C code runs."""
+    if sys.platform == "linux":
+        try:
+            import ctypes
+        except ImportError:  # A Python built without it notices the server's death at its next read.
+            pass
+        else:
+            PR_SET_PDEATHSIG = 1
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != server:
+        os._exit(1)  # It died before the kernel was asked.
+
+
+def open_logs() -> None:
+    """stdout and stderr are log pipes: whole lines at once, and no text that cannot be written."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+    faulthandler.enable()
+
+
+def offer_as_victim() -> None:
+    try:
+        with open("/proc/self/oom_score_adj", "r+") as file:
+            score = min(int(file.read()) + _BEFORE_OTHERS, 1000)
+            file.seek(0)
+            file.write(str(score))
+    except (OSError, ValueError):
+        pass  # No /proc, or it is not for us to say.
+
+
+def limit_memory(limit: int) -> None:
+    """What this process and each of its children may allocate; a lower limit that it has inherited stays."""
+    import resource
+
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    if hard != resource.RLIM_INFINITY:
+        limit = min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))

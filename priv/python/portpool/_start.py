@@ -1,0 +1,73 @@
+"""From a clean process to one that is ready: preload, warmup, after_fork, init, in this order. docs/worker_protocol.md 1."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from portpool import _hooks, _stop, _wire, _worker
+from portpool._codec import dumps
+
+TYPE_CHECKING = False  # see _boot.py
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+def serve(channel: int, order: dict[str, Any]) -> None:
+    """Becomes what the start order says. Returns when the server has closed the channel."""
+    _stop.get_ready()
+    if order["template"]:
+        from portpool import _template
+
+        _template.serve(channel, order)
+        return
+    attempt(channel, order, import_all)
+    attempt(channel, order, make_ready)
+    serve_calls(channel, order)
+
+
+def serve_calls(channel: int, order: dict[str, Any]) -> None:
+    _worker.serve(channel, order["max_frame"], order["max_memory"])
+
+
+def attempt(channel: int, order: dict[str, Any], part: Callable[[dict[str, Any], Stage], None]) -> None:
+    """Does one part of the start. If it raises, the server is told why, and this process ends with status 1."""
+    stage = Stage()
+    try:
+        part(order, stage)
+    except BaseException as error:  # noqa: B036 - sys.exit in a module is no reason to look like a start that went well
+        from portpool import _errors
+
+        fields = _errors.failed(stage.name, error)
+        _worker.send(channel, 0, (_wire.FAILED, dumps(fields)), order["max_frame"])
+        sys.exit(1)
+
+
+class Stage:
+    """What is being done, for messages."""
+
+    name = ""
+
+
+def import_all(order: dict[str, Any], stage: Stage) -> None:
+    """What a template does once, and a worker without a template does itself."""
+    for module in order["preload"]:
+        stage.name = f"preload of {module}"
+        importlib.import_module(module)
+    if order["warmup"] is not None:
+        _call(order["warmup"], "warmup", stage)
+
+
+def make_ready(order: dict[str, Any], stage: Stage) -> None:
+    """What each worker does."""
+    stage.name = "after_fork"
+    _hooks.run()
+    if order["init"] is not None:
+        _call(order["init"], "init", stage)
+
+
+def _call(call: tuple[str, bytes], option: str, stage: Stage) -> None:
+    name, pickle = call
+    stage.name = f"{option} {name}"
+    _worker.run(pickle)

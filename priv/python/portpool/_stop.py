@@ -1,0 +1,83 @@
+"""How the server stops a call: an interrupt that hits this call alone, and a dump of where Python was. docs/worker_protocol.md 6.
+
+Both go through a memory file of this process, which the server opens by its name in /proc. It begins with eight bytes,
+the number of the call that the server wants to interrupt; behind them faulthandler writes its dump.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+
+TYPE_CHECKING = False  # see _boot.py
+if TYPE_CHECKING:
+    from typing import Any
+
+# The number of the call whose function runs now, 0 between calls. A list, because that is the cheapest to write to.
+in_hand = [0]
+
+# Twins of src/worker/stop.rs.
+_NAME = "portpool"
+_DUMP_SIGNAL = 16  # SIGSTKFLT: no kernel sends it and no library uses it. `signal` has no name for it before 3.11.
+_NUMBER = 8
+
+_file = -1
+
+
+def get_ready() -> None:
+    """Makes the memory file and takes the signals. A forked process does it once more: its file is its own."""
+    global _file
+    if _file >= 0:
+        os.close(_file)
+    _file = _memory_file()
+    signal.signal(signal.SIGINT, _interrupt)
+    if _file >= 0:
+        os.pwrite(_file, bytes(_NUMBER), 0)
+        os.lseek(_file, _NUMBER, os.SEEK_SET)
+        # With `chain` the signal goes on to what was there before, the default: this process ends when the dump is complete, and
+        # the server need not ask whether it is. The handler is C, so it also runs while other C code holds the GIL.
+        faulthandler.register(_DUMP_SIGNAL, file=_file, all_threads=True, chain=True)
+
+
+def _memory_file() -> int:
+    try:
+        return os.memfd_create(_NAME)
+    except OSError:
+        return -1
+    except AttributeError:  # A Python that was built on an old system; the C library of this one may know better.
+        return _memory_file_by_c()
+
+
+def _memory_file_by_c() -> int:
+    MFD_CLOEXEC = 1
+    try:
+        import ctypes
+
+        return int(ctypes.CDLL(None).memfd_create(_NAME.encode(), MFD_CLOEXEC))
+    except (ImportError, AttributeError):
+        return -1
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    """Raises KeyboardInterrupt in the call that the server means, and in no other.
+
+    The server's signal and our reply may cross: by the time this runs, which Python decides, the call may have ended and
+    the next one begun. So the server says first whom it means, and this asks. The number is used once: a second signal
+    must not hit the code that describes the first one's exception.
+    """
+    call = in_hand[0]
+    if call and call == _call_to_interrupt():
+        in_hand[0] = 0
+        raise KeyboardInterrupt
+
+
+def _call_to_interrupt() -> int:
+    try:
+        return int.from_bytes(os.pread(_file, _NUMBER, 0), "little")
+    except OSError:  # The call has closed descriptors that are not its own.
+        return 0
+
+
+# A process that a function forks is no worker: there, SIGINT means what it always means.
+os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))

@@ -1,0 +1,184 @@
+"""The template: imports once, then forks a worker each time the server asks for one. docs/worker_protocol.md 5."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import sys
+
+from portpool import _process, _start, _stop, _wire, _worker
+from portpool._codec import dumps
+from portpool._generators import Generators
+from portpool._identity import Identity
+from portpool._numeric import NumericThreads
+
+TYPE_CHECKING = False  # see _boot.py
+if TYPE_CHECKING:
+    from typing import Any
+
+# The worker's end of its channel, its stdout and its stderr.
+_DESCRIPTORS = 3
+# Devices whose driver does not survive a fork.
+_GPUS = ("/dev/nvidia", "/dev/kfd", "/dev/dri")
+
+
+def serve(channel: int, order: dict[str, Any]) -> None:
+    """Imports, says hello, forks until the server closes the channel. In each worker, this is what its life returns from."""
+    identity = Identity()
+    with Generators() as generators:
+        _start.attempt(channel, order, _start.import_all)
+        generators.find()
+    numeric = NumericThreads(order["numeric_threads"])
+    reason = identity.trouble or unfit()
+    if reason:
+        _worker.send(channel, 0, (_wire.UNFIT, dumps({"message": reason})), order["max_frame"])
+        return
+    flush()
+    gc.collect()
+    gc.freeze()  # What is imported stays out of the way of collections, whose marks would unshare its pages.
+    _worker.send(channel, 0, (_wire.HELLO, dumps(_worker.hello())), order["max_frame"])
+    with socket.socket(fileno=channel) as orders:
+        fork = next_fork(orders)
+    if fork is not None:
+        become_worker(fork, order, identity, generators, numeric)
+
+
+def unfit() -> str | None:
+    """Why no worker can be forked from this process as it is now, if that is so."""
+    threads = os.listdir("/proc/self/task")
+    if len(threads) > 1:
+        return f"after preload and warmup it has {len(threads)} threads, and a fork takes only one along: {_names(threads)}"
+    for descriptor in os.listdir("/proc/self/fd"):
+        try:
+            target = os.readlink("/proc/self/fd/" + descriptor)
+        except OSError:
+            continue  # It was the one that listed the folder.
+        if target.startswith(_GPUS):
+            return f"preload or warmup has opened {target}, and a GPU does not survive a fork"
+    return None
+
+
+def _names(threads: list[str]) -> str:
+    names = []
+    for thread in threads:
+        with open(f"/proc/self/task/{thread}/comm") as file:
+            names.append(file.read().strip())
+    return ", ".join(names)
+
+
+def flush() -> None:
+    """What is still in a buffer would be written by each worker once more."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    import ctypes
+
+    ctypes.CDLL(None).fflush(None)
+
+
+class Fork:
+    """What a new worker has: the number that the server gave it, its descriptors, and a pipe that ends when it may go on."""
+
+    __slots__ = ("descriptors", "go", "worker")
+
+    def __init__(self, worker: int, descriptors: list[int], go: int) -> None:
+        self.worker = worker
+        self.descriptors = descriptors
+        self.go = go
+
+
+def next_fork(orders: socket.socket) -> Fork | None:
+    """Forks for as long as the server asks. Returns in each worker, and None when the template is to end."""
+    while True:
+        frame = receive(orders)
+        if frame is None:
+            return None
+        worker, descriptors = frame
+        try:
+            fork = fork_twice(orders, worker, descriptors)
+        except OSError as error:
+            _answer(orders, worker, _wire.UNFIT, {"message": f"it cannot fork: {error}"})
+            return None
+        if fork is not None:
+            return fork
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def receive(orders: socket.socket) -> tuple[int, list[int]] | None:
+    """Waits for the next fork frame: the number of the worker and its descriptors; None when the channel is closed."""
+    data, descriptors, _, _ = socket.recv_fds(orders, _wire.HEADER_SIZE, _DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
+    if not data:
+        return None
+    while len(data) < _wire.HEADER_SIZE:
+        data += orders.recv(_wire.HEADER_SIZE - len(data))
+    length, kind, flags, buffers, worker = _wire.HEADER.unpack(data)
+    if (length, kind, flags, buffers, len(descriptors)) != (0, _wire.FORK, 0, 0, _DESCRIPTORS):
+        raise _wire.ProtocolError(f"a frame of kind {kind}, length {length}, with {len(descriptors)} descriptors")
+    return worker, descriptors
+
+
+def _answer(orders: socket.socket, worker: int, kind: int, fields: dict[str, Any]) -> None:
+    chunks = dumps(fields)
+    _wire.write_frame(orders.fileno(), kind, worker, chunks, sum(map(len, chunks)))
+
+
+def fork_twice(orders: socket.socket, worker: int, descriptors: list[int]) -> Fork | None:
+    """Forks a worker that is a child of the server, since its parent, a process in between, ends at once.
+
+    Returns in the template, when the server has been told the worker's pid, and in the worker.
+    """
+    go, gone = os.pipe()
+    said, say = os.pipe()
+    between = os.fork()
+    if between == 0:
+        _in_between(say)
+        os.close(gone)
+        os.close(said)
+        os.close(say)
+        return Fork(worker, descriptors, go)
+    os.close(say)
+    with open(said) as file:
+        pid = file.read()
+    _, status = os.waitpid(between, 0)
+    # Now the worker is the server's child. It waits for the end of this pipe, and looks then.
+    os.close(gone)
+    os.close(go)
+    if not pid:
+        raise OSError(os.waitstatus_to_exitcode(status), os.strerror(os.waitstatus_to_exitcode(status)))
+    _answer(orders, worker, _wire.FORKED, {"pid": int(pid)})
+    return None
+
+
+def _in_between(say: int) -> None:
+    """Forks once more, says the pid and ends. Returns in the worker alone."""
+    status = 0
+    try:
+        pid = os.fork()
+        if pid == 0:
+            return
+        os.write(say, b"%d" % pid)
+    except OSError as error:
+        status = error.errno or 1
+    os._exit(status)
+
+
+def become_worker(
+    fork: Fork, order: dict[str, Any], identity: Identity, generators: Generators, numeric: NumericThreads
+) -> None:
+    """Makes a worker of its own out of a copy of the template, and serves."""
+    os.setpgid(0, 0)
+    os.read(fork.go, 1)
+    os.close(fork.go)
+    _process.die_with(order["parent"])
+    channel, stdout, stderr = fork.descriptors
+    os.dup2(stdout, 1)
+    os.dup2(stderr, 2)
+    os.close(stdout)
+    os.close(stderr)
+    _stop.get_ready()
+    identity.become(fork.worker)
+    generators.reseed()
+    numeric.restore()
+    _start.attempt(channel, order, _start.make_ready)
+    _start.serve_calls(channel, order)

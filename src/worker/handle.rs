@@ -1,0 +1,96 @@
+//! The pool's hold on a worker: what it may ask of it.
+
+use std::sync::{Arc, OnceLock};
+
+use rustix::process::Signal;
+use tokio::sync::mpsc;
+
+use super::memory;
+use super::process::Process;
+use crate::call::{Body, CallId};
+
+/// What the worker's task is asked to do.
+#[derive(Debug)]
+pub(super) enum Order {
+    Call(CallId, Body),
+    Ping,
+    Interrupt,
+    TimeOut,
+    Retire,
+    Kill,
+}
+
+/// The pool's hold on a worker. The worker is killed when this is dropped.
+#[derive(Debug)]
+pub struct Handle {
+    orders: mpsc::UnboundedSender<Order>,
+    process: Arc<OnceLock<Arc<Process>>>,
+}
+
+impl Handle {
+    pub(super) fn new(orders: mpsc::UnboundedSender<Order>, process: Arc<OnceLock<Arc<Process>>>) -> Self {
+        Self { orders, process }
+    }
+
+    /// Hands it a call. It must be idle.
+    pub fn call(&self, call: CallId, body: Body) {
+        // A worker that has just ended does not take it; its `Ended` is on the way and does not name this call.
+        self.order(Order::Call(call, body));
+    }
+
+    /// Asks whether it is alive: `Pong` is the answer. One that is not idle is not asked, and does not answer.
+    pub fn ping(&self) {
+        self.order(Order::Ping);
+    }
+
+    /// Raises KeyboardInterrupt in the call that it has in hand, if it has one, and in no other.
+    pub fn interrupt(&self) {
+        self.order(Order::Interrupt);
+    }
+
+    /// Asks where Python is, for at most 20 ms, and kills the process group: `Stopped` says when that is done. If the worker has
+    /// ended before it could be asked there is only `Ended`, which is on the way.
+    pub fn time_out(&self) {
+        self.order(Order::TimeOut);
+    }
+
+    /// Asks it to end by closing its channel. It must be idle.
+    pub fn retire(&self) {
+        self.order(Order::Retire);
+    }
+
+    /// Asks it to end by SIGTERM: for one that was retired and does not end.
+    pub fn terminate(&self) {
+        if let Some(process) = self.process.get() {
+            process.signal(Signal::TERM);
+        }
+    }
+
+    /// Kills its process group now.
+    pub fn kill(&self) {
+        match self.process.get() {
+            Some(process) => process.kill(),
+            None => self.order(Order::Kill),
+        }
+    }
+
+    /// Its operating system pid, once there is a process.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.get().map(|process| process.pid())
+    }
+
+    /// Its resident memory in bytes, while there is a process.
+    pub fn memory(&self) -> Option<u64> {
+        self.pid().and_then(memory::resident)
+    }
+
+    fn order(&self, order: Order) {
+        let _ = self.orders.send(order);
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

@@ -1,0 +1,56 @@
+//! What the kernel tells of a process's memory, and whether it has killed for want of it.
+
+use std::fs;
+use std::path::PathBuf;
+
+/// The resident memory of a process in bytes.
+pub(super) fn resident(pid: u32) -> Option<u64> {
+    let statm = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
+    pages.checked_mul(rustix::param::page_size() as u64)
+}
+
+/// How often the kernel has killed in the server's own cgroup for want of memory, at some moment.
+#[derive(Debug)]
+pub(super) struct OomKills(Option<u64>);
+
+impl OomKills {
+    /// The count as it is now.
+    pub(super) fn now() -> Self {
+        let counted = events().and_then(|path| fs::read_to_string(path).ok()).and_then(|events| count(&events));
+        Self(counted)
+    }
+
+    /// Whether there has been one since.
+    pub(super) fn any_since(&self) -> bool {
+        matches!((self.0, Self::now().0), (Some(before), Some(now)) if now > before)
+    }
+}
+
+/// The file that counts, with cgroup v2: `0::/a/path` in /proc/self/cgroup.
+fn events() -> Option<PathBuf> {
+    let cgroups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let own = cgroups.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    Some(PathBuf::from("/sys/fs/cgroup").join(own).join("memory.events"))
+}
+
+fn count(events: &str) -> Option<u64> {
+    events.lines().find_map(|line| line.strip_prefix("oom_kill "))?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kills_are_counted_and_not_the_limits_reached() {
+        assert_eq!(count("low 0\nhigh 7\nmax 12\noom 3\noom_kill 2\noom_group_kill 0\n"), Some(2));
+        assert_eq!(count("low 0\n"), None);
+    }
+
+    #[test]
+    fn a_process_has_memory_and_one_that_is_not_there_has_none() {
+        assert!(resident(std::process::id()).unwrap() > 1 << 20);
+        assert_eq!(resident(u32::MAX), None);
+    }
+}

@@ -1,0 +1,111 @@
+//! How a worker gets ready: preload, warmup, after_fork, init, and what its caller hears if it does not. docs/worker_protocol.md 1.
+
+use std::fs;
+
+use eetf::Term;
+
+use crate::harness::term::{atom, element, elements, get, int, list, number, string, text, tuple};
+use crate::harness::{Failure, Server};
+
+fn call(function: &str, args: impl IntoIterator<Item = Term>) -> Term {
+    tuple([atom("starts"), text(function), list(args)])
+}
+
+fn words(value: &Term) -> Vec<String> {
+    elements(value).iter().map(string).collect()
+}
+
+/// Why the workers of a pool do not start.
+fn start_error<const N: usize>(options: [(&str, Term); N]) -> Failure {
+    let mut server = Server::start([("size", int(1)), ("wait", atom("none"))].into_iter().chain(options));
+    let status = server.wait_for_status("a start error", |status| get(status, "last_start_error") != atom("nil"));
+    Failure::of(get(&status, "last_start_error"))
+}
+
+#[test]
+fn a_worker_is_prepared_in_this_order() {
+    let mut server = Server::start([
+        ("size", int(1)),
+        ("preload", list([text("json"), atom("starts")])),
+        ("warmup", call("warm_up", [text("a")])),
+        ("init", call("set_up", [text("b")])),
+    ]);
+    let done = server.call(("starts", "what_was_done"), []).unwrap();
+    assert_eq!(words(&done), ["imported", "warmup a", "after_fork", "after_fork_too", "init b"]);
+}
+
+#[test]
+fn binaries_in_the_arguments_of_init_are_what_they_are_in_the_pool() {
+    for (binaries, kind) in [("str", "str"), ("bytes", "bytes")] {
+        let init = call("remember_type", [text("a")]);
+        let mut server = Server::start([("init", init), ("binaries", atom(binaries)), ("size", int(1))]);
+        assert_eq!(string(&server.call(("starts", "remembered"), []).unwrap()), kind);
+    }
+}
+
+#[test]
+fn what_a_preload_raises_is_the_start_error() {
+    let error = start_error([("preload", list([text("raises_at_import")]))]);
+    let message = error.message();
+    assert!(message.contains("preload of raises_at_import: RuntimeError: no licence for this machine"), "{message}");
+    assert_eq!(string(&error.detail("type")), "RuntimeError");
+    assert!(string(&error.detail("traceback")).contains("raises_at_import.py\", line 3"), "{error:?}");
+    let frames = elements(&error.detail("frames"));
+    assert_eq!(get(frames.last().unwrap(), "line"), int(3));
+}
+
+#[test]
+fn a_preload_that_is_missing_or_ends_the_process_is_a_start_error() {
+    let message = start_error([("preload", list([text("a_module_that_is_not_there")]))]).message();
+    assert!(message.contains("No module named 'a_module_that_is_not_there'"), "{message}");
+    let message = start_error([("preload", list([text("exits_at_import")]))]).message();
+    assert!(message.contains("preload of exits_at_import: SystemExit: 0"), "{message}");
+}
+
+#[test]
+fn what_init_raises_is_the_start_error() {
+    let error = start_error([("init", call("raises", [text("no model")]))]);
+    assert!(error.message().contains("init starts.raises: ValueError: no model"), "{}", error.message());
+    assert!(string(&error.detail("traceback")).contains("in raises"), "{error:?}");
+    let message = start_error([("init", call("exits", []))]).message();
+    assert!(message.contains("init starts.exits: SystemExit: 0"), "{message}");
+    let message = start_error([("init", call("set_upp", []))]).message();
+    assert!(message.contains("starts has no function set_upp; did you mean set_up?"), "{message}");
+    let message = start_error([("warmup", call("raises", [text("cold")]))]).message();
+    assert!(message.contains("warmup starts.raises: ValueError: cold"), "{message}");
+}
+
+#[test]
+fn an_init_that_is_no_call_is_refused_and_named() {
+    for (option, value, says) in [
+        ("init", atom("setup"), "must be {Module, Function, Args}"),
+        ("warmup", tuple([atom("m"), atom("f"), int(3)]), "warmup"),
+        ("init", tuple([atom("starts"), atom("set_up"), text("b")]), "Args a list"),
+        ("preload", atom("numpy"), "a list of the names of modules"),
+        ("preload", list([text("")]), "a list of the names of modules"),
+        ("max_memory", int(0), "a number of bytes or infinity"),
+        ("memory_limit", atom("much"), "a number of bytes or infinity"),
+    ] {
+        let mut server = Server::silent();
+        server.hello([(option, value)]);
+        let error = Failure::of(element(&server.receive(), 1));
+        assert_eq!((error.reason(), error.detail("option")), ("bad_request".into(), text(option)));
+        assert!(error.message().contains(says), "{}", error.message());
+    }
+}
+
+#[test]
+fn beyond_the_memory_limit_python_raises_memory_error() {
+    let mut server = Server::start([("size", int(1)), ("memory_limit", int(256 << 20))]);
+    assert_eq!(server.call(("starts", "takes"), [int(32)]).unwrap(), int(32 << 20));
+    let error = server.call(("starts", "takes"), [int(512)]).unwrap_err();
+    assert_eq!((error.reason(), string(&error.detail("type"))), ("exception".into(), "MemoryError".into()));
+}
+
+#[test]
+fn workers_go_before_others_when_the_kernel_runs_out_of_memory() {
+    let own: u64 = fs::read_to_string("/proc/self/oom_score_adj").unwrap().trim().parse().unwrap_or(0);
+    let mut server = Server::start([("size", int(1))]);
+    let score = number(&server.call(("starts", "oom_score"), []).unwrap());
+    assert_eq!(score, (own + 500).min(1000));
+}

@@ -1,0 +1,81 @@
+"""Workers that are prepared before their first call, and some that cannot be."""
+
+import os
+import signal
+import sys
+import time
+
+import portpool
+
+order = ["imported"]
+
+
+@portpool.after_fork
+def after_fork():
+    order.append("after_fork")
+
+
+@portpool.after_fork
+def after_fork_too():
+    order.append("after_fork_too")
+
+
+def warm_up(word):
+    order.append("warmup " + word)
+
+
+def set_up(word):
+    order.append("init " + word)
+
+
+def what_was_done():
+    return order
+
+
+def remember_type(value):
+    order[0] = type(value).__name__
+
+
+def remembered():
+    return order[0]
+
+
+def raises(text):
+    raise ValueError(text)
+
+
+def exits():
+    sys.exit(0)
+
+
+def sleeps():
+    time.sleep(3600)
+
+
+def stops():
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def takes(megabytes):
+    return len(bytearray(megabytes << 20))
+
+
+def takes_too_much():
+    return takes(1 << 20)
+
+
+kept = []
+
+
+def keeps():
+    kept.append(b"\x01" * (80 << 20))
+
+
+def makes_garbage():
+    garbage = [b"\x01" * (80 << 20)]
+    garbage.append(garbage)
+
+
+def oom_score():
+    with open("/proc/self/oom_score_adj") as file:
+        return int(file.read())
