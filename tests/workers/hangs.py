@@ -26,9 +26,9 @@ def busy(path):
         pass
 
 
-def for_a_moment():
-    """About as long as a signal takes to come."""
-    for _ in range(5_000):
+def for_a_moment(microseconds):
+    end = time.perf_counter() + int(microseconds) / 1e6
+    while time.perf_counter() < end:
         pass
 
 
