@@ -5,8 +5,9 @@
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use portpool::call::{CallId, WorkerId};
-use portpool::pool::{Action, Core, Event, Settings};
+use portpool::call::{CallId, OnCancel, WorkerId};
+use portpool::config::Strategy;
+use portpool::pool::{Action, Core, Event, Run, Seat, Settings, Terms, Want};
 
 const WORKERS: usize = 8;
 
@@ -27,10 +28,15 @@ impl Load {
             size: WORKERS,
             max_overflow: 0,
             overflow_ttl: Duration::from_secs(30),
+            strategy: Strategy::Lifo,
             start_timeout: Duration::from_secs(30),
             max_starting: WORKERS,
             max_queue: waiting + WORKERS + 1,
             max_queue_bytes: usize::MAX,
+            max_calls: None,
+            max_age: None,
+            idle_check: None,
+            quarantine: 3,
             seed: 7,
         };
         let mut load = Self {
@@ -66,7 +72,10 @@ impl Load {
         let call = CallId(self.next_call);
         self.next_call += 1;
         let (checkout_timeout, timeout) = (Some(Duration::from_secs(5)), Some(Duration::from_secs(60)));
-        self.handle(Event::CallArrived { call, bytes: 100, checkout_timeout, timeout });
+        let (on_cancel, grace) = (OnCancel::Kill, Duration::ZERO);
+        let want = Want::Run(Run { timeout, grace, on_cancel, retry: 0, fingerprint: None });
+        let terms = Terms { bytes: 100, checkout_timeout, deadline: None, seat: Seat::Any, want };
+        self.handle(Event::CallArrived(call, terms));
     }
 
     /// One call comes, one ends. Time goes on slowly, so that no timer falls due.

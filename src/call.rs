@@ -1,6 +1,7 @@
 //! The values that flow through every room: a call, its limits, its outcome.
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -59,6 +60,43 @@ pub struct Limits {
     pub checkout_timeout: Option<Duration>,
     /// Longest time in a worker.
     pub timeout: Option<Duration>,
+    /// Longest time in all, from its arrival.
+    pub deadline: Option<Duration>,
+    /// How long it has after an interrupt when it ran too long; 0: it is killed at once.
+    pub grace: Duration,
+}
+
+/// What becomes of a running call that is cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnCancel {
+    /// Its worker is killed.
+    Kill,
+    /// It runs to its end, for nobody.
+    Finish,
+}
+
+/// Which worker a call wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Any.
+    Any,
+    /// The one that had this key last, while it lives.
+    Key(u64),
+    /// This one and no other.
+    Worker(WorkerId),
+    /// The one that the owner's checkout of this id was given.
+    Lease(u64),
+}
+
+/// How a call is to be treated beside its limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// What becomes of it when it is cancelled while it runs.
+    pub on_cancel: OnCancel,
+    /// How often it is made again after its worker died; 0 unless it is idempotent.
+    pub retry: u8,
+    /// Whether its result tells where and how long it ran.
+    pub meta: bool,
 }
 
 /// What the reply to a call must know of the call.
@@ -102,6 +140,10 @@ pub struct Call {
     pub body: Body,
     /// Its clocks.
     pub limits: Limits,
+    /// Where it is to run.
+    pub target: Target,
+    /// What to do where there is a choice.
+    pub policy: Policy,
     /// How its result is to be written.
     pub form: Form,
     /// When the server had read it.
@@ -115,8 +157,31 @@ impl Call {
         let least = |limit: Duration| limit.min(Duration::from_millis(1));
         let left = |limit: Duration| limit.saturating_sub(self.arrived.elapsed()).max(least(limit));
         self.limits.checkout_timeout = self.limits.checkout_timeout.map(left);
+        self.limits.deadline = self.limits.deadline.map(left);
         self
     }
+
+    /// What it has in common with the same call made another time.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (&self.mfa.module, &self.mfa.function, &self.body.pickle, &self.body.buffers).hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+/// A wish for a worker of one's own.
+#[derive(Clone, Copy, Debug)]
+pub struct Checkout {
+    /// Longest time in the queue.
+    pub checkout_timeout: Option<Duration>,
+    /// Longest time until it is granted, from its arrival.
+    pub deadline: Option<Duration>,
+    /// Longest lease.
+    pub lease_timeout: Option<Duration>,
+    /// Which worker; never one of a lease.
+    pub target: Target,
+    /// When the server had read it.
+    pub arrived: Instant,
 }
 
 /// The result of a call.
@@ -126,10 +191,43 @@ pub struct Returned {
     pub pickle: Bytes,
     /// How it is to be written.
     pub form: Form,
+    /// Where and how long it ran, for those who asked.
+    pub meta: Option<Meta>,
 }
 
-/// How a call ended: its result, or why there is none.
-pub type Outcome = Result<Returned, Failure>;
+/// Where and how long a call ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meta {
+    /// Time in the queue.
+    pub queue: Duration,
+    /// Time in the worker.
+    pub run: Duration,
+    /// The worker.
+    pub worker: WorkerId,
+    /// Its operating system pid.
+    pub pid: u32,
+    /// 1, or more if it was made again.
+    pub attempt: u32,
+}
+
+/// What somebody who asked for it gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Success {
+    /// A call's result.
+    Returned(Returned),
+    /// A worker of one's own.
+    Leased {
+        /// Its number.
+        worker: WorkerId,
+        /// Its operating system pid.
+        pid: u32,
+    },
+    /// A new generation of workers.
+    Reloaded,
+}
+
+/// How something that was asked for ended: what there is, or why there is none.
+pub type Outcome = Result<Success, Failure>;
 
 /// Why a call has no result, or a request was refused. The table is docs/protocol.md 9.2; a test compares the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -152,6 +250,10 @@ pub enum Reason {
     Exception,
     /// The worker died while it ran the call.
     WorkerExit,
+    /// This call has killed too many workers.
+    Quarantined,
+    /// The lease in which it was to run is over.
+    LeaseLost,
     /// An argument or a result has no form on the other side.
     Unencodable,
     /// A request or a reply is larger than a frame may be.
@@ -166,7 +268,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::CheckoutTimeout,
         Self::QueueFull,
         Self::CrashLoop,
@@ -176,6 +278,8 @@ impl Reason {
         Self::Undef,
         Self::Exception,
         Self::WorkerExit,
+        Self::Quarantined,
+        Self::LeaseLost,
         Self::Unencodable,
         Self::TooLarge,
         Self::BadRequest,
@@ -195,6 +299,8 @@ impl Reason {
             Self::Undef => "undef",
             Self::Exception => "exception",
             Self::WorkerExit => "worker_exit",
+            Self::Quarantined => "quarantined",
+            Self::LeaseLost => "lease_lost",
             Self::Unencodable => "unencodable",
             Self::TooLarge => "too_large",
             Self::BadRequest => "bad_request",
@@ -217,6 +323,8 @@ impl Reason {
             | Self::Cancelled
             | Self::Undef
             | Self::Exception
+            | Self::Quarantined
+            | Self::LeaseLost
             | Self::Unencodable
             | Self::TooLarge
             | Self::BadRequest => false,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use crate::call::{Failure, Limits, StartCall};
+use crate::call::{Failure, Limits, OnCancel, StartCall};
 use crate::codec::Options;
 
 /// The workers that `ready` waits for.
@@ -19,6 +19,24 @@ pub enum Wait {
     All,
 }
 
+/// Which idle worker is next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    /// The one that was used last: warm caches, and the others can leave.
+    Lifo,
+    /// The one that has been idle longest.
+    Fifo,
+}
+
+/// What the server does when workers keep failing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnCrashLoop {
+    /// It goes on trying.
+    Retry,
+    /// It ends, so that its owner's supervisor decides.
+    Exit,
+}
+
 /// The options of a pool.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -28,8 +46,28 @@ pub struct Config {
     pub max_overflow: usize,
     /// How long an idle worker beyond `size` stays.
     pub overflow_ttl: Duration,
+    /// Which idle worker is next.
+    pub strategy: Strategy,
     /// The limits of a call that brings none.
     pub limits: Limits,
+    /// What becomes of a running call that is cancelled.
+    pub on_cancel: OnCancel,
+    /// How often an idempotent call is made again after its worker died.
+    pub retry: u8,
+    /// Workers that a call may kill within ten minutes; 0 is without limit.
+    pub quarantine: u32,
+    /// Longest lease.
+    pub lease_timeout: Option<Duration>,
+    /// Calls that a worker runs at most.
+    pub max_calls: Option<u64>,
+    /// Age at which a worker is replaced.
+    pub max_age: Option<Duration>,
+    /// How long a worker may be idle before it is asked whether it is alive.
+    pub idle_check: Option<Duration>,
+    /// How long running calls have to end when the pool is drained.
+    pub drain_timeout: Option<Duration>,
+    /// What happens when workers keep failing.
+    pub on_crash_loop: OnCrashLoop,
     /// What values become, for a call that does not say.
     pub values: Options,
     /// Longest start of a worker.
@@ -68,7 +106,22 @@ impl Default for Config {
             size: None,
             max_overflow: 0,
             overflow_ttl: Duration::from_secs(30),
-            limits: Limits { checkout_timeout: Some(Duration::from_secs(5)), timeout: Some(Duration::from_secs(60)) },
+            strategy: Strategy::Lifo,
+            limits: Limits {
+                checkout_timeout: Some(Duration::from_secs(5)),
+                timeout: Some(Duration::from_secs(60)),
+                deadline: None,
+                grace: Duration::ZERO,
+            },
+            on_cancel: OnCancel::Kill,
+            retry: 0,
+            quarantine: 3,
+            lease_timeout: Some(Duration::from_secs(60)),
+            max_calls: None,
+            max_age: None,
+            idle_check: None,
+            drain_timeout: Some(Duration::from_secs(5)),
+            on_crash_loop: OnCrashLoop::Retry,
             values: Options::default(),
             start_timeout: Duration::from_secs(30),
             wait: Wait::First,

@@ -8,9 +8,11 @@ use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::warn;
 
-use crate::call::{Blame, Call, CallId, Failure, Outcome, Phase, Reason, Returned};
-use crate::config::Wait;
-use crate::pool::{Pool, Status};
+use crate::call::{
+    Blame, Call, CallId, Checkout, Failure, Outcome, Phase, Reason, Returned, Success, Target, WorkerId,
+};
+use crate::config::{OnCrashLoop, Wait};
+use crate::pool::{Done, Pool, Status};
 
 /// How long the end waits for killed workers to be reaped: only the kernel can make that long.
 const WORKERS_END: Duration = Duration::from_millis(500);
@@ -32,8 +34,27 @@ pub enum Request {
         /// The call, or why it is none.
         coming: JoinHandle<Result<Call, Failure>>,
     },
-    /// Give a call up. There is no reply of its own.
+    /// Lend me a worker.
+    Checkout(PortId, Checkout),
+    /// Take it back.
+    Checkin {
+        /// The number of this request.
+        id: PortId,
+        /// The number of the checkout.
+        lease: PortId,
+        /// The worker is of no use any more.
+        broken: bool,
+    },
+    /// Give a call, a checkout or a lease up. There is no reply of its own.
     Cancel(PortId),
+    /// Have so many workers.
+    Resize(PortId, usize),
+    /// Replace the workers by new ones.
+    Reload(PortId),
+    /// Take no more, let what runs end within this time, then end.
+    Drain(PortId, Option<Duration>),
+    /// The same, asked by nobody who waits for an answer.
+    Stop(Option<Duration>),
     /// How is the pool?
     Status(PortId),
     /// Is anybody there?
@@ -62,6 +83,21 @@ pub enum Answer {
     Value(Returned),
     /// There is none.
     Failure(Failure),
+    /// The answer to `Checkout`.
+    Leased {
+        /// The worker's number.
+        worker: WorkerId,
+        /// Its operating system pid.
+        pid: u32,
+    },
+    /// The answer to `Checkin`: whether the lease ended by it.
+    CheckedIn(bool),
+    /// The answer to `Resize`.
+    Resized,
+    /// The answer to `Reload`.
+    Reloaded,
+    /// The answer to `Drain`.
+    Drained,
     /// The answer to `Status`.
     Status(Status),
     /// The answer to `Ping`.
@@ -96,7 +132,31 @@ impl Drop for PendingReply {
     }
 }
 
-/// A call that has not been answered.
+/// Why the dispatcher has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Nobody can make requests any more.
+    Closed,
+    /// It was asked to drain the pool, and has.
+    Drained,
+    /// Workers keep failing, and the owner is to know.
+    CrashLoop,
+}
+
+/// How the dispatcher is to work.
+#[derive(Clone, Copy, Debug)]
+pub struct Manners {
+    /// What is to be ready before it greets.
+    pub wait: Wait,
+    /// When it greets in any case.
+    pub latest: Instant,
+    /// What it does when workers keep failing.
+    pub on_crash_loop: OnCrashLoop,
+    /// Helper threads may be working on calls of so many bytes.
+    pub max_coming_bytes: usize,
+}
+
+/// A request that has not been answered.
 #[derive(Debug)]
 struct InFlight {
     pending: PendingReply,
@@ -109,36 +169,45 @@ struct InFlight {
 pub struct Dispatcher {
     pool: Pool,
     in_flight: HashMap<CallId, InFlight>,
+    /// The ids of what is in flight, leases that were granted among them.
     ids: HashMap<PortId, CallId>,
+    leases: HashMap<CallId, PortId>,
     next_call: u64,
     /// What helper threads are working on, and how many bytes that is.
     coming: JoinSet<(CallId, usize, Result<Call, Failure>)>,
     coming_bytes: usize,
-    max_coming_bytes: usize,
+    manners: Manners,
+    /// Who waits for the pool to be drained.
+    drains: Vec<PendingReply>,
+    drained: bool,
     /// Unbounded, so that a slow reader of replies never stops the pool; each entry is the answer to one request.
     replies: mpsc::UnboundedSender<Reply>,
 }
 
 impl Dispatcher {
-    /// A dispatcher for this pool; what it has to say goes to `replies`. Helper threads may be working on calls of so many bytes.
-    pub fn new(pool: Pool, replies: mpsc::UnboundedSender<Reply>, max_coming_bytes: usize) -> Self {
+    /// A dispatcher for this pool; what it has to say goes to `replies`.
+    pub fn new(pool: Pool, replies: mpsc::UnboundedSender<Reply>, manners: Manners) -> Self {
         Self {
             pool,
             in_flight: HashMap::new(),
             ids: HashMap::new(),
+            leases: HashMap::new(),
             next_call: 1,
             coming: JoinSet::new(),
             coming_bytes: 0,
-            max_coming_bytes,
+            manners,
+            drains: Vec::new(),
+            drained: false,
             replies,
         }
     }
 
-    /// Works until nobody can make requests any more; then all that is in flight ends with `shutdown` and all workers are killed.
-    /// `Reply::Ready` comes when `wait` is satisfied, workers keep failing, or at `latest`.
-    pub async fn run(mut self, mut requests: mpsc::Receiver<Request>, wait: Wait, latest: Instant) {
+    /// Works until nobody can make requests any more, the pool is drained, or workers keep failing and that is to be the end; then
+    /// all that is in flight is refused and all workers are killed.
+    pub async fn run(mut self, mut requests: mpsc::Receiver<Request>) -> End {
+        let (wait, latest) = (self.manners.wait, self.manners.latest);
         let mut greeted = false;
-        loop {
+        let end = loop {
             if !greeted && (self.pool.has_started(wait) || Instant::now() >= latest) {
                 greeted = true;
                 self.say(Reply::Ready(self.pool.status()));
@@ -146,21 +215,51 @@ impl Dispatcher {
             tokio::select! {
                 request = requests.recv() => match request {
                     Some(request) => self.take(request),
-                    None => return self.shut_down().await,
+                    None => break End::Closed,
                 },
                 () = self.pool.progress() => {}
                 Some(Ok((number, bytes, result))) = self.coming.join_next() => self.large_call_came(number, bytes, result),
                 () = sleep_until(latest), if !greeted => {}
             }
-            self.answer_ended();
-        }
+            self.answer_done();
+            if self.drained {
+                break End::Drained;
+            }
+            if self.manners.on_crash_loop == OnCrashLoop::Exit && self.pool.crash_loop().is_some() {
+                break End::CrashLoop;
+            }
+        };
+        self.end(end).await;
+        end
     }
 
     fn take(&mut self, request: Request) {
         match request {
             Request::Call(id, call) => self.call(id, call),
             Request::LargeCall { id, bytes, coming } => self.large_call(id, bytes, coming),
+            Request::Checkout(id, checkout) => {
+                if let Some(number) = self.enter(id, None) {
+                    self.pool.check_out(number, checkout);
+                }
+            }
+            Request::Checkin { id, lease, broken } => self.check_in(id, lease, broken),
             Request::Cancel(id) => self.cancel(id),
+            Request::Resize(id, size) => {
+                self.pool.resize(size);
+                self.answer_at_once(id, Answer::Resized);
+            }
+            Request::Reload(id) => {
+                if let Some(number) = self.enter(id, None) {
+                    self.pool.reload(number);
+                }
+            }
+            Request::Drain(id, limit) => {
+                if self.is_free(id) {
+                    self.drains.push(self.pending(id));
+                    self.pool.drain(limit);
+                }
+            }
+            Request::Stop(limit) => self.pool.drain(limit),
             Request::Status(id) => {
                 let status = self.pool.status();
                 self.answer_at_once(id, Answer::Status(status));
@@ -173,13 +272,30 @@ impl Dispatcher {
 
     fn call(&mut self, id: PortId, call: Call) {
         if let Some(number) = self.enter(id, None) {
-            self.pool.submit(number, call);
+            self.submit(number, call);
         }
+    }
+
+    fn submit(&mut self, number: CallId, call: Call) {
+        let Target::Lease(lease) = call.target else { return self.pool.submit(number, call, None) };
+        match self.ids.get(&lease).filter(|lease| self.leases.contains_key(lease)).copied() {
+            Some(lease) => self.pool.submit(number, call, Some(lease)),
+            None => {
+                let message = format!("there is no lease {lease}, or it is over: {} did not run", call.mfa);
+                self.answer(number, Err(Failure::new(Reason::LeaseLost, Phase::Checkout, Blame::Caller, message)));
+            }
+        }
+    }
+
+    fn check_in(&mut self, id: PortId, lease: PortId, broken: bool) {
+        let number = self.ids.get(&lease).filter(|lease| self.leases.contains_key(lease)).copied();
+        let ended = number.is_some_and(|number| self.pool.check_in(number, broken));
+        self.answer_at_once(id, Answer::CheckedIn(ended));
     }
 
     fn large_call(&mut self, id: PortId, bytes: usize, coming: JoinHandle<Result<Call, Failure>>) {
         let Some(number) = self.enter(id, Some(coming.abort_handle())) else { return coming.abort() };
-        if self.coming_bytes > 0 && self.coming_bytes.saturating_add(bytes) > self.max_coming_bytes {
+        if self.coming_bytes > 0 && self.coming_bytes.saturating_add(bytes) > self.manners.max_coming_bytes {
             coming.abort();
             let message = "more large calls come in than can be read (max_queue_bytes)";
             return self.answer(number, Err(Failure::new(Reason::QueueFull, Phase::Checkout, Blame::Server, message)));
@@ -197,12 +313,12 @@ impl Dispatcher {
         let Some(in_flight) = self.in_flight.get_mut(&number) else { return };
         in_flight.coming = None;
         match result {
-            Ok(call) => self.pool.submit(number, call.waited()),
+            Ok(call) => self.submit(number, call.waited()),
             Err(failure) => self.answer(number, Err(failure)),
         }
     }
 
-    /// Gives a call its number and takes on the obligation to answer it; `None` if its id is in flight.
+    /// Gives a request its number and takes on the obligation to answer it; `None` if its id is in flight.
     fn enter(&mut self, id: PortId, coming: Option<AbortHandle>) -> Option<CallId> {
         if !self.is_free(id) {
             return None;
@@ -218,7 +334,7 @@ impl Dispatcher {
     fn is_free(&self, id: PortId) -> bool {
         let is_free = !self.ids.contains_key(&id);
         if !is_free {
-            let message = format!("the id {id} belongs to a call in flight: this request is thrown away");
+            let message = format!("the id {id} belongs to a call or a lease in flight: this request is thrown away");
             self.say(Reply::Error(Failure::bad_request(message).with("id", id)));
         }
         is_free
@@ -250,32 +366,51 @@ impl Dispatcher {
         PendingReply { id, replies: Some(self.replies.clone()) }
     }
 
-    fn answer_ended(&mut self) {
-        while let Some((number, outcome)) = self.pool.take_ended() {
-            self.answer(number, outcome);
+    fn answer_done(&mut self) {
+        while let Some(done) = self.pool.take_done() {
+            match done {
+                Done::Asked(number, outcome) => self.answer(number, outcome),
+                Done::Lease(number) => {
+                    if let Some(id) = self.leases.remove(&number) {
+                        self.ids.remove(&id);
+                    }
+                }
+                Done::Drained => self.drained = true,
+            }
         }
     }
 
     /// Consumes the obligation.
     fn answer(&mut self, number: CallId, outcome: Outcome) {
         let Some(InFlight { pending, .. }) = self.in_flight.remove(&number) else { return };
-        self.ids.remove(&pending.id);
+        if matches!(outcome, Ok(Success::Leased { .. })) {
+            // Its id names the lease from now on.
+            self.leases.insert(number, pending.id);
+        } else {
+            self.ids.remove(&pending.id);
+        }
         pending.answer(match outcome {
-            Ok(value) => Answer::Value(value),
+            Ok(Success::Returned(value)) => Answer::Value(value),
+            Ok(Success::Leased { worker, pid }) => Answer::Leased { worker, pid },
+            Ok(Success::Reloaded) => Answer::Reloaded,
             Err(failure) => Answer::Failure(failure),
         });
     }
 
-    async fn shut_down(self) {
+    async fn end(self, end: End) {
         let running: HashSet<CallId> = self.in_flight.keys().copied().filter(|call| self.pool.runs(*call)).collect();
+        let crash_loop = self.pool.crash_loop().filter(|_| end == End::CrashLoop);
         // The workers first: whoever reads `shutdown` may count on it that nothing runs any more.
         if timeout(WORKERS_END, self.pool.close()).await.is_err() {
             warn!("some workers are not dead {WORKERS_END:?} after they were killed");
         }
         for (call, InFlight { pending, .. }) in self.in_flight {
             let phase = if running.contains(&call) { Phase::Call } else { Phase::Checkout };
-            let failure = Failure::new(Reason::Shutdown, phase, Blame::Server, "the server is stopping");
-            pending.answer(Answer::Failure(failure));
+            let stopping = || Failure::new(Reason::Shutdown, phase, Blame::Server, "the server is stopping");
+            pending.answer(Answer::Failure(crash_loop.clone().unwrap_or_else(stopping)));
+        }
+        for pending in self.drains {
+            pending.answer(Answer::Drained);
         }
     }
 }

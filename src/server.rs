@@ -11,7 +11,7 @@ use tracing::{debug, error, warn};
 
 use crate::call::Failure;
 use crate::config::{Config, MAX_FRAME};
-use crate::dispatcher::{Dispatcher, Reply, Request};
+use crate::dispatcher::{Dispatcher, End, Manners, Reply, Request};
 use crate::port::{self, Hello, Output, Packet, Reader, Ready, Rules, Writer};
 use crate::{shutdown, startup};
 
@@ -19,6 +19,10 @@ use crate::{shutdown, startup};
 const BROKEN: u8 = 1;
 /// Exit status where `hello` was refused or the usage is wrong.
 const REFUSED: u8 = 2;
+/// Exit status where workers keep failing and the owner is to know.
+const CRASH_LOOP: u8 = 75;
+/// How long the server may go on after the time to drain is over: workers are asked to end, asked again, and killed.
+const DRAIN_MARGIN: Duration = Duration::from_secs(5);
 /// Requests read and not yet taken by the dispatcher, which never waits for anything.
 const REQUESTS: usize = 1024;
 /// How long the workers may take to die and the last replies to be written.
@@ -92,8 +96,14 @@ async fn open(packet: Packet) -> Result<Opened, Failure> {
     let (pool, python) = startup::open(&config).await?;
     debug!(python = %python.executable.display(), version = python.version, "python found");
     let replies = mpsc::unbounded_channel();
+    let manners = Manners {
+        wait: config.wait,
+        latest: Instant::now() + config.start_timeout,
+        on_crash_loop: config.on_crash_loop,
+        max_coming_bytes: config.max_queue_bytes,
+    };
     Ok(Opened {
-        dispatcher: Dispatcher::new(pool, replies.0.clone(), config.max_queue_bytes),
+        dispatcher: Dispatcher::new(pool, replies.0.clone(), manners),
         requests: mpsc::channel(REQUESTS),
         replies,
         ready: Ready { python, max_frame: config.max_frame },
@@ -106,21 +116,35 @@ impl Opened {
     async fn serve(self, mut reader: Reader, output: Output, mut stop: shutdown::Requests) -> u8 {
         let Self { config, dispatcher, requests, replies, ready } = self;
         reader.set_max_frame(config.max_frame);
-        let latest = Instant::now() + config.start_timeout;
-        let mut dispatcher = tokio::spawn(dispatcher.run(requests.1, config.wait, latest));
+        let mut dispatcher = tokio::spawn(dispatcher.run(requests.1));
         let mut writer = tokio::spawn(Writer::new(output, ready).run(replies.1));
-        let rules = Rules { limits: config.limits, values: config.values, max_frame: config.max_frame };
-        let read = port::take_in(&mut reader, rules, &requests.0);
+        let read = port::take_in(&mut reader, Rules::of(&config), &requests.0);
         let status = tokio::select! {
             end = read => broken(end, "stdin cannot be read"),
             end = &mut writer => broken(end.unwrap_or(Ok(())), "stdout cannot be written"),
-            () = stop.requested() => 0,
-            _ = &mut dispatcher => BROKEN,
+            () = stop_asked(&mut stop, &requests.0, config.drain_timeout) => 0,
+            end = &mut dispatcher => match end {
+                Ok(End::Closed | End::Drained) => 0,
+                Ok(End::CrashLoop) => CRASH_LOOP,
+                Err(_) => BROKEN,
+            },
         };
         // No more requests: the dispatcher kills the workers and answers what is in flight; then nobody has a reply to send any more.
         drop((requests.0, replies.0));
         finish(dispatcher, writer).await;
         status
+    }
+}
+
+/// A signal asks for the end: the pool is drained, which ends the dispatcher. A second one, or a drain that takes too long, is the
+/// end at once.
+async fn stop_asked(stop: &mut shutdown::Requests, requests: &mpsc::Sender<Request>, limit: Option<Duration>) {
+    stop.requested().await;
+    // It can only fail once the dispatcher has ended.
+    let _ = requests.send(Request::Stop(limit)).await;
+    match limit.and_then(|limit| limit.checked_add(DRAIN_MARGIN)) {
+        Some(limit) => drop(timeout(limit, stop.requested()).await),
+        None => stop.requested().await,
     }
 }
 
@@ -136,7 +160,7 @@ fn broken(end: io::Result<()>, what: &str) -> u8 {
     }
 }
 
-async fn finish(dispatcher: JoinHandle<()>, writer: JoinHandle<io::Result<()>>) {
+async fn finish(dispatcher: JoinHandle<End>, writer: JoinHandle<io::Result<()>>) {
     let end = async {
         if !dispatcher.is_finished() {
             let _ = dispatcher.await;

@@ -42,10 +42,15 @@ fn settings(config: &Config) -> Settings {
         size: config.size(),
         max_overflow: config.max_overflow,
         overflow_ttl: config.overflow_ttl,
+        strategy: config.strategy,
         start_timeout: config.start_timeout,
         max_starting: processors(),
         max_queue: config.max_queue,
         max_queue_bytes: config.max_queue_bytes,
+        max_calls: config.max_calls,
+        max_age: config.max_age,
+        idle_check: config.idle_check,
+        quarantine: config.quarantine,
         seed: seed(),
     }
 }

@@ -10,10 +10,10 @@ use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
-use crate::call::{Body, Call, Failure, Form, Limits, Mfa};
+use crate::call::{Body, Call, Failure, Form, Limits, Mfa, OnCancel, Policy, Target};
 use crate::codec;
 use crate::config::{Config, Wait, processors};
-use crate::dispatcher::{Answer, Dispatcher, Reply, Request};
+use crate::dispatcher::{Answer, Dispatcher, Manners, Reply, Request};
 use crate::{shutdown, startup};
 
 const OK: u8 = 0;
@@ -111,9 +111,13 @@ async fn call(args: &Args) -> anyhow::Result<u8> {
     };
     let (requests, inbox) = mpsc::channel(args.concurrency as usize);
     let (replies, mut outbox) = mpsc::unbounded_channel();
-    let latest = tokio::time::Instant::now() + config.start_timeout;
-    let dispatcher =
-        tokio::spawn(Dispatcher::new(pool, replies, config.max_queue_bytes).run(inbox, config.wait, latest));
+    let manners = Manners {
+        wait: config.wait,
+        latest: tokio::time::Instant::now() + config.start_timeout,
+        on_crash_loop: config.on_crash_loop,
+        max_coming_bytes: config.max_queue_bytes,
+    };
+    let dispatcher = tokio::spawn(Dispatcher::new(pool, replies, manners).run(inbox));
     if let Some(Reply::Ready(status)) = outbox.recv().await
         && let (0, Some(failure)) = (status.counts.idle, status.last_start_error)
     {
@@ -133,14 +137,15 @@ fn json_or_string(arg: &str) -> Value {
 fn config(args: &Args) -> anyhow::Result<Config> {
     let here = std::env::current_dir().context("the working directory is gone")?;
     let size = args.size.map_or_else(|| processors().min(args.concurrency as usize), usize::from);
+    let defaults = Config::default();
     Ok(Config {
         size: Some(size),
-        limits: Limits { checkout_timeout: None, timeout: args.timeout },
+        limits: Limits { checkout_timeout: None, timeout: args.timeout, ..defaults.limits },
         wait: Wait::First,
         max_queue: args.concurrency as usize,
         python: args.python.clone(),
         python_path: std::iter::once(here.clone()).chain(args.python_path.iter().map(|path| here.join(path))).collect(),
-        ..Config::default()
+        ..defaults
     })
 }
 
@@ -195,7 +200,8 @@ impl<'a> Run<'a> {
         let arrived = Instant::now();
         self.begun.push_back((id, arrived));
         let (mfa, body) = (self.args.function.clone(), self.body.clone());
-        let call = Call { mfa, body, limits: self.limits, form: self.form, arrived };
+        let policy = Policy { on_cancel: OnCancel::Kill, retry: 0, meta: false };
+        let call = Call { mfa, body, limits: self.limits, target: Target::Any, policy, form: self.form, arrived };
         requests.send(Request::Call(id, call)).await.context("the dispatcher is gone")
     }
 
@@ -213,7 +219,8 @@ impl<'a> Run<'a> {
                 .and_then(|document| document.to_json())
                 .map_err(|error| format!("the result: {error}")),
             Answer::Failure(failure) => Err(describe(&failure)),
-            Answer::Status(_) | Answer::Pong => return Ok(()),
+            // Only calls are made here.
+            _ => return Ok(()),
         };
         match result {
             Ok(value) => writeln!(io::stdout().lock(), "{value}")?,

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::random::Random;
+
 /// The first pause; it doubles with each failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause.
@@ -9,25 +11,30 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// So many failures in a row, with no call finished between them, are a crash loop.
 const CRASH_LOOP: u32 = 5;
 
+/// The longest pause after so many failures before the last: 100 ms, 200 ms, .. 30 s. docs/protocol.md 8.3
+pub(super) fn pause_after(failures: u32) -> Duration {
+    FIRST_PAUSE.saturating_mul(1 << failures.min(9)).min(LONGEST_PAUSE)
+}
+
 /// Counts failures in a row. docs/protocol.md 8.3.
 #[derive(Debug)]
 pub(super) struct BackOff {
     failures: u32,
     until: Option<Instant>,
-    random: u64,
+    random: Random,
 }
 
 impl BackOff {
     /// No failure yet. The seed makes the jitter repeatable.
     pub(super) fn new(seed: u64) -> Self {
-        Self { failures: 0, until: None, random: seed | 1 }
+        Self { failures: 0, until: None, random: Random::new(seed) }
     }
 
     /// A worker failed: no start before the time this returns. Full jitter, so that pools which failed together do not start together.
     pub(super) fn failed(&mut self, now: Instant) -> Instant {
-        let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(9)).min(LONGEST_PAUSE);
+        let pause = pause_after(self.failures);
         self.failures = self.failures.saturating_add(1);
-        let until = now + pause.mul_f64(self.jitter());
+        let until = now + pause.mul_f64(self.random.fraction());
         self.until = Some(until);
         until
     }
@@ -46,15 +53,6 @@ impl BackOff {
     /// Whether workers fail one after the other.
     pub(super) fn is_crash_loop(&self) -> bool {
         self.failures >= CRASH_LOOP
-    }
-
-    /// A number in 0..1 (xorshift64*: repeatable, and good enough to spread starts).
-    fn jitter(&mut self) -> f64 {
-        self.random ^= self.random >> 12;
-        self.random ^= self.random << 25;
-        self.random ^= self.random >> 27;
-        let high = self.random.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32;
-        high as f64 / 4_294_967_296.0
     }
 }
 

@@ -1,4 +1,4 @@
-//! Feeds the core with what happens and performs what it says. Owns the workers and the calls that wait or run.
+//! Feeds the core with what happens and performs what it says. Owns the workers and whatever waits or runs.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
@@ -11,12 +11,13 @@ use tokio::time::Sleep;
 use tracing::{debug, warn};
 
 use super::core::Core;
-use super::event::{Action, Event, KillCause, Settings};
+use super::event::{Action, Event, KillCause, Refusal, Settings};
+use super::in_hand::{Asked, InHand};
 use super::outcome;
-use super::status::{Status, WorkerStatus};
-use crate::call::{Call, CallId, Failure, Outcome, WorkerId};
+use super::status::{LastExit, Status};
+use crate::call::{Call, CallId, Checkout, Failure, Outcome, Success, WorkerId};
 use crate::config::Wait;
-use crate::worker::{self, Ended, Handle, Launcher};
+use crate::worker::{self, Ended, Handle, Launcher, Stacks};
 
 /// Events of workers that the pool has not taken in yet; a worker's task waits when there are more.
 const EVENTS: usize = 256;
@@ -24,30 +25,45 @@ const EVENTS: usize = 256;
 /// How far away the alarm is set when the core has no timer.
 const NO_TIMER: Duration = Duration::from_secs(3600);
 
-/// A call that has not ended.
+/// What the pool is through with.
 #[derive(Debug)]
-pub(super) struct InHand {
-    pub(super) call: Call,
-    /// When a worker got it.
-    pub(super) started: Option<Instant>,
+pub enum Done {
+    /// A call, a checkout or a reload.
+    Asked(CallId, Outcome),
+    /// A lease.
+    Lease(CallId),
+    /// Itself: it was drained, and no worker is left.
+    Drained,
+}
+
+/// What is to be said once a worker whose time was over is dead.
+#[derive(Debug)]
+enum TimedOut {
+    /// That this call ran too long, if somebody waits for it.
+    Call(Option<(CallId, Failure)>),
+    /// Why it did not get ready.
+    Start(Failure),
 }
 
 /// A pool of Python workers. All of them are killed when this is dropped.
 pub struct Pool {
-    core: Core,
+    pub(super) core: Core,
     settings: Settings,
     launcher: Arc<dyn Launcher>,
     max_frame: usize,
-    workers: BTreeMap<WorkerId, Handle>,
-    calls: HashMap<CallId, InHand>,
-    ended: VecDeque<(CallId, Outcome)>,
+    pub(super) workers: BTreeMap<WorkerId, Handle>,
+    pub(super) in_hand: HashMap<CallId, InHand>,
+    /// Workers whose time is over, while they say where they are and are killed.
+    timed_out: HashMap<WorkerId, TimedOut>,
+    done: VecDeque<Done>,
     events: mpsc::Receiver<(WorkerId, worker::Event)>,
     sender: mpsc::Sender<(WorkerId, worker::Event)>,
     /// Set for the next timer of the core or earlier: it is moved only when it must be.
     alarm: Pin<Box<Sleep>>,
     /// The one list of actions, reused.
     actions: Vec<Action>,
-    last_start_error: Option<Failure>,
+    pub(super) last_start_error: Option<Failure>,
+    pub(super) last_exit: Option<LastExit>,
 }
 
 impl Pool {
@@ -60,38 +76,67 @@ impl Pool {
             launcher,
             max_frame,
             workers: BTreeMap::new(),
-            calls: HashMap::new(),
-            ended: VecDeque::new(),
+            in_hand: HashMap::new(),
+            timed_out: HashMap::new(),
+            done: VecDeque::new(),
             events,
             sender,
             alarm: Box::pin(tokio::time::sleep(NO_TIMER)),
             actions: Vec::new(),
             last_start_error: None,
+            last_exit: None,
         };
         pool.step(Event::TimePassed, None);
         pool
     }
 
-    /// Takes a call in. It will come out of `take_ended`, exactly once.
-    pub fn submit(&mut self, id: CallId, call: Call) {
-        let event = Event::CallArrived {
-            call: id,
-            bytes: call.body.size(),
-            checkout_timeout: call.limits.checkout_timeout,
-            timeout: call.limits.timeout,
-        };
-        self.calls.insert(id, InHand { call, started: None });
-        self.step(event, None);
+    /// Takes a call in, and the lease in which it is to run. It will come out of `take_done`, exactly once.
+    pub fn submit(&mut self, id: CallId, call: Call, lease: Option<CallId>) {
+        self.enter(id, Asked::Call(call), lease);
     }
 
-    /// Gives a call up: it ends with `cancelled`, unless it has ended already.
+    /// Takes a checkout in. It will come out of `take_done`, exactly once; if it was granted, so will its lease.
+    pub fn check_out(&mut self, id: CallId, checkout: Checkout) {
+        self.enter(id, Asked::Checkout(checkout), None);
+    }
+
+    fn enter(&mut self, id: CallId, asked: Asked, lease: Option<CallId>) {
+        let Some(terms) = asked.terms(lease) else { return };
+        self.in_hand.insert(id, InHand::new(asked));
+        self.step(Event::CallArrived(id, terms), None);
+    }
+
+    /// Ends a lease; its worker serves others, or is retired if it is `broken`. False if it had ended.
+    pub fn check_in(&mut self, lease: CallId, broken: bool) -> bool {
+        let is_leased = self.core.has_lease(lease);
+        self.step(Event::CheckedIn { lease, broken }, None);
+        is_leased
+    }
+
+    /// Gives a call or a checkout up, which ends with `cancelled` unless it has ended already, or ends a lease.
     pub fn cancel(&mut self, id: CallId) {
         self.step(Event::CallCancelled(id), None);
     }
 
-    /// A call that has ended.
-    pub fn take_ended(&mut self) -> Option<(CallId, Outcome)> {
-        self.ended.pop_front()
+    /// Changes how many workers are always there.
+    pub fn resize(&mut self, size: usize) {
+        self.step(Event::Resized(size), None);
+    }
+
+    /// Replaces all workers by new ones, if those start. The answer will come out of `take_done`, exactly once.
+    pub fn reload(&mut self, id: CallId) {
+        self.in_hand.insert(id, InHand::new(Asked::Reload));
+        self.step(Event::ReloadAsked(id), None);
+    }
+
+    /// Takes no more, and lets what runs end within this time. The end will come out of `take_done`.
+    pub fn drain(&mut self, limit: Option<Duration>) {
+        self.step(Event::DrainAsked(limit), None);
+    }
+
+    /// What has ended.
+    pub fn take_done(&mut self) -> Option<Done> {
+        self.done.pop_front()
     }
 
     /// Waits for the next thing that happens and deals with it.
@@ -107,44 +152,27 @@ impl Pool {
 
     /// Whether there is no more to wait for: the workers are ready, or they keep failing.
     pub fn has_started(&self, wait: Wait) -> bool {
-        let counts = self.core.counts();
         let wanted = match wait {
             Wait::None => 0,
             Wait::First => 1,
-            Wait::All => self.settings.size,
+            Wait::All => self.core.size(),
         };
-        counts.idle + counts.busy >= wanted || self.core.is_crash_loop()
+        self.core.counts().ready() >= wanted || self.core.is_crash_loop()
+    }
+
+    /// Whether workers keep failing and none is ready; the newest failure.
+    pub fn crash_loop(&self) -> Option<Failure> {
+        self.core.is_crash_loop().then(|| outcome::crash_loop(self.last_start_error.as_ref()))
     }
 
     /// The pool as it stands.
     pub fn status(&self) -> Status {
-        let now = Instant::now();
-        let (waiting, waiting_bytes) = self.core.waiting();
-        let (calls, restarts) = self.core.totals();
-        let row = |(id, state, started, calls): (WorkerId, _, Instant, _)| WorkerStatus {
-            id,
-            pid: self.workers.get(&id).and_then(Handle::pid).unwrap_or_default(),
-            state,
-            calls,
-            age: now.saturating_duration_since(started),
-        };
-        Status {
-            size: self.settings.size,
-            max_overflow: self.settings.max_overflow,
-            counts: self.core.counts(),
-            waiting,
-            waiting_bytes,
-            crash_loop: self.core.is_crash_loop(),
-            last_start_error: self.last_start_error.clone(),
-            calls,
-            restarts,
-            workers: self.core.workers().map(row).collect(),
-        }
+        Status::of(self, self.settings.max_overflow)
     }
 
     /// Whether a worker has this call in hand.
     pub fn runs(&self, call: CallId) -> bool {
-        self.calls.get(&call).is_some_and(|in_hand| in_hand.started.is_some())
+        self.in_hand.get(&call).is_some_and(|in_hand| in_hand.started.is_some())
     }
 
     /// Kills all workers and waits until they are reaped and have had their last words logged.
@@ -165,28 +193,53 @@ impl Pool {
                 self.step(Event::WorkerReady(worker), None);
             }
             worker::Event::Replied(reply) => {
-                // A worker that was stopped may still have answered: its call has ended without it.
-                if self.core.call_in_hand(worker).is_some()
-                    && let Some(in_hand) = self.calls.remove(&reply.call)
-                {
-                    self.ended.push_back((reply.call, outcome::of_reply(reply.kind, reply.body, in_hand.call.form)));
-                }
+                self.worker_replied(worker, reply);
                 self.step(Event::CallFinished(worker), None);
             }
-            worker::Event::Pong | worker::Event::Grew | worker::Event::Stopped(_) => {}
+            worker::Event::Pong => self.step(Event::WorkerAnswered(worker), None),
+            worker::Event::Grew => self.step(Event::WorkerGrew(worker), None),
+            worker::Event::Stopped(stacks) => self.worker_stopped(worker, &stacks),
             worker::Event::Ended(ended) => self.worker_ended(worker, &ended),
         }
     }
 
+    fn worker_replied(&mut self, worker: WorkerId, reply: worker::Reply) {
+        // A worker that was stopped, or whose call nobody waits for, may still have answered.
+        if self.core.call_in_hand(worker) != Some(reply.call) {
+            return;
+        }
+        let Some(in_hand) = self.in_hand.remove(&reply.call) else { return };
+        let pid = self.workers.get(&worker).and_then(Handle::pid).unwrap_or_default();
+        let call = reply.call;
+        self.done.push_back(Done::Asked(call, in_hand.answered(reply, worker, pid)));
+    }
+
+    /// A worker whose time was over has been killed: now that can be said, and where it was.
+    fn worker_stopped(&mut self, worker: WorkerId, stacks: &Stacks) {
+        match self.timed_out.remove(&worker) {
+            Some(TimedOut::Call(Some((call, failure)))) => {
+                self.done.push_back(Done::Asked(call, Err(outcome::with_stacks(failure, stacks))));
+            }
+            Some(TimedOut::Start(failure)) => self.start_failed(worker, outcome::with_stacks(failure, stacks)),
+            Some(TimedOut::Call(None)) | None => {}
+        }
+    }
+
+    fn start_failed(&mut self, worker: WorkerId, failure: Failure) {
+        warn!(worker = worker.0, "{}", failure.message);
+        self.last_start_error = Some(failure);
+    }
+
     fn worker_ended(&mut self, worker: WorkerId, ended: &Ended) {
         self.workers.remove(&worker);
+        self.worker_stopped(worker, &Stacks::None);
         if self.core.is_starting(worker) {
-            let failure = outcome::of_start(ended);
-            warn!(worker = worker.0, "{}", failure.message);
-            self.last_start_error = Some(failure);
+            self.start_failed(worker, outcome::of_start(ended));
+        } else if !self.core.is_retiring(worker) {
+            self.last_exit = Some(LastExit { worker, pid: ended.pid, how: outcome::how_it_ended(ended) });
         }
         // A call that was handed over while the worker ended was not even taken.
-        let undelivered = ended.undelivered || self.core.call_in_hand(worker) != ended.call;
+        let undelivered = ended.undelivered || self.core.runs(worker) != ended.call;
         self.step(Event::WorkerExited { worker, undelivered }, Some(ended));
     }
 
@@ -204,44 +257,77 @@ impl Pool {
 
     fn perform(&mut self, now: Instant, action: Action, ended: Option<&Ended>) {
         match action {
-            Action::StartWorker(worker) => {
-                let handle = worker::start(worker, 1, Arc::clone(&self.launcher), self.max_frame, self.sender.clone());
+            Action::StartWorker { worker, generation } => {
+                let launcher = Arc::clone(&self.launcher);
+                let handle = worker::start(worker, generation, launcher, self.max_frame, self.sender.clone());
                 self.workers.insert(worker, handle);
             }
             Action::Dispatch(worker, call) => self.dispatch(now, worker, call),
+            Action::Grant(worker, lease) => self.grant(worker, lease),
+            Action::LeaseEnded(lease) => self.done.push_back(Done::Lease(lease)),
+            Action::PingWorker(worker) => self.on(worker, Handle::ping),
+            Action::InterruptWorker(worker) => self.interrupt(worker),
             Action::RetireWorker(worker) => self.on(worker, Handle::retire),
+            Action::TerminateWorker(worker) => self.on(worker, Handle::terminate),
             Action::KillWorker(worker, cause) => self.kill(worker, cause),
-            Action::Refuse(call, refusal) => {
-                if let Some(in_hand) = self.calls.remove(&call) {
-                    let pid = refusal.worker().and_then(|worker| self.workers.get(&worker)?.pid());
-                    let context = outcome::Context {
-                        now,
-                        pid,
-                        ended,
-                        last_start_error: self.last_start_error.as_ref(),
-                        waiting: self.core.waiting().0,
-                    };
-                    self.ended.push_back((call, Err(outcome::of_refusal(refusal, &in_hand, context))));
-                }
+            Action::Refuse(call, refusal) => self.refuse(now, call, refusal, ended),
+            Action::Reloaded(call) => {
+                self.in_hand.remove(&call);
+                self.launcher.settled(self.core.generation());
+                self.done.push_back(Done::Asked(call, Ok(Success::Reloaded)));
             }
+            Action::Drained => self.done.push_back(Done::Drained),
         }
     }
 
     fn dispatch(&mut self, now: Instant, worker: WorkerId, call: CallId) {
-        if let (Some(handle), Some(in_hand)) = (self.workers.get(&worker), self.calls.get_mut(&call)) {
-            in_hand.started = Some(now);
-            handle.call(call, in_hand.call.body.clone());
+        if let (Some(handle), Some(in_hand)) = (self.workers.get(&worker), self.in_hand.get_mut(&call))
+            && let Some(body) = in_hand.start(now)
+        {
+            handle.call(call, body);
         }
+    }
+
+    fn grant(&mut self, worker: WorkerId, lease: CallId) {
+        self.in_hand.remove(&lease);
+        let pid = self.workers.get(&worker).and_then(Handle::pid).unwrap_or_default();
+        self.done.push_back(Done::Asked(lease, Ok(Success::Leased { worker, pid })));
+    }
+
+    fn interrupt(&mut self, worker: WorkerId) {
+        if let Some(in_hand) = self.core.runs(worker).and_then(|call| self.in_hand.get_mut(&call)) {
+            in_hand.interrupted = true;
+        }
+        self.on(worker, Handle::interrupt);
     }
 
     fn kill(&mut self, worker: WorkerId, cause: KillCause) {
         debug!(worker = worker.0, ?cause, "killed");
-        if cause == KillCause::StartTimeout {
-            let failure = outcome::of_slow_start(self.settings.start_timeout);
-            warn!(worker = worker.0, "{}", failure.message);
-            self.last_start_error = Some(failure);
+        let timed_out = match cause {
+            KillCause::StartTimeout => TimedOut::Start(outcome::of_slow_start(self.settings.start_timeout)),
+            KillCause::Timeout => TimedOut::Call(None),
+            _ => return self.on(worker, Handle::kill),
+        };
+        self.timed_out.insert(worker, timed_out);
+        self.on(worker, Handle::time_out);
+    }
+
+    fn refuse(&mut self, now: Instant, call: CallId, refusal: Refusal, ended: Option<&Ended>) {
+        let Some(in_hand) = self.in_hand.remove(&call) else { return };
+        let pid = refusal.worker().and_then(|worker| self.workers.get(&worker)?.pid());
+        let context = outcome::Context {
+            now,
+            pid,
+            ended,
+            last_start_error: self.last_start_error.as_ref(),
+            waiting: self.core.waiting().0,
+        };
+        let failure = outcome::of_refusal(refusal, &in_hand, context);
+        // The worker that ran too long is still being killed: `worker_stopped` answers.
+        match refusal.worker().and_then(|worker| self.timed_out.get_mut(&worker)) {
+            Some(held) => *held = TimedOut::Call(Some((call, failure))),
+            None => self.done.push_back(Done::Asked(call, Err(failure))),
         }
-        self.on(worker, Handle::kill);
     }
 
     fn on(&self, worker: WorkerId, order: impl Fn(&Handle)) {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::call::{CallId, WorkerId};
+use crate::call::{CallId, OnCancel, WorkerId};
+use crate::config::Strategy;
 
 /// The pool's shape and limits, `auto` resolved.
 #[derive(Clone, Debug)]
@@ -13,6 +14,8 @@ pub struct Settings {
     pub max_overflow: usize,
     /// How long an idle worker beyond `size` stays.
     pub overflow_ttl: Duration,
+    /// Which idle worker is next.
+    pub strategy: Strategy,
     /// Longest start of a worker.
     pub start_timeout: Duration,
     /// How many may start at the same time.
@@ -21,30 +24,93 @@ pub struct Settings {
     pub max_queue: usize,
     /// Encoded bytes that may wait.
     pub max_queue_bytes: usize,
-    /// Makes the jitter of the back-off repeatable.
+    /// Calls that a worker runs at most.
+    pub max_calls: Option<u64>,
+    /// Age at which a worker is replaced.
+    pub max_age: Option<Duration>,
+    /// How long a worker may be idle before it is asked whether it is alive.
+    pub idle_check: Option<Duration>,
+    /// Workers that a call may kill within ten minutes; 0 is without limit.
+    pub quarantine: u32,
+    /// Makes jitter repeatable.
     pub seed: u64,
+}
+
+/// What the core is told of something that wants a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Encoded size, for the bound in bytes.
+    pub bytes: usize,
+    /// How long it may wait.
+    pub checkout_timeout: Option<Duration>,
+    /// How long it may take in all.
+    pub deadline: Option<Duration>,
+    /// Which worker it wants.
+    pub seat: Seat,
+    /// What it wants it for.
+    pub want: Want,
+}
+
+/// Which worker a call wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Seat {
+    /// Any.
+    Any,
+    /// The one that had this key last, while it lives.
+    Key(u64),
+    /// This one and no other.
+    Worker(WorkerId),
+    /// The one of this lease.
+    Lease(CallId),
+}
+
+/// What a worker is wanted for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// To run a call.
+    Run(Run),
+    /// To be leased, for so long.
+    Lease(Option<Duration>),
+}
+
+/// How a call is to be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// How long it may run.
+    pub timeout: Option<Duration>,
+    /// How long it has after an interrupt.
+    pub grace: Duration,
+    /// What becomes of it when it is cancelled while it runs.
+    pub on_cancel: OnCancel,
+    /// How often it may still be made again after its worker died.
+    pub retry: u8,
+    /// What it has in common with the same call made another time; `None` if nobody counts whom it kills.
+    pub fingerprint: Option<u64>,
 }
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A call wants a worker. Its id says since when: a large one may come in behind later ones and goes before them.
-    CallArrived {
-        /// Its number.
-        call: CallId,
-        /// Its encoded size.
-        bytes: usize,
-        /// How long it may wait.
-        checkout_timeout: Option<Duration>,
-        /// How long it may run.
-        timeout: Option<Duration>,
-    },
-    /// The caller gave a call up.
+    /// Something wants a worker: a call, or a checkout. Its id says since when: a large one may come in behind later ones and
+    /// goes before them.
+    CallArrived(CallId, Terms),
+    /// The caller gave a call, a checkout or a lease up.
     CallCancelled(CallId),
+    /// The holder of a lease gave its worker back.
+    CheckedIn {
+        /// Which lease.
+        lease: CallId,
+        /// The worker is of no use any more.
+        broken: bool,
+    },
     /// A worker has said hello.
     WorkerReady(WorkerId),
     /// A worker's reply to its call is here.
     CallFinished(WorkerId),
+    /// A worker takes too much memory.
+    WorkerGrew(WorkerId),
+    /// A worker that was asked is alive.
+    WorkerAnswered(WorkerId),
     /// A worker is dead and reaped, or could not be started at all.
     WorkerExited {
         /// Which.
@@ -52,6 +118,12 @@ pub enum Event {
         /// It is certain that it had not begun with its call.
         undelivered: bool,
     },
+    /// There are to be so many workers.
+    Resized(usize),
+    /// Whoever has this number wants the workers to be replaced by new ones.
+    ReloadAsked(CallId),
+    /// No more calls; those that run have so long to end.
+    DrainAsked(Option<Duration>),
     /// A timer may have fallen due.
     TimePassed,
 }
@@ -60,15 +132,34 @@ pub enum Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Start a worker beside the loop; `WorkerReady` or `WorkerExited` will follow.
-    StartWorker(WorkerId),
-    /// Hand a waiting call to a worker that is idle.
+    StartWorker {
+        /// Its number.
+        worker: WorkerId,
+        /// Workers of one generation have seen the same code.
+        generation: u64,
+    },
+    /// Hand a call to a worker that is idle, or leased by the call's lease.
     Dispatch(WorkerId, CallId),
-    /// Ask an idle worker to end; `WorkerExited` will follow.
+    /// A checkout has its worker.
+    Grant(WorkerId, CallId),
+    /// A lease that was granted is over.
+    LeaseEnded(CallId),
+    /// Ask a worker that is idle whether it is alive; `WorkerAnswered` or `WorkerExited` will follow.
+    PingWorker(WorkerId),
+    /// Interrupt a worker's call, so that it may end by itself.
+    InterruptWorker(WorkerId),
+    /// Ask a worker that has nothing to do to end; `WorkerExited` will follow.
     RetireWorker(WorkerId),
+    /// Ask it again, as the system does.
+    TerminateWorker(WorkerId),
     /// Kill a worker's process group now; `WorkerExited` will follow.
     KillWorker(WorkerId, KillCause),
-    /// A call has ended without a result.
+    /// A call, checkout or reload has ended without a result.
     Refuse(CallId, Refusal),
+    /// A reload has worked.
+    Reloaded(CallId),
+    /// After `DrainAsked`: no worker is left.
+    Drained,
 }
 
 /// Why a worker is killed.
@@ -80,8 +171,16 @@ pub enum KillCause {
     Timeout,
     /// Its call was cancelled.
     Cancelled,
+    /// The lease in which its call ran is over.
+    LeaseEnded,
     /// It was asked to end and did not.
     RetireTimeout,
+    /// It was asked whether it is alive and did not answer.
+    Silent,
+    /// It was still starting when it was not wanted any more.
+    Superseded,
+    /// The time to drain is over.
+    DrainTimeout,
 }
 
 /// Why a call ended without a result.
@@ -101,14 +200,37 @@ pub enum Refusal {
     Timeout(WorkerId),
     /// Its worker died.
     WorkerExit(WorkerId),
+    /// It has killed so many workers; for so long it is not run again.
+    Quarantined {
+        /// How many.
+        kills: u32,
+        /// How long.
+        rest: Duration,
+    },
+    /// Its lease is over.
+    LeaseLost,
+    /// The lease ended while it ran.
+    LeaseLostRunning(WorkerId),
+    /// The one worker that it wanted is gone.
+    WorkerGone(WorkerId),
+    /// The new generation does not start.
+    ReloadFailed,
+    /// The pool takes no more.
+    Draining,
+    /// The time to drain ended while it ran.
+    DrainTimeout(WorkerId),
 }
 
 impl Refusal {
     /// The worker that had the call.
     pub fn worker(self) -> Option<WorkerId> {
         match self {
-            Self::CancelledRunning(worker) | Self::Timeout(worker) | Self::WorkerExit(worker) => Some(worker),
-            Self::QueueFull | Self::CrashLoop | Self::CheckoutTimeout | Self::CancelledWaiting => None,
+            Self::CancelledRunning(worker)
+            | Self::Timeout(worker)
+            | Self::WorkerExit(worker)
+            | Self::LeaseLostRunning(worker)
+            | Self::DrainTimeout(worker) => Some(worker),
+            _ => None,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Who gets which worker when.
 //!
-//! - `core`: the rules, a pure state machine; `event`: its words; `queue`, `timers`, `backoff`: its parts
-//! - `driver`: feeds the core with what happens and performs what it says
+//! - `core`: the rules, a pure state machine; `event`: its words
+//! - `roster` (the workers), `queue` (the calls that wait), `timers`, `backoff`, `homes` (whose keys are where), `quarantine`, `random`: its parts
+//! - `driver`: feeds the core with what happens and performs what it says; `in_hand`: what it has been asked for
 //! - `outcome`: what the caller is told of a call that has no result
 //! - `status`: the pool as it stands
 
@@ -9,12 +10,18 @@ mod backoff;
 mod core;
 mod driver;
 mod event;
+mod homes;
+mod in_hand;
 mod outcome;
+mod quarantine;
 mod queue;
+mod random;
+mod roster;
 mod status;
 mod timers;
 
-pub use core::{Core, Counts};
-pub use driver::Pool;
-pub use event::{Action, Event, KillCause, Refusal, Settings};
-pub use status::{Status, WorkerStatus};
+pub use core::{Core, Row, Totals};
+pub use driver::{Done, Pool};
+pub use event::{Action, Event, KillCause, Refusal, Run, Seat, Settings, Terms, Want};
+pub use roster::Counts;
+pub use status::{LastExit, Status, WorkerStatus};

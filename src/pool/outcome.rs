@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use serde_json::json;
 
-use super::driver::InHand;
 use super::event::Refusal;
-use crate::call::{Blame, Failure, Form, Outcome, Phase, Reason, Returned};
-use crate::worker::{Ended, Exit, FromWorker, fields};
+use super::in_hand::InHand;
+use crate::call::{Blame, Failure, Form, Meta, Outcome, Phase, Reason, Returned, Success, WorkerId};
+use crate::worker::{Ended, Exit, FromWorker, Reply, Stacks, fields};
 
 /// What is known when a call is refused.
 pub(super) struct Context<'a> {
@@ -21,9 +21,9 @@ pub(super) struct Context<'a> {
 }
 
 /// What a worker's answer means: docs/worker_protocol.md 4.
-pub(super) fn of_reply(kind: FromWorker, body: Bytes, form: Form) -> Outcome {
+pub(super) fn of_reply(kind: FromWorker, body: Bytes, form: Form, meta: Option<Meta>) -> Outcome {
     let (reason, phase, blame) = match kind {
-        FromWorker::Result => return Ok(Returned { pickle: body, form }),
+        FromWorker::Result => return Ok(Success::Returned(Returned { pickle: body, form, meta })),
         FromWorker::Raised => (Reason::Exception, Phase::Call, Blame::Worker),
         FromWorker::Undef => (Reason::Undef, Phase::Call, Blame::Caller),
         FromWorker::Unencodable => (Reason::Unencodable, Phase::Reply, Blame::Worker),
@@ -37,6 +37,30 @@ pub(super) fn of_reply(kind: FromWorker, body: Bytes, form: Form) -> Outcome {
     };
     let (message, detail) = fields(&body);
     Err(Failure { detail, ..Failure::new(reason, phase, blame, message) })
+}
+
+/// What an answer means that comes after an interrupt: an exception is the end that was asked for, anything else stands.
+pub(super) fn of_interrupt(reply: &Reply, in_hand: &InHand, worker: WorkerId, pid: u32) -> Option<Failure> {
+    if reply.kind != FromWorker::Raised {
+        return None;
+    }
+    let (_, detail) = fields(&reply.body);
+    let message = format!("{} and ended when it was interrupted", too_long(in_hand));
+    let failure = Failure { detail, ..Failure::new(Reason::Timeout, Phase::Call, Blame::Worker, message) };
+    let elapsed = in_hand.started.map(|started| started.elapsed()).unwrap_or_default();
+    Some(failure.with("worker", worker.0).with("pid", pid).with("elapsed_ms", millis(elapsed)))
+}
+
+/// Adds where Python was when it was killed.
+pub(super) fn with_stacks(mut failure: Failure, stacks: &Stacks) -> Failure {
+    match stacks {
+        Stacks::Dumped(text) => failure.with("stacks", text.as_str()),
+        Stacks::WasStopped => {
+            failure.message.push_str("; the process was stopped (SIGSTOP), so it cannot say where it was");
+            failure
+        }
+        Stacks::None => failure,
+    }
 }
 
 /// Why a worker did not get ready.
@@ -59,29 +83,64 @@ fn start_failure(message: String) -> Failure {
 
 /// What the core's refusal means for the caller.
 pub(super) fn of_refusal(refusal: Refusal, in_hand: &InHand, context: Context<'_>) -> Failure {
-    let mfa = &in_hand.call.mfa;
+    let what = in_hand.asked.name();
     let failure = match refusal {
         Refusal::QueueFull => queue_full(context.waiting),
         Refusal::CrashLoop => crash_loop(context.last_start_error),
         Refusal::CheckoutTimeout => checkout_timeout(in_hand, &context),
-        Refusal::CancelledWaiting => Failure::new(
-            Reason::Cancelled,
-            Phase::Checkout,
-            Blame::Caller,
-            format!("{mfa} was cancelled before it ran"),
-        ),
-        Refusal::CancelledRunning(_) => {
-            let message = format!("{mfa} was cancelled while it ran: its worker was killed");
-            Failure::new(Reason::Cancelled, Phase::Call, Blame::Caller, message)
-        }
+        Refusal::CancelledWaiting => cancelled(Phase::Checkout, format!("{what} was cancelled before it ran")),
+        Refusal::CancelledRunning(_) => cancelled(Phase::Call, format!("{what} was cancelled while it ran")),
         Refusal::Timeout(_) => {
-            let limit = in_hand.call.limits.timeout.unwrap_or_default().as_millis();
-            let message = format!("{mfa} ran longer than {limit} ms (timeout): its worker was killed");
+            let message = format!("{}: its worker was killed", too_long(in_hand));
             Failure::new(Reason::Timeout, Phase::Call, Blame::Worker, message)
         }
         Refusal::WorkerExit(_) => worker_exit(in_hand, context.ended),
+        Refusal::Quarantined { kills, rest } => quarantined(&what, kills, rest),
+        Refusal::LeaseLost => lease_lost(Phase::Checkout, format!("the lease of {what} is over: it did not run")),
+        Refusal::LeaseLostRunning(_) => {
+            lease_lost(Phase::Call, format!("the lease ended (lease_timeout) while {what} ran: its worker was killed"))
+        }
+        Refusal::WorkerGone(worker) => {
+            lease_lost(Phase::Checkout, format!("worker {worker}, on which {what} was to run, is gone: it did not run"))
+        }
+        Refusal::ReloadFailed => reload_failed(context.last_start_error),
+        Refusal::Draining => shutdown(Phase::Checkout, format!("the pool is being drained: {what} did not run")),
+        Refusal::DrainTimeout(_) => shutdown(
+            Phase::Call,
+            format!("the time to drain (drain_timeout) ended while {what} ran: its worker was killed"),
+        ),
     };
     with_worker(failure, refusal, in_hand, &context)
+}
+
+fn cancelled(phase: Phase, message: String) -> Failure {
+    Failure::new(Reason::Cancelled, phase, Blame::Caller, message)
+}
+
+fn lease_lost(phase: Phase, message: String) -> Failure {
+    Failure::new(Reason::LeaseLost, phase, Blame::Caller, message)
+}
+
+fn shutdown(phase: Phase, message: String) -> Failure {
+    Failure::new(Reason::Shutdown, phase, Blame::Server, message)
+}
+
+fn quarantined(what: &str, kills: u32, rest: Duration) -> Failure {
+    let message = format!(
+        "{what} with these arguments has killed {kills} workers within ten minutes: it is refused for {} s (quarantine)",
+        rest.as_secs()
+    );
+    Failure::new(Reason::Quarantined, Phase::Checkout, Blame::Caller, message)
+        .with("kills", kills)
+        .with("retry_after_ms", millis(rest))
+}
+
+fn reload_failed(last: Option<&Failure>) -> Failure {
+    let failed = "the new workers do not start, the old ones go on";
+    match last {
+        Some(last) => Failure { message: format!("{failed}: {}", last.message), ..last.clone() },
+        None => start_failure(failed.to_owned()),
+    }
 }
 
 fn queue_full(waiting: usize) -> Failure {
@@ -89,34 +148,58 @@ fn queue_full(waiting: usize) -> Failure {
     Failure::new(Reason::QueueFull, Phase::Checkout, Blame::Server, message).with("waiting", waiting)
 }
 
-fn crash_loop(last: Option<&Failure>) -> Failure {
+/// No worker starts.
+pub(super) fn crash_loop(last: Option<&Failure>) -> Failure {
     let why = last.map_or_else(|| "they die as soon as they are ready".to_owned(), |failure| failure.message.clone());
     let failure = Failure::new(Reason::CrashLoop, Phase::Start, Blame::Worker, format!("no worker starts: {why}"));
     with_start_error(failure, last)
 }
 
+/// Which of its limits a call has reached after so long.
+fn limit_reached(elapsed: Duration, limit: Option<Duration>, name: &'static str) -> &'static str {
+    if limit.is_some_and(|limit| elapsed >= limit) { name } else { "deadline" }
+}
+
+/// That a call ran too long, and for which of its limits.
+fn too_long(in_hand: &InHand) -> String {
+    let elapsed = in_hand.started.map(|started| started.elapsed()).unwrap_or_default();
+    let name = limit_reached(elapsed, in_hand.timeout(), "timeout");
+    let limit = if name == "timeout" { in_hand.timeout() } else { in_hand.deadline() };
+    format!("{} ran longer than {} ms ({name})", in_hand.asked.name(), millis(limit.unwrap_or_default()))
+}
+
 fn checkout_timeout(in_hand: &InHand, context: &Context<'_>) -> Failure {
-    let waited = context.now.saturating_duration_since(in_hand.call.arrived).as_millis();
-    let mut message =
-        format!("no worker was free for {} within {waited} ms (checkout_timeout); it did not run", in_hand.call.mfa);
+    let waited = in_hand.arrived().map(|at| context.now.saturating_duration_since(at)).unwrap_or_default();
+    let name = match in_hand.deadline() {
+        Some(deadline) if waited >= deadline => "deadline",
+        _ => "checkout_timeout",
+    };
+    let what = in_hand.asked.name();
+    let mut message = format!("no worker was free for {what} within {} ms ({name}); it did not run", millis(waited));
     if let Some(last) = context.last_start_error {
         message.push_str(&format!("; workers do not start: {}", last.message));
     }
     let failure = Failure::new(Reason::CheckoutTimeout, Phase::Checkout, Blame::Server, message);
-    with_start_error(failure.with("waited_ms", u64::try_from(waited).unwrap_or(u64::MAX)), context.last_start_error)
+    with_start_error(failure.with("waited_ms", millis(waited)), context.last_start_error)
 }
 
 fn worker_exit(in_hand: &InHand, ended: Option<&Ended>) -> Failure {
     let how = ended.map_or_else(String::new, how_it_ended);
-    let message = format!("the worker died while it ran {}: {how}", in_hand.call.mfa);
-    let failure = Failure::new(Reason::WorkerExit, Phase::Call, Blame::Worker, message);
+    let message = format!("the worker died while it ran {}: {how}", in_hand.asked.name());
+    let failure =
+        Failure::new(Reason::WorkerExit, Phase::Call, Blame::Worker, message).with("attempt", in_hand.attempt);
     match ended {
         Some(ended) => with_exit(failure, ended),
         None => failure,
     }
 }
 
-fn how_it_ended(ended: &Ended) -> String {
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// How a worker ended, in words.
+pub(super) fn how_it_ended(ended: &Ended) -> String {
     let exit = ended.exit.map(|exit| exit.to_string());
     let last_line = ended.stderr.last().map(|line| format!("its last word was: {line}"));
     let parts: Vec<String> = [ended.trouble.clone(), exit, last_line].into_iter().flatten().collect();
@@ -141,8 +224,8 @@ fn with_start_error(failure: Failure, last: Option<&Failure>) -> Failure {
 
 fn with_worker(failure: Failure, refusal: Refusal, in_hand: &InHand, context: &Context<'_>) -> Failure {
     let (Some(worker), Some(started)) = (refusal.worker(), in_hand.started) else { return failure };
-    let elapsed = context.now.saturating_duration_since(started).as_millis();
-    let failure = failure.with("worker", worker.0).with("elapsed_ms", u64::try_from(elapsed).unwrap_or(u64::MAX));
+    let elapsed = context.now.saturating_duration_since(started);
+    let failure = failure.with("worker", worker.0).with("elapsed_ms", millis(elapsed));
     match context.pid.or_else(|| context.ended?.pid) {
         Some(pid) => failure.with("pid", pid),
         None => failure,

@@ -1,28 +1,69 @@
 //! The calls that wait for a worker: first come, first served, bounded in entries and bytes.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::collections::{BTreeMap, HashMap};
+use std::time::Instant;
 
-use crate::call::CallId;
+use super::event::Terms;
+use crate::call::{CallId, WorkerId};
 
 /// What the core knows of a call until it ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Waiting {
-    /// Encoded size, for the bound in bytes.
-    pub(super) bytes: usize,
+    pub(super) terms: Terms,
     /// When it stops to wait.
     pub(super) expires: Option<Instant>,
-    /// How long it may run.
-    pub(super) timeout: Option<Duration>,
+    /// When it ends wherever it is.
+    pub(super) deadline: Option<Instant>,
     /// How many workers have failed to read it.
     pub(super) undelivered: u8,
+    /// How many have died of it.
+    pub(super) killed: u8,
+}
+
+impl Waiting {
+    /// Begins to wait at `now`.
+    pub(super) fn new(now: Instant, terms: Terms) -> Self {
+        let deadline = terms.deadline.and_then(|limit| now.checked_add(limit));
+        let mut waiting = Self { terms, expires: None, deadline, undelivered: 0, killed: 0 };
+        waiting.wait_from(now);
+        waiting
+    }
+
+    /// Starts the clock of the queue.
+    pub(super) fn wait_from(&mut self, now: Instant) {
+        let expires = self.terms.checkout_timeout.and_then(|limit| now.checked_add(limit));
+        self.expires = earliest(expires, self.deadline);
+    }
+
+    pub(super) fn has_expired(&self, now: Instant) -> bool {
+        self.expires.is_some_and(|at| at <= now)
+    }
+}
+
+/// The earlier of two limits, where `None` is no limit.
+pub(super) fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
+}
+
+/// Where a call stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Line {
+    /// For any worker.
+    Any,
+    /// For this one.
+    Worker(WorkerId),
+    /// In this lease.
+    Lease(CallId),
 }
 
 /// The queue. Call ids rise with arrival, so a map ordered by id is a FIFO from which any entry can leave, and to which a call
 /// that was not delivered comes back in its old place.
 #[derive(Debug)]
 pub(super) struct Queue {
-    calls: BTreeMap<CallId, Waiting>,
+    any: BTreeMap<CallId, Waiting>,
+    /// The calls that only one worker can take, and where each of them stands.
+    bound: BTreeMap<(Line, CallId), Waiting>,
+    lines: HashMap<CallId, Line>,
     bytes: usize,
     max_calls: usize,
     max_bytes: usize,
@@ -31,35 +72,70 @@ pub(super) struct Queue {
 impl Queue {
     /// An empty queue with these bounds.
     pub(super) fn new(max_calls: usize, max_bytes: usize) -> Self {
-        Self { calls: BTreeMap::new(), bytes: 0, max_calls, max_bytes }
+        let (any, bound, lines) = (BTreeMap::new(), BTreeMap::new(), HashMap::new());
+        Self { any, bound, lines, bytes: 0, max_calls, max_bytes }
     }
 
     /// Whether a call of this size may wait, where so many calls will be taken by workers that are on their way. An empty queue
     /// takes a call of any size.
     pub(super) fn has_room(&self, bytes: usize, workers_to_come: usize) -> bool {
-        self.calls.len() < self.max_calls.saturating_add(workers_to_come)
-            && (self.calls.is_empty() || self.bytes.saturating_add(bytes) <= self.max_bytes)
+        self.len() < self.max_calls.saturating_add(workers_to_come)
+            && (self.len() == 0 || self.bytes.saturating_add(bytes) <= self.max_bytes)
     }
 
-    pub(super) fn insert(&mut self, call: CallId, waiting: Waiting) {
-        self.bytes = self.bytes.saturating_add(waiting.bytes);
-        self.calls.insert(call, waiting);
+    pub(super) fn insert(&mut self, line: Line, call: CallId, waiting: Waiting) {
+        self.bytes = self.bytes.saturating_add(waiting.terms.bytes);
+        if line == Line::Any {
+            self.any.insert(call, waiting);
+        } else {
+            self.lines.insert(call, line);
+            self.bound.insert((line, call), waiting);
+        }
     }
 
     pub(super) fn remove(&mut self, call: CallId) -> Option<Waiting> {
-        let waiting = self.calls.remove(&call)?;
-        self.bytes = self.bytes.saturating_sub(waiting.bytes);
+        let waiting = match self.lines.remove(&call) {
+            Some(line) => self.bound.remove(&(line, call)),
+            None => self.any.remove(&call),
+        }?;
+        self.bytes = self.bytes.saturating_sub(waiting.terms.bytes);
         Some(waiting)
     }
 
-    pub(super) fn pop(&mut self) -> Option<(CallId, Waiting)> {
-        let (call, waiting) = self.calls.pop_first()?;
-        self.bytes = self.bytes.saturating_sub(waiting.bytes);
-        Some((call, waiting))
+    /// Takes out the first call that this worker can take.
+    pub(super) fn pop_for(&mut self, worker: WorkerId) -> Option<(CallId, Waiting)> {
+        let any = self.any.first_key_value().map(|(call, _)| *call);
+        let call = any.into_iter().chain(self.first_of(Line::Worker(worker))).min()?;
+        self.remove(call).map(|waiting| (call, waiting))
+    }
+
+    /// Takes out the first call of a line.
+    pub(super) fn pop(&mut self, line: Line) -> Option<(CallId, Waiting)> {
+        let call = self.first_of(line)?;
+        self.remove(call).map(|waiting| (call, waiting))
+    }
+
+    fn first_of(&self, line: Line) -> Option<CallId> {
+        if self.bound.is_empty() {
+            return None;
+        }
+        let all = (line, CallId(0))..=(line, CallId(u64::MAX));
+        self.bound.range(all).next().map(|((_, call), _)| *call)
+    }
+
+    /// The first of all calls, whatever it waits for.
+    pub(super) fn first(&self) -> Option<CallId> {
+        let bound = self.lines.keys().min();
+        self.any.keys().next().into_iter().chain(bound).min().copied()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.calls.len()
+        self.any.len() + self.bound.len()
+    }
+
+    /// Those that any worker can take.
+    pub(super) fn unbound(&self) -> usize {
+        self.any.len()
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -1,9 +1,12 @@
 //! The pool as it stands: docs/protocol.md 10.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::core::Counts;
+use super::core::{Row, Totals};
+use super::driver::Pool;
+use super::roster::Counts;
 use crate::call::{Failure, WorkerId};
+use crate::worker::Handle;
 
 /// A picture of the pool.
 #[derive(Clone, Debug)]
@@ -14,6 +17,8 @@ pub struct Status {
     pub max_overflow: usize,
     /// Workers by state.
     pub counts: Counts,
+    /// Workers that are leased.
+    pub leased: usize,
     /// Calls in the queue.
     pub waiting: usize,
     /// Their encoded size.
@@ -22,12 +27,29 @@ pub struct Status {
     pub crash_loop: bool,
     /// The newest start that failed since a worker was last ready.
     pub last_start_error: Option<Failure>,
-    /// Calls that ended in a worker.
-    pub calls: u64,
-    /// Workers that were replaced after they died or were killed.
-    pub restarts: u64,
+    /// How the newest worker ended that was not asked to.
+    pub last_exit: Option<LastExit>,
+    /// What has been counted since the start.
+    pub totals: Totals,
+    /// 1, and one more after each reload.
+    pub generation: u64,
+    /// Whether older workers are still to be replaced.
+    pub reloading: bool,
+    /// Whether the pool takes no more.
+    pub draining: bool,
     /// One row each.
     pub workers: Vec<WorkerStatus>,
+}
+
+/// How a worker ended.
+#[derive(Clone, Debug)]
+pub struct LastExit {
+    /// Its number.
+    pub worker: WorkerId,
+    /// Its operating system pid, if there was a process.
+    pub pid: Option<u32>,
+    /// In words.
+    pub how: String,
 }
 
 /// One worker's row.
@@ -37,15 +59,43 @@ pub struct WorkerStatus {
     pub id: WorkerId,
     /// Its operating system pid; 0 until it has one.
     pub pid: u32,
-    /// `starting`, `idle`, `busy` or `stopping`.
+    /// `starting`, `idle`, `busy`, `leased` or `stopping`.
     pub state: &'static str,
     /// Calls it has finished.
     pub calls: u64,
     /// Since its start.
     pub age: Duration,
+    /// Workers of one generation have seen the same code.
+    pub generation: u64,
+    /// Resident memory in bytes; 0 if it is not known.
+    pub memory: u64,
+    /// The call in hand, and how long it has run.
+    pub call: Option<(String, Duration)>,
 }
 
 impl Status {
+    pub(super) fn of(pool: &Pool, max_overflow: usize) -> Self {
+        let core = &pool.core;
+        let (waiting, waiting_bytes) = core.waiting();
+        let now = Instant::now();
+        Self {
+            size: core.size(),
+            max_overflow,
+            counts: core.counts(),
+            leased: core.leased(),
+            waiting,
+            waiting_bytes,
+            crash_loop: core.is_crash_loop(),
+            last_start_error: pool.last_start_error.clone(),
+            last_exit: pool.last_exit.clone(),
+            totals: core.totals(),
+            generation: core.generation(),
+            reloading: core.is_reloading(),
+            draining: core.is_draining(),
+            workers: core.workers().map(|row| WorkerStatus::of(pool, row, now)).collect(),
+        }
+    }
+
     /// Poolboy's word for it.
     pub fn state(&self) -> &'static str {
         let may_start = self.counts.all() < self.size.saturating_add(self.max_overflow);
@@ -60,5 +110,24 @@ impl Status {
     /// Workers beyond `size`; one that is stopping is of no use any more and does not count.
     pub fn overflow(&self) -> usize {
         (self.counts.all() - self.counts.stopping).saturating_sub(self.size)
+    }
+}
+
+impl WorkerStatus {
+    fn of(pool: &Pool, row: Row, now: Instant) -> Self {
+        let handle = pool.workers.get(&row.id);
+        let in_hand = pool.core.runs(row.id).and_then(|call| pool.in_hand.get(&call));
+        let running =
+            in_hand.and_then(|in_hand| Some((in_hand.asked.name(), now.saturating_duration_since(in_hand.started?))));
+        Self {
+            id: row.id,
+            pid: handle.and_then(Handle::pid).unwrap_or_default(),
+            state: row.state,
+            calls: row.calls,
+            age: now.saturating_duration_since(row.started),
+            generation: row.generation,
+            memory: handle.and_then(Handle::memory).unwrap_or_default(),
+            call: running,
+        }
     }
 }

@@ -12,8 +12,16 @@ pub(super) enum Timer {
     Checkout(CallId),
     /// A starting, busy, idle or stopping worker's limit; its state says which.
     Worker(WorkerId),
+    /// The end of a call's rest, before it is made again.
+    Retry(CallId),
+    /// A lease's limit.
+    Lease(CallId),
+    /// A worker's `max_age`.
+    Age(WorkerId),
     /// Starts are allowed again.
     BackOff,
+    /// The time to drain.
+    Drain,
 }
 
 /// The set of timers, ordered by time.

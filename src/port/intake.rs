@@ -1,7 +1,7 @@
 //! Packets -> the dispatcher. The codec works on large ones on a helper thread, so that small calls do not wait behind them.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -10,8 +10,9 @@ use tokio::task::spawn_blocking;
 use super::LARGE;
 use super::reader::{Packet, Reader};
 use super::request::{self, Parsed};
-use crate::call::{Failure, Limits};
+use crate::call::{Failure, Limits, OnCancel};
 use crate::codec::Options;
+use crate::config::Config;
 use crate::dispatcher::Request;
 
 /// What the requests of a session have in common.
@@ -19,10 +20,33 @@ use crate::dispatcher::Request;
 pub struct Rules {
     /// The limits of a call that brings none of its own.
     pub limits: Limits,
+    /// What becomes of a running call that is cancelled, if it does not say.
+    pub on_cancel: OnCancel,
+    /// How often an idempotent call is made again that does not say.
+    pub retry: u8,
+    /// The longest lease of a checkout that does not say.
+    pub lease_timeout: Option<Duration>,
+    /// How long running calls have to end at a drain that does not say.
+    pub drain_timeout: Option<Duration>,
     /// What values become, for a call that does not say.
     pub values: Options,
     /// The largest packet, what a term may inflate to, and the largest reply.
     pub max_frame: usize,
+}
+
+impl Rules {
+    /// The rules of a pool.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            limits: config.limits,
+            on_cancel: config.on_cancel,
+            retry: config.retry,
+            lease_timeout: config.lease_timeout,
+            drain_timeout: config.drain_timeout,
+            values: config.values,
+            max_frame: config.max_frame,
+        }
+    }
 }
 
 /// Reads requests until the owner has no more to say.

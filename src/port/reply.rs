@@ -1,16 +1,19 @@
 //! Replies -> packets: docs/protocol.md 2.4, 5, 6, 9 and 10.
 
+use std::time::Duration;
+
 use bytes::{BufMut, BytesMut};
 use eetf::{Atom, Binary, FixInteger, List, Map, Term};
 
-use crate::call::{Blame, Failure, Form, Phase, Reason, Returned};
+use super::request::REQUESTS;
+use crate::call::{Blame, Failure, Form, Meta, Phase, Reason, Returned};
 use crate::codec::{self, CodecError, CodecErrorKind, Options, control};
 use crate::dispatcher::{Answer, PortId, Reply};
-use crate::pool::{Status, WorkerStatus};
+use crate::pool::{LastExit, Status, WorkerStatus};
 use crate::worker::Interpreter;
 
-/// The requests that this server understands.
-const FEATURES: [&str; 4] = ["call", "cancel", "status", "ping"];
+/// Room for what `meta` adds to a reply.
+const META: usize = 128;
 
 /// The empty list.
 const NIL: [u8; 1] = [106];
@@ -38,7 +41,7 @@ pub fn write_ready(ready: &Ready, status: &Status, out: &mut BytesMut) {
     let info = map([
         ("version", text(env!("CARGO_PKG_VERSION"))),
         ("pid", integer(std::process::id())),
-        ("features", list(FEATURES.map(atom))),
+        ("features", list(REQUESTS.map(|(name, _)| atom(name)))),
         (
             "python",
             map([
@@ -49,7 +52,7 @@ pub fn write_ready(ready: &Ready, status: &Status, out: &mut BytesMut) {
         ("size", number(status.size)),
         ("max_overflow", number(status.max_overflow)),
         ("max_frame", number(ready.max_frame)),
-        ("workers_ready", number(status.counts.idle + status.counts.busy)),
+        ("workers_ready", number(status.counts.ready())),
         ("last_start_error", last_start_error(status)),
     ]);
     write_packet(&tuple([atom("ready"), integer(1), info]), out);
@@ -64,6 +67,13 @@ fn write_answer(id: PortId, answer: &Answer, out: &mut BytesMut) {
     match answer {
         Answer::Value(value) => write_value(id, value, out),
         Answer::Failure(failure) => write_failure(id, failure, out),
+        Answer::Leased { worker, pid } => {
+            write_ok(id, &map([("id", long(worker.0)), ("pid", integer(*pid))]), out);
+        }
+        Answer::CheckedIn(ended) => write_ok(id, &boolean(*ended), out),
+        Answer::Resized => write_ok(id, &atom("resized"), out),
+        Answer::Reloaded => write_ok(id, &atom("reloaded"), out),
+        Answer::Drained => write_ok(id, &atom("drained"), out),
         Answer::Status(status) => write_ok(id, &status_map(status), out),
         Answer::Pong => write_ok(id, &atom("pong"), out),
     }
@@ -73,13 +83,18 @@ fn write_value(id: PortId, value: &Returned, out: &mut BytesMut) {
     let Form { none, max_frame } = value.form;
     let start = out.len();
     let body = begin(id, out);
-    put_ok(out);
+    put_ok(if value.meta.is_some() { 3 } else { 2 }, out);
     // The prefix and `{ok, ...}` count too, so that no packet is longer than `max_frame`.
     let around = out.len() - body;
-    let limit = max_frame.saturating_sub(around);
+    let limit = max_frame.saturating_sub(around + if value.meta.is_some() { META } else { 0 });
     let options = Options { none, ..Options::default() };
     match codec::read_with(&value.pickle, options).and_then(|document| document.to_etf(out, limit)) {
-        Ok(()) => finish(body, out),
+        Ok(()) => {
+            if let Some(meta) = &value.meta {
+                put(&meta_map(meta), out);
+            }
+            finish(body, out);
+        }
         Err(problem) => {
             out.truncate(start);
             write_failure(id, &unencodable(&problem, around as u64), out);
@@ -95,7 +110,7 @@ fn write_failure(id: PortId, failure: &Failure, out: &mut BytesMut) {
 
 fn write_ok(id: PortId, value: &Term, out: &mut BytesMut) {
     let body = begin(id, out);
-    put_ok(out);
+    put_ok(2, out);
     put(value, out);
     finish(body, out);
 }
@@ -111,9 +126,9 @@ fn begin(id: PortId, out: &mut BytesMut) -> usize {
     body
 }
 
-/// `{ok, `
-fn put_ok(out: &mut BytesMut) {
-    out.put_slice(&[104, 2, 119, 2]);
+/// `{ok, ` of a tuple of so many elements.
+fn put_ok(arity: u8, out: &mut BytesMut) {
+    out.put_slice(&[104, arity, 119, 2]);
     out.put_slice(b"ok");
 }
 
@@ -178,6 +193,16 @@ fn error(failure: &Failure) -> Term {
     ])
 }
 
+fn meta_map(meta: &Meta) -> Term {
+    map([
+        ("queue_us", micros(meta.queue)),
+        ("run_us", micros(meta.run)),
+        ("worker", long(meta.worker.0)),
+        ("pid", integer(meta.pid)),
+        ("attempt", integer(meta.attempt)),
+    ])
+}
+
 fn status_map(status: &Status) -> Term {
     map([
         ("state", atom(status.state())),
@@ -188,12 +213,20 @@ fn status_map(status: &Status) -> Term {
         ("starting", number(status.counts.starting)),
         ("stopping", number(status.counts.stopping)),
         ("overflow", number(status.overflow())),
+        ("leased", number(status.leased)),
         ("waiting", number(status.waiting)),
         ("waiting_bytes", number(status.waiting_bytes)),
+        ("max_waiting", number(status.totals.max_waiting)),
+        ("max_busy", number(status.totals.max_busy)),
+        ("refused", long(status.totals.refused)),
+        ("generation", long(status.generation)),
+        ("reloading", boolean(status.reloading)),
+        ("draining", boolean(status.draining)),
         ("crash_loop", boolean(status.crash_loop)),
         ("last_start_error", last_start_error(status)),
-        ("calls", long(status.calls)),
-        ("restarts", long(status.restarts)),
+        ("last_exit", status.last_exit.as_ref().map_or_else(|| atom("nil"), last_exit)),
+        ("calls", long(status.totals.finished)),
+        ("restarts", long(status.totals.restarts)),
         ("workers", list(status.workers.iter().map(worker_map))),
     ])
 }
@@ -204,8 +237,16 @@ fn worker_map(worker: &WorkerStatus) -> Term {
         ("pid", integer(worker.pid)),
         ("state", atom(worker.state)),
         ("calls", long(worker.calls)),
-        ("age_ms", long(u64::try_from(worker.age.as_millis()).unwrap_or(u64::MAX))),
+        ("age_ms", millis(worker.age)),
+        ("generation", long(worker.generation)),
+        ("memory", long(worker.memory)),
+        ("call", worker.call.as_ref().map_or_else(|| atom("nil"), |(mfa, _)| text(mfa))),
+        ("running_ms", millis(worker.call.as_ref().map(|(_, running)| *running).unwrap_or_default())),
     ])
+}
+
+fn last_exit(exit: &LastExit) -> Term {
+    map([("worker", long(exit.worker.0)), ("pid", integer(exit.pid.unwrap_or_default())), ("how", text(&exit.how))])
 }
 
 fn last_start_error(status: &Status) -> Term {
@@ -234,6 +275,14 @@ fn boolean(value: bool) -> Term {
 
 fn text(value: &str) -> Term {
     Binary::from(value.as_bytes().to_vec()).into()
+}
+
+fn millis(duration: Duration) -> Term {
+    long(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn micros(duration: Duration) -> Term {
+    long(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
 }
 
 fn integer(value: u32) -> Term {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::intake::Rules;
-use super::options::{self, CallOptions};
+use super::options::{self, CallOptions, MAX_WORKERS};
 use super::reader::Packet;
 use crate::call::{Blame, Body, Call, Failure, Form, Mfa, Phase, Reason};
 use crate::codec::{self, CodecError, CodecErrorKind, etf};
@@ -25,7 +25,17 @@ pub(super) enum Parsed {
 pub(super) const LIST_TAGS: [u8; 3] = [106, 107, 108];
 
 /// The name and arity of each request.
-const REQUESTS: [(&str, usize); 4] = [("call", 6), ("cancel", 2), ("status", 2), ("ping", 2)];
+pub(super) const REQUESTS: [(&str, usize); 9] = [
+    ("call", 6),
+    ("cancel", 2),
+    ("checkout", 3),
+    ("checkin", 4),
+    ("resize", 3),
+    ("reload", 2),
+    ("drain", 3),
+    ("status", 2),
+    ("ping", 2),
+];
 
 /// Reads a packet that arrived then.
 pub(super) fn parse(packet: Packet, rules: Rules, arrived: Instant) -> Parsed {
@@ -61,6 +71,15 @@ fn read(term: &Bytes, rules: Rules, arrived: Instant) -> Result<Request, Trouble
     let request = match name {
         "call" => read_call(&mut cursor, term, rules, arrived).map(|call| Request::Call(id, call)),
         "cancel" => Ok(Request::Cancel(id)),
+        "checkout" => read_options(&mut cursor)
+            .and_then(|opts| options::read_checkout(opts, rules, arrived))
+            .map(|checkout| Request::Checkout(id, checkout)),
+        "checkin" => read_checkin(&mut cursor, id),
+        "resize" => read_size(&mut cursor).map(|size| Request::Resize(id, size)),
+        "reload" => Ok(Request::Reload(id)),
+        "drain" => read_options(&mut cursor)
+            .and_then(|opts| options::read_drain(opts, rules))
+            .map(|limit| Request::Drain(id, limit)),
         "status" => Ok(Request::Status(id)),
         _ => Ok(Request::Ping(id)),
     };
@@ -94,14 +113,34 @@ fn read_call(cursor: &mut etf::Cursor<'_>, term: &Bytes, rules: Rules, arrived: 
         return Err(Failure::bad_request(format!("the arguments of {module}:{function} are no list")));
     }
     let args = cursor.term().map_err(|error| malformed(&error))?;
-    let opts = cursor.term().map_err(|error| malformed(&error))?;
-    let CallOptions { rules, kwargs } = options::read_call_options(opts, rules)?;
+    let CallOptions { rules, policy, target, kwargs } = options::read_call(read_options(cursor)?, rules)?;
     let encoded = codec::call(&module, &function, args, kwargs, rules.values).map_err(|error| refused(&error))?;
     let buffers = encoded.buffers.into_iter().map(|buffer| term.slice_ref(buffer)).collect();
     let body = Body { pickle: encoded.pickle.into(), buffers };
     let mfa = Mfa { module: module.into(), function: function.into() };
     let form = Form { none: rules.values.none, max_frame: rules.max_frame };
-    Ok(Call { mfa, body, limits: rules.limits, form, arrived })
+    Ok(Call { mfa, body, limits: rules.limits, target, policy, form, arrived })
+}
+
+/// The last element of a request: its options.
+fn read_options<'a>(cursor: &mut etf::Cursor<'a>) -> Result<&'a [u8], Failure> {
+    cursor.term().map_err(|error| malformed(&error))
+}
+
+/// The rest of `{checkin, Id, ...`
+fn read_checkin(cursor: &mut etf::Cursor<'_>, id: PortId) -> Result<Request, Failure> {
+    let lease = cursor
+        .u64()
+        .map_err(|error| Failure::bad_request(format!("the lease is no integer from 0 to 2^64-1: {error}")))?;
+    let broken = options::read_checkin(read_options(cursor)?)?;
+    Ok(Request::Checkin { id, lease, broken })
+}
+
+/// The rest of `{resize, Id, ...`
+fn read_size(cursor: &mut etf::Cursor<'_>) -> Result<usize, Failure> {
+    let size = cursor.u64().ok().filter(|size| (1..=MAX_WORKERS).contains(size));
+    let size = size.and_then(|size| usize::try_from(size).ok());
+    size.ok_or_else(|| Failure::bad_request(format!("the size is no integer from 1 to {MAX_WORKERS}")))
 }
 
 fn read_name<'a>(cursor: &mut etf::Cursor<'a>, what: &str) -> Result<Cow<'a, str>, Failure> {

@@ -38,8 +38,10 @@ fn the_client_knows_the_same_reasons() {
 
 #[test]
 fn the_tables_of_options_are_the_programs() {
-    let source = document("src/port/options.rs");
-    for (title, list) in [("7.2 Of the pool", "POOL_OPTIONS"), ("7.3 Of a call", "CALL_OPTIONS")] {
+    for (title, file, list) in
+        [("7.2 Of the pool", "pool.rs", "POOL_OPTIONS"), ("7.3 Of a call", "call.rs", "CALL_OPTIONS")]
+    {
+        let source = document(&format!("src/port/options/{file}"));
         let rows = table_after(&document("docs/protocol.md"), title);
         let documented: BTreeSet<String> =
             rows.iter().flat_map(|row| row[0].split(", ").map(str::to_owned).collect::<Vec<_>>()).collect();

@@ -11,11 +11,14 @@
 #![allow(missing_docs, unreachable_pub, reason = "nobody reads these from outside")]
 
 mod buffers;
+mod change;
 mod cli;
 mod codec;
 mod death;
 mod docs;
 mod harness;
+mod lease;
+mod limits;
 mod pool;
 mod pool_core;
 mod port;

@@ -18,6 +18,17 @@ def by_exit(status):
     os._exit(status)
 
 
+def until(path, times):
+    """Dies so many times; the file counts."""
+    with open(path, "a+") as file:
+        file.write("x")
+        file.flush()
+        file.seek(0)
+        if len(file.read()) <= times:
+            os._exit(9)
+    return "alive"
+
+
 def with_last_words(text):
     print(text, file=sys.stderr)
     os._exit(7)

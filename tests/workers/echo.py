@@ -32,6 +32,11 @@ def wait_for(path):
     return "seen"
 
 
+def wait_for_and_touch(path, proof):
+    wait_for(path)
+    touch(proof)
+
+
 def forever():
     while True:
         time.sleep(3600)

@@ -149,6 +149,20 @@ impl Server {
         id
     }
 
+    /// Sends a request of this name, its id and these elements; the id.
+    pub fn request<const N: usize>(&mut self, name: &str, elements: [Term; N]) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        let all: Vec<Term> = [atom(name), int(id)].into_iter().chain(elements).collect();
+        self.send(&eetf::Tuple::from(all).into());
+        id
+    }
+
+    /// Gives a call or a lease up.
+    pub fn send_cancel(&mut self, id: u64) {
+        self.send(&tuple([atom("cancel"), int(id)]));
+    }
+
     /// The next reply: its id, and the value or the error.
     pub fn reply(&self) -> (u64, Result<Term, Failure>) {
         let reply = self.receive();
@@ -181,9 +195,7 @@ impl Server {
     }
 
     pub fn ask(&mut self, what: &str) -> Term {
-        let id = self.next_id;
-        self.next_id += 1;
-        self.send(&tuple([atom(what), int(id)]));
+        let id = self.request(what, []);
         let (to, result) = self.reply();
         assert_eq!(to, id);
         result.unwrap()
@@ -276,6 +288,38 @@ impl Failure {
 
     pub fn of(error: Term) -> Self {
         Self(error)
+    }
+}
+
+/// A path at which there is nothing, until somebody puts something there. It is gone after the test.
+pub struct Signpost(PathBuf);
+
+impl Signpost {
+    pub fn new() -> Self {
+        Self(std::env::temp_dir().join(format!("portpool-test-{}-{}", std::process::id(), unique())))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn text(&self) -> Term {
+        text(self.0.to_str().unwrap())
+    }
+
+    pub fn put_up(&self) {
+        std::fs::write(&self.0, "").unwrap();
+    }
+
+    pub fn is_up(&self) -> bool {
+        self.0.exists()
+    }
+}
+
+impl Drop for Signpost {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

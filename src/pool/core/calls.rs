@@ -1,0 +1,219 @@
+//! A call's way through the queue to a worker, and to its end without a result.
+
+use std::time::Instant;
+
+use super::{Busy, Core, DELIVERIES, KillCause, State};
+use crate::call::{CallId, OnCancel, WorkerId};
+use crate::pool::backoff::pause_after;
+use crate::pool::event::{Action, Refusal, Run, Seat, Want};
+use crate::pool::queue::{Line, Waiting, earliest};
+use crate::pool::timers::Timer;
+
+/// What the pool has for a call at the moment.
+enum Place {
+    /// This worker.
+    Now(WorkerId),
+    /// A place in this line.
+    Line(Line),
+    /// Nothing.
+    Never(Refusal),
+}
+
+impl Core {
+    pub(super) fn call_arrived(&mut self, now: Instant, call: CallId, waiting: Waiting, actions: &mut Vec<Action>) {
+        match self.place_for(now, &waiting) {
+            Place::Now(worker) => self.hand_over(now, worker, call, waiting, actions),
+            Place::Never(refusal) => actions.push(Action::Refuse(call, refusal)),
+            Place::Line(line) if line == Line::Any && self.is_crash_loop() => {
+                actions.push(Action::Refuse(call, Refusal::CrashLoop));
+            }
+            Place::Line(_) if waiting.has_expired(now) => actions.push(Action::Refuse(call, Refusal::CheckoutTimeout)),
+            Place::Line(_) if !self.queue.has_room(waiting.terms.bytes, self.workers_to_come()) => {
+                self.totals.refused += 1;
+                actions.push(Action::Refuse(call, Refusal::QueueFull));
+            }
+            Place::Line(line) => self.enqueue(line, call, waiting),
+        }
+    }
+
+    /// A call that had been admitted looks for a worker again. It finds room in the queue in any case.
+    pub(super) fn place_again(&mut self, now: Instant, call: CallId, waiting: Waiting, actions: &mut Vec<Action>) {
+        match self.place_for(now, &waiting) {
+            Place::Never(refusal) => actions.push(Action::Refuse(call, refusal)),
+            _ if waiting.has_expired(now) => actions.push(Action::Refuse(call, Refusal::CheckoutTimeout)),
+            Place::Now(worker) => self.hand_over(now, worker, call, waiting, actions),
+            Place::Line(line) => self.enqueue(line, call, waiting),
+        }
+    }
+
+    fn place_for(&mut self, now: Instant, waiting: &Waiting) -> Place {
+        let terms = &waiting.terms;
+        if self.is_draining() {
+            return Place::Never(Refusal::Draining);
+        }
+        if let Want::Run(Run { fingerprint, .. }) = terms.want
+            && let Some((kills, rest)) = self.quarantine.refuses(now, fingerprint)
+        {
+            return Place::Never(Refusal::Quarantined { kills, rest });
+        }
+        match terms.seat {
+            Seat::Any => self.any_worker(),
+            Seat::Key(key) => match self.homes.of(key) {
+                Some(home) => self.this_worker(home),
+                None => self.any_worker(),
+            },
+            Seat::Worker(worker) if self.roster.is_useful(worker) => self.this_worker(worker),
+            Seat::Worker(worker) => Place::Never(Refusal::WorkerGone(worker)),
+            Seat::Lease(lease) => match self.leases.get(&lease) {
+                Some(worker) if matches!(self.roster.state(*worker), Some(State::Leased)) => Place::Now(*worker),
+                Some(_) => Place::Line(Line::Lease(lease)),
+                None => Place::Never(Refusal::LeaseLost),
+            },
+        }
+    }
+
+    fn any_worker(&self) -> Place {
+        self.roster.next_idle().map_or(Place::Line(Line::Any), Place::Now)
+    }
+
+    fn this_worker(&self, worker: WorkerId) -> Place {
+        if self.roster.is_idle(worker) { Place::Now(worker) } else { Place::Line(Line::Worker(worker)) }
+    }
+
+    fn enqueue(&mut self, line: Line, call: CallId, waiting: Waiting) {
+        self.timers.set(Timer::Checkout(call), waiting.expires);
+        self.queue.insert(line, call, waiting);
+    }
+
+    /// A worker is free: it takes the call that has waited longest of those that it can take, or leaves, or waits itself.
+    pub(super) fn hand_next_call(&mut self, now: Instant, worker: WorkerId, actions: &mut Vec<Action>) {
+        if self.must_leave(worker) {
+            return self.retire(now, worker, actions);
+        }
+        while let Some((call, waiting)) = self.queue.pop_for(worker) {
+            self.timers.set(Timer::Checkout(call), None);
+            if waiting.has_expired(now) {
+                actions.push(Action::Refuse(call, Refusal::CheckoutTimeout));
+                continue;
+            }
+            match self.elsewhere(worker, &waiting) {
+                Some(home) => self.enqueue(Line::Worker(home), call, waiting),
+                None => return self.hand_over(now, worker, call, waiting, actions),
+            }
+        }
+        self.wait_idle(now, worker);
+    }
+
+    /// The worker that a call wants by now, if it is another one: it was given the call's key while the call waited.
+    fn elsewhere(&self, worker: WorkerId, waiting: &Waiting) -> Option<WorkerId> {
+        let Seat::Key(key) = waiting.terms.seat else { return None };
+        self.homes.of(key).filter(|home| *home != worker)
+    }
+
+    /// Gives a worker that is idle, or leased by the call's lease, what it is wanted for.
+    pub(super) fn hand_over(
+        &mut self,
+        now: Instant,
+        worker: WorkerId,
+        call: CallId,
+        waiting: Waiting,
+        actions: &mut Vec<Action>,
+    ) {
+        if let Seat::Key(key) = waiting.terms.seat {
+            self.homes.settle(key, worker);
+        }
+        match &waiting.terms.want {
+            Want::Lease(limit) => self.grant(now, worker, call, *limit, actions),
+            Want::Run(run) => {
+                let expires = run.timeout.and_then(|limit| now.checked_add(limit));
+                self.timers.set(Timer::Worker(worker), earliest(expires, waiting.deadline));
+                self.spend_call(worker);
+                self.roster.turn(worker, State::Busy(Busy { call, waiting, owed: true, interrupted: false }));
+                self.running.insert(call, worker);
+                actions.push(Action::Dispatch(worker, call));
+            }
+        }
+    }
+
+    pub(super) fn call_cancelled(&mut self, now: Instant, call: CallId, actions: &mut Vec<Action>) {
+        if self.queue.remove(call).is_some() || self.resting.remove(&call).is_some() {
+            self.timers.set(Timer::Checkout(call), None);
+            self.timers.set(Timer::Retry(call), None);
+            actions.push(Action::Refuse(call, Refusal::CancelledWaiting));
+        } else if let Some(worker) = self.running.get(&call).copied() {
+            self.running_call_cancelled(now, worker, call, actions);
+        } else {
+            self.end_lease(now, call, Refusal::CancelledRunning, actions);
+        }
+    }
+
+    fn running_call_cancelled(&mut self, now: Instant, worker: WorkerId, call: CallId, actions: &mut Vec<Action>) {
+        let finishes = match self.roster.get_mut(worker).map(|worker| &mut worker.state) {
+            Some(State::Busy(Busy { waiting, owed, .. })) => match &waiting.terms.want {
+                Want::Run(Run { on_cancel: OnCancel::Finish, .. }) => {
+                    *owed = false;
+                    true
+                }
+                _ => false,
+            },
+            _ => false,
+        };
+        if finishes {
+            self.running.remove(&call);
+        } else {
+            self.kill(now, worker, KillCause::Cancelled, actions);
+        }
+        actions.push(Action::Refuse(call, Refusal::CancelledRunning(worker)));
+    }
+
+    /// Its worker died: a call that had not begun goes to another one, one that may be made again rests first; else this is its end.
+    pub(super) fn call_lost(
+        &mut self,
+        now: Instant,
+        busy: Busy,
+        worker: WorkerId,
+        undelivered: bool,
+        actions: &mut Vec<Action>,
+    ) {
+        let Busy { call, mut waiting, owed, .. } = busy;
+        self.running.remove(&call);
+        if undelivered && waiting.undelivered + 1 < DELIVERIES {
+            waiting.undelivered += 1;
+            if owed {
+                self.place_again(now, call, waiting, actions);
+            }
+            return;
+        }
+        let Want::Run(run) = &waiting.terms.want else { return };
+        let (retry, fingerprint) = (run.retry, run.fingerprint);
+        if let Some(fingerprint) = fingerprint.filter(|_| !undelivered) {
+            self.quarantine.killed(now, fingerprint);
+        }
+        // Whoever wanted that very worker, for what it has done to it, is not served by another one.
+        let by_any = matches!(waiting.terms.seat, Seat::Any | Seat::Key(_));
+        let again = by_any && retry > waiting.killed && self.quarantine.refuses(now, fingerprint).is_none();
+        if owed && !(again && self.rest(now, call, waiting)) {
+            actions.push(Action::Refuse(call, Refusal::WorkerExit(worker)));
+        }
+    }
+
+    /// Lets a call rest before it is made again; false if there is no time for that.
+    fn rest(&mut self, now: Instant, call: CallId, mut waiting: Waiting) -> bool {
+        let pause = pause_after(u32::from(waiting.killed)).mul_f64(self.random.fraction());
+        let until = now + pause;
+        let in_time = !self.is_draining() && waiting.deadline.is_none_or(|deadline| until < deadline);
+        if in_time {
+            waiting.killed += 1;
+            self.timers.set(Timer::Retry(call), Some(until));
+            self.resting.insert(call, waiting);
+        }
+        in_time
+    }
+
+    pub(super) fn rest_ended(&mut self, now: Instant, call: CallId, actions: &mut Vec<Action>) {
+        if let Some(mut waiting) = self.resting.remove(&call) {
+            waiting.wait_from(now);
+            self.place_again(now, call, waiting, actions);
+        }
+    }
+}

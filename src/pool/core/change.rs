@@ -1,0 +1,183 @@
+//! Workers that are replaced, and what the owner changes while the pool runs: resize, reload, drain.
+
+use std::time::{Duration, Instant};
+
+use super::{Core, Drain, KillCause, Reload, State};
+use crate::call::{CallId, WorkerId};
+use crate::pool::event::{Action, Refusal};
+use crate::pool::queue::earliest;
+use crate::pool::timers::Timer;
+
+impl Core {
+    /// A worker takes a call of those that it may take. With the last but one its successor is wanted.
+    pub(super) fn spend_call(&mut self, id: WorkerId) {
+        let Some(worker) = self.roster.get_mut(id) else { return };
+        let Some(left) = worker.calls_left.as_mut() else { return };
+        *left = left.saturating_sub(1);
+        let left = *left;
+        worker.spent |= left == 0;
+        if left <= 1 {
+            self.roster.outdate(id);
+        }
+    }
+
+    /// Whether a worker that is free must not take another call.
+    pub(super) fn must_leave(&self, id: WorkerId) -> bool {
+        let Some(worker) = self.roster.get(id) else { return false };
+        // One that is only to be replaced serves until its successor is there.
+        worker.spent || self.is_draining() || (worker.outdated && self.has_successor(id))
+    }
+
+    /// Whether there are enough ready workers without this one.
+    fn has_successor(&self, id: WorkerId) -> bool {
+        let is_ready = !self.is_starting(id);
+        self.roster.counts().ready() - usize::from(is_ready) >= self.settings.size
+    }
+
+    /// Lets idle workers go that are to be replaced and have been, or that are not wanted any more.
+    pub(super) fn replace_workers(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        if self.is_draining() {
+            return self.go_on_draining(now, actions);
+        }
+        while self.roster.outdated() > 0 && self.roster.counts().ready() > self.settings.size {
+            let leaving = self.roster.idle().find(|id| self.roster.get(*id).is_some_and(|worker| worker.outdated));
+            let Some(leaving) = leaving else { return };
+            self.retire(now, leaving, actions);
+        }
+    }
+
+    /// The size is another. Workers between `size` and `max_overflow` are overflow from now on; those beyond leave as if they had been
+    /// replaced: idle ones at once, busy ones after their call.
+    pub(super) fn resized(&mut self, now: Instant, size: usize) {
+        self.settings.size = size;
+        let excess = self.roster.counts().useful().saturating_sub(self.slots().saturating_add(self.roster.outdated()));
+        let mut workers: Vec<(u8, WorkerId)> = self
+            .roster
+            .iter()
+            .filter(|(id, worker)| !worker.outdated && self.roster.is_useful(*id))
+            .map(|(id, worker)| (worker.state.is_missed(), id))
+            .collect();
+        workers.sort_unstable();
+        workers.into_iter().take(excess).for_each(|(_, worker)| self.roster.outdate(worker));
+        let idle: Vec<WorkerId> = self.roster.idle().collect();
+        idle.into_iter().for_each(|worker| self.set_idle_timer(now, worker));
+    }
+
+    /// Wants a worker of a new generation beside the others.
+    pub(super) fn reload_asked(&mut self, now: Instant, call: CallId, actions: &mut Vec<Action>) {
+        if self.is_draining() {
+            return actions.push(Action::Refuse(call, Refusal::Draining));
+        }
+        let before = self.reload.take();
+        let candidate = before.as_ref().and_then(|reload| reload.candidate);
+        if let Some(candidate) = candidate.filter(|worker| self.is_starting(*worker)) {
+            self.kill(now, candidate, KillCause::Superseded, actions);
+        }
+        // The code may have changed since: whoever asked first is told what the newest shows.
+        let mut asked = before.map(|reload| reload.asked).unwrap_or_default();
+        asked.push(call);
+        self.reload = Some(Reload { generation: self.next_generation, candidate: None, asked });
+        self.next_generation += 1;
+    }
+
+    /// Starts the first worker of a new generation as soon as there are no more workers than there may be without it.
+    pub(super) fn start_candidate(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        let has_slot = self.roster.counts().all() <= self.slots();
+        let Some(Reload { generation, candidate: None, .. }) = self.reload else { return };
+        if has_slot {
+            let candidate = self.start(now, generation, actions);
+            self.reload = self.reload.take().map(|reload| Reload { candidate: Some(candidate), ..reload });
+        }
+    }
+
+    /// Whether one of the useful workers is the first of a new generation.
+    pub(super) fn has_candidate(&self) -> bool {
+        let candidate = self.reload.as_ref().and_then(|reload| reload.candidate);
+        candidate.is_some_and(|worker| self.roster.is_useful(worker))
+    }
+
+    pub(super) fn is_candidate(&self, worker: WorkerId) -> bool {
+        self.reload.as_ref().is_some_and(|reload| reload.candidate == Some(worker))
+    }
+
+    /// The new generation has proved itself, if this is its first worker: all others are to be replaced.
+    pub(super) fn candidate_is_ready(&mut self, now: Instant, worker: WorkerId, actions: &mut Vec<Action>) {
+        let Some(reload) = self.reload.take_if(|reload| reload.candidate == Some(worker)) else { return };
+        self.generation = reload.generation;
+        let old: Vec<(WorkerId, bool)> = self
+            .roster
+            .iter()
+            .filter(|(id, worker)| worker.generation < self.generation && self.roster.is_useful(*id))
+            .map(|(id, worker)| (id, matches!(worker.state, State::Starting)))
+            .collect();
+        for (id, is_starting) in old {
+            if is_starting {
+                self.kill(now, id, KillCause::Superseded, actions);
+            } else {
+                self.roster.outdate(id);
+            }
+        }
+        actions.extend(reload.asked.into_iter().map(Action::Reloaded));
+    }
+
+    /// Whether the worker that is gone was to prove a new generation. The old one stays.
+    pub(super) fn candidate_is_gone(&mut self, worker: WorkerId, actions: &mut Vec<Action>) -> bool {
+        let Some(reload) = self.reload.take_if(|reload| reload.candidate == Some(worker)) else { return false };
+        actions.extend(reload.asked.into_iter().map(|call| Action::Refuse(call, Refusal::ReloadFailed)));
+        true
+    }
+
+    /// Refuses what waits; what runs has so long to end. A second request can only make it shorter.
+    pub(super) fn drain_asked(&mut self, now: Instant, limit: Option<Duration>, actions: &mut Vec<Action>) {
+        let ends = limit.and_then(|limit| now.checked_add(limit));
+        if let Some(drain) = &mut self.drain {
+            drain.ends = earliest(drain.ends, ends);
+            self.timers.set(Timer::Drain, drain.ends);
+            return;
+        }
+        self.drain = Some(Drain { ends, done: false });
+        self.timers.set(Timer::Drain, ends);
+        self.timers.set(Timer::BackOff, None);
+        let reloads = self.reload.take().map(|reload| reload.asked).unwrap_or_default();
+        let waiting: Vec<CallId> = std::iter::from_fn(|| self.take_waiting()).collect();
+        actions.extend(reloads.into_iter().chain(waiting).map(|call| Action::Refuse(call, Refusal::Draining)));
+        while let Some(lease) = self.leases.keys().next().copied() {
+            self.checked_in(now, lease, true, actions);
+        }
+    }
+
+    /// Takes out a call that no worker has.
+    fn take_waiting(&mut self) -> Option<CallId> {
+        if let Some((call, _)) = self.resting.pop_first() {
+            self.timers.set(Timer::Retry(call), None);
+            return Some(call);
+        }
+        let call = self.queue.first()?;
+        self.queue.remove(call);
+        self.timers.set(Timer::Checkout(call), None);
+        Some(call)
+    }
+
+    /// Lets go whoever has nothing to do; nobody left is the end.
+    fn go_on_draining(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        let idle: Vec<WorkerId> = self.roster.idle().collect();
+        idle.into_iter().for_each(|worker| self.retire(now, worker, actions));
+        let starting: Vec<WorkerId> = self.roster.iter().map(|(id, _)| id).filter(|id| self.is_starting(*id)).collect();
+        starting.into_iter().for_each(|worker| self.kill(now, worker, KillCause::Superseded, actions));
+        let is_empty = self.roster.counts().all() == 0;
+        if let Some(drain) = self.drain.as_mut().filter(|drain| is_empty && !drain.done) {
+            drain.done = true;
+            actions.push(Action::Drained);
+        }
+    }
+
+    /// Ends all that still runs.
+    pub(super) fn drain_timed_out(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        let workers: Vec<WorkerId> = self.roster.iter().map(|(id, _)| id).collect();
+        for id in workers {
+            let call = self.call_in_hand(id);
+            self.kill(now, id, KillCause::DrainTimeout, actions);
+            actions.extend(call.map(|call| Action::Refuse(call, Refusal::DrainTimeout(id))));
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Starts, replies and deaths of workers.
+
+use std::time::Instant;
+
+use super::{Busy, CHECK_LIMIT, Core, KillCause, PROGRESS_AGE, PROGRESS_CALLS, RETIRE_GRACE, State, Stop};
+use crate::call::WorkerId;
+use crate::pool::event::{Action, Refusal, Run, Want};
+use crate::pool::queue::Line;
+use crate::pool::timers::Timer;
+
+impl Core {
+    pub(super) fn worker_ready(&mut self, now: Instant, worker: WorkerId, actions: &mut Vec<Action>) {
+        match self.roster.get_mut(worker) {
+            Some(entry) if matches!(entry.state, State::Starting) => entry.ready = true,
+            _ => return,
+        }
+        self.candidate_is_ready(now, worker, actions);
+        self.hand_next_call(now, worker, actions);
+    }
+
+    pub(super) fn call_finished(&mut self, now: Instant, worker: WorkerId, actions: &mut Vec<Action>) {
+        // A worker that is being stopped may still have written a reply: its call has been answered already.
+        let Some(entry) = self.roster.get_mut(worker) else { return };
+        let State::Busy(Busy { call, .. }) = &entry.state else { return };
+        let (call, lease) = (*call, entry.lease);
+        entry.calls += 1;
+        self.running.remove(&call);
+        self.totals.finished += 1;
+        self.backoff.progressed();
+        match lease {
+            Some(lease) => self.hand_next_call_of(now, lease, worker, actions),
+            None => self.hand_next_call(now, worker, actions),
+        }
+    }
+
+    pub(super) fn worker_answered(&mut self, now: Instant, worker: WorkerId, actions: &mut Vec<Action>) {
+        if matches!(self.roster.state(worker), Some(State::Checking)) {
+            self.hand_next_call(now, worker, actions);
+        }
+    }
+
+    pub(super) fn worker_exited(&mut self, now: Instant, id: WorkerId, undelivered: bool, actions: &mut Vec<Action>) {
+        let Some(worker) = self.roster.remove(id) else { return };
+        self.timers.set(Timer::Worker(id), None);
+        self.timers.set(Timer::Age(id), None);
+        let progressed =
+            worker.calls >= PROGRESS_CALLS || now.saturating_duration_since(worker.started) >= PROGRESS_AGE;
+        let failed = match worker.state {
+            State::Starting => true,
+            State::Stopping(stop) => stop == Stop::Killed(true),
+            State::Idle | State::Checking | State::Leased | State::Busy(_) => !progressed,
+        };
+        // A reload that fails says so to whoever asked for it; the workers that there are have not failed.
+        if !self.candidate_is_gone(id, actions) && failed {
+            let until = self.backoff.failed(now);
+            self.timers.set(Timer::BackOff, Some(until));
+        }
+        if worker.ready && !matches!(worker.state, State::Stopping(Stop::Retired | Stop::Terminated)) {
+            self.totals.restarts += 1;
+        }
+        if let Some(lease) = worker.lease {
+            self.close_lease(lease, actions);
+        }
+        self.homes.forget(id);
+        // Its own call is older than those that waited for it.
+        if let State::Busy(busy) = worker.state {
+            self.call_lost(now, busy, id, undelivered, actions);
+        }
+        self.unbind(now, id, actions);
+    }
+
+    pub(super) fn worker_timer_fell_due(&mut self, now: Instant, id: WorkerId, actions: &mut Vec<Action>) {
+        match self.roster.state(id) {
+            Some(State::Starting) => self.kill(now, id, KillCause::StartTimeout, actions),
+            Some(State::Busy(_)) => self.ran_too_long(now, id, actions),
+            Some(State::Idle) => self.idle_too_long(now, id, actions),
+            Some(State::Checking) => self.kill(now, id, KillCause::Silent, actions),
+            Some(State::Stopping(stop)) => {
+                let stop = *stop;
+                self.ends_too_slowly(now, id, stop, actions);
+            }
+            Some(State::Leased) | None => {}
+        }
+    }
+
+    /// With a grace the call is asked to end; without, and after it, it is ended.
+    fn ran_too_long(&mut self, now: Instant, id: WorkerId, actions: &mut Vec<Action>) {
+        let Some(State::Busy(busy)) = self.roster.get_mut(id).map(|worker| &mut worker.state) else { return };
+        let grace = match &busy.waiting.terms.want {
+            Want::Run(Run { grace, .. }) if !busy.interrupted && !grace.is_zero() => Some(*grace),
+            _ => None,
+        };
+        if let Some(grace) = grace {
+            busy.interrupted = true;
+            self.timers.set(Timer::Worker(id), now.checked_add(grace));
+            actions.push(Action::InterruptWorker(id));
+            return;
+        }
+        let (call, owed) = (busy.call, busy.owed);
+        self.kill(now, id, KillCause::Timeout, actions);
+        if owed {
+            actions.push(Action::Refuse(call, Refusal::Timeout(id)));
+        }
+    }
+
+    fn idle_too_long(&mut self, now: Instant, id: WorkerId, actions: &mut Vec<Action>) {
+        if self.roster.counts().useful() > self.settings.size {
+            self.retire(now, id, actions);
+        } else if self.settings.idle_check.is_some() {
+            self.roster.turn(id, State::Checking);
+            self.timers.set(Timer::Worker(id), now.checked_add(CHECK_LIMIT));
+            actions.push(Action::PingWorker(id));
+        }
+    }
+
+    fn ends_too_slowly(&mut self, now: Instant, id: WorkerId, stop: Stop, actions: &mut Vec<Action>) {
+        match stop {
+            Stop::Retired => {
+                self.roster.turn(id, State::Stopping(Stop::Terminated));
+                self.timers.set(Timer::Worker(id), now.checked_add(RETIRE_GRACE));
+                actions.push(Action::TerminateWorker(id));
+            }
+            Stop::Terminated | Stop::Killed(_) => actions.push(Action::KillWorker(id, KillCause::RetireTimeout)),
+        }
+    }
+
+    /// Asks a worker that has nothing to do to end.
+    pub(super) fn retire(&mut self, now: Instant, id: WorkerId, actions: &mut Vec<Action>) {
+        self.roster.turn(id, State::Stopping(Stop::Retired));
+        self.timers.set(Timer::Worker(id), now.checked_add(RETIRE_GRACE));
+        self.timers.set(Timer::Age(id), None);
+        actions.push(Action::RetireWorker(id));
+        self.unbind(now, id, actions);
+    }
+
+    /// The one place where a worker is killed. The kill comes before whatever the caller says of its call.
+    pub(super) fn kill(&mut self, now: Instant, id: WorkerId, cause: KillCause, actions: &mut Vec<Action>) {
+        let is_candidate = self.is_candidate(id);
+        let stop = Stop::Killed(cause == KillCause::StartTimeout && !is_candidate);
+        if let Some(State::Busy(busy)) = self.roster.turn(id, State::Stopping(stop)) {
+            self.running.remove(&busy.call);
+        }
+        self.timers.set(Timer::Worker(id), None);
+        self.timers.set(Timer::Age(id), None);
+        actions.push(Action::KillWorker(id, cause));
+        if let Some(lease) = self.roster.get(id).and_then(|worker| worker.lease) {
+            self.close_lease(lease, actions);
+        }
+        self.unbind(now, id, actions);
+    }
+
+    /// A worker takes no more calls: those that waited for it wait for another one, or not at all.
+    fn unbind(&mut self, now: Instant, id: WorkerId, actions: &mut Vec<Action>) {
+        self.homes.forget(id);
+        while let Some((call, waiting)) = self.queue.pop(Line::Worker(id)) {
+            self.timers.set(Timer::Checkout(call), None);
+            self.place_again(now, call, waiting, actions);
+        }
+    }
+
+    pub(super) fn wait_idle(&mut self, now: Instant, worker: WorkerId) {
+        self.roster.turn(worker, State::Idle);
+        self.set_idle_timer(now, worker);
+    }
+
+    pub(super) fn set_idle_timer(&mut self, now: Instant, worker: WorkerId) {
+        let is_overflow = self.roster.counts().useful() > self.settings.size;
+        let limit = if is_overflow { Some(self.settings.overflow_ttl) } else { self.settings.idle_check };
+        self.timers.set(Timer::Worker(worker), limit.and_then(|limit| now.checked_add(limit)));
+    }
+
+    /// Starts what is missing: up to `size` always, beyond it for calls that wait and have no start under way for them, and
+    /// one more while a worker is to be replaced.
+    pub(super) fn start_workers(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        self.start_candidate(now, actions);
+        while self.wants_worker() && self.backoff.allows_start(now) {
+            self.start(now, self.generation, actions);
+        }
+    }
+
+    fn wants_worker(&self) -> bool {
+        let counts = self.roster.counts();
+        if self.is_draining() || counts.starting >= self.settings.max_starting {
+            return false;
+        }
+        // One that is to prove a new generation may fail to, so the old one is kept at its strength.
+        let useful = counts.useful() - usize::from(self.has_candidate());
+        let missing = useful < self.settings.size;
+        let overflow = self.queue.unbound() > counts.starting;
+        let successor = self.roster.outdated() > 0 && useful <= self.settings.size && counts.starting == 0;
+        let has_slot = counts.all() < self.slots();
+        (has_slot && (missing || overflow)) || (successor && counts.all() <= self.slots())
+    }
+
+    /// Enters a worker and has it started.
+    pub(super) fn start(&mut self, now: Instant, generation: u64, actions: &mut Vec<Action>) -> WorkerId {
+        let calls = self.settings.max_calls.map(|most| self.less_by_chance(most));
+        let worker = self.roster.enter(now, generation, calls);
+        self.timers.set(Timer::Worker(worker), now.checked_add(self.settings.start_timeout));
+        if let Some(age) = self.settings.max_age {
+            let age = age.mul_f64(1.0 - self.random.fraction() / 10.0);
+            self.timers.set(Timer::Age(worker), now.checked_add(age));
+        }
+        actions.push(Action::StartWorker { worker, generation });
+        worker
+    }
+
+    /// Up to a tenth less, so that workers which were started together do not leave together.
+    fn less_by_chance(&mut self, most: u64) -> u64 {
+        if most <= 10 { most } else { most - ((most / 10) as f64 * self.random.fraction()) as u64 }
+    }
+
+    pub(super) fn slots(&self) -> usize {
+        self.settings.size.saturating_add(self.settings.max_overflow)
+    }
+
+    /// Workers that a waiting call may count on: a call that one of them will take is not held against `max_queue`.
+    pub(super) fn workers_to_come(&self) -> usize {
+        let counts = self.roster.counts();
+        counts.starting + self.slots().saturating_sub(counts.all())
+    }
+}

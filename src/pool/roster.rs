@@ -1,0 +1,245 @@
+//! The workers, the state of each, and how many are in which: what is counted here is always true.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use super::queue::Waiting;
+use crate::call::{CallId, WorkerId};
+use crate::config::Strategy;
+
+/// One worker's life.
+#[derive(Debug)]
+pub(super) enum State {
+    Starting,
+    Idle,
+    /// Idle, and asked whether it is alive.
+    Checking,
+    /// Its lease has no call for it at the moment.
+    Leased,
+    Busy(Busy),
+    /// Asked to end or killed: holds its slot until it is reaped.
+    Stopping(Stop),
+}
+
+/// A worker's call.
+#[derive(Debug)]
+pub(super) struct Busy {
+    pub(super) call: CallId,
+    pub(super) waiting: Waiting,
+    /// Whether somebody waits for its end. Nobody does after it was cancelled and left to finish.
+    pub(super) owed: bool,
+    /// Whether it has been asked to end.
+    pub(super) interrupted: bool,
+}
+
+/// Why a worker is stopping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// It was asked to end.
+    Retired,
+    /// It was asked again, as the system does.
+    Terminated,
+    /// It was killed; true if that counts as a failed start.
+    Killed(bool),
+}
+
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) state: State,
+    pub(super) generation: u64,
+    pub(super) started: Instant,
+    /// Whether it has said hello.
+    pub(super) ready: bool,
+    /// Calls it has finished.
+    pub(super) calls: u64,
+    /// Calls it may still take; `None` is without limit.
+    pub(super) calls_left: Option<u64>,
+    /// It is to be replaced, ahead and between calls.
+    pub(super) outdated: bool,
+    /// It must not take another call.
+    pub(super) spent: bool,
+    /// Who has leased it.
+    pub(super) lease: Option<CallId>,
+}
+
+/// How many workers are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Not ready yet.
+    pub starting: usize,
+    /// Waiting for a call.
+    pub idle: usize,
+    /// Running one, or leased, or asked whether they are alive.
+    pub busy: usize,
+    /// Asked to end or killed, not reaped yet.
+    pub stopping: usize,
+}
+
+impl Counts {
+    /// All that hold a slot.
+    pub fn all(self) -> usize {
+        self.starting + self.idle + self.busy + self.stopping
+    }
+
+    /// Those that have said hello and are not about to end.
+    pub fn ready(self) -> usize {
+        self.idle + self.busy
+    }
+
+    /// Those that can take a call now or will be able to.
+    pub(super) fn useful(self) -> usize {
+        self.starting + self.ready()
+    }
+
+    fn of(&mut self, state: &State) -> &mut usize {
+        match state {
+            State::Starting => &mut self.starting,
+            State::Idle => &mut self.idle,
+            State::Checking | State::Leased | State::Busy(_) => &mut self.busy,
+            State::Stopping(_) => &mut self.stopping,
+        }
+    }
+}
+
+/// The workers of a pool.
+#[derive(Debug)]
+pub(super) struct Roster {
+    workers: BTreeMap<WorkerId, Worker>,
+    counts: Counts,
+    /// Idle workers, the one that was used last at the back.
+    idle: VecDeque<WorkerId>,
+    strategy: Strategy,
+    /// Useful workers that are to be replaced.
+    outdated: usize,
+    next: u64,
+}
+
+impl Roster {
+    pub(super) fn new(strategy: Strategy) -> Self {
+        let (workers, counts, idle) = (BTreeMap::new(), Counts::default(), VecDeque::new());
+        Self { workers, counts, idle, strategy, outdated: 0, next: 1 }
+    }
+
+    /// Enters a worker that is about to be started.
+    pub(super) fn enter(&mut self, now: Instant, generation: u64, calls_left: Option<u64>) -> WorkerId {
+        let id = WorkerId(self.next);
+        self.next += 1;
+        let (outdated, spent, lease) = (false, false, None);
+        let (state, started, ready, calls) = (State::Starting, now, false, 0);
+        let worker = Worker { state, generation, started, ready, calls, calls_left, outdated, spent, lease };
+        self.counts.starting += 1;
+        self.workers.insert(id, worker);
+        id
+    }
+
+    /// Takes a worker out that is no more.
+    pub(super) fn remove(&mut self, id: WorkerId) -> Option<Worker> {
+        let worker = self.workers.remove(&id)?;
+        *self.counts.of(&worker.state) -= 1;
+        self.outdated -= usize::from(worker.is_to_be_replaced());
+        self.idle.retain(|idle| *idle != id);
+        Some(worker)
+    }
+
+    /// The one place where a worker's state changes; what it was before.
+    pub(super) fn turn(&mut self, id: WorkerId, state: State) -> Option<State> {
+        let worker = self.workers.get_mut(&id)?;
+        let counted = worker.is_to_be_replaced();
+        match (&worker.state, &state) {
+            (State::Idle, State::Idle) => {}
+            (State::Idle, _) => self.idle.retain(|idle| *idle != id),
+            (_, State::Idle) => self.idle.push_back(id),
+            _ => {}
+        }
+        *self.counts.of(&state) += 1;
+        *self.counts.of(&worker.state) -= 1;
+        let before = std::mem::replace(&mut worker.state, state);
+        self.outdated -= usize::from(counted);
+        self.outdated += usize::from(worker.is_to_be_replaced());
+        Some(before)
+    }
+
+    /// Notes that a worker is to be replaced.
+    pub(super) fn outdate(&mut self, id: WorkerId) {
+        if let Some(worker) = self.workers.get_mut(&id) {
+            let counted = worker.is_to_be_replaced();
+            worker.outdated = true;
+            self.outdated += usize::from(!counted && worker.is_to_be_replaced());
+        }
+    }
+
+    pub(super) fn get(&self, id: WorkerId) -> Option<&Worker> {
+        self.workers.get(&id)
+    }
+
+    /// A worker, for changes of anything but `state` and `outdated`.
+    pub(super) fn get_mut(&mut self, id: WorkerId) -> Option<&mut Worker> {
+        self.workers.get_mut(&id)
+    }
+
+    pub(super) fn state(&self, id: WorkerId) -> Option<&State> {
+        self.workers.get(&id).map(|worker| &worker.state)
+    }
+
+    /// The idle worker that is next.
+    pub(super) fn next_idle(&self) -> Option<WorkerId> {
+        match self.strategy {
+            Strategy::Lifo => self.idle.back().copied(),
+            Strategy::Fifo => self.idle.front().copied(),
+        }
+    }
+
+    pub(super) fn is_idle(&self, id: WorkerId) -> bool {
+        matches!(self.state(id), Some(State::Idle))
+    }
+
+    /// Whether it can take a call now or will be able to.
+    pub(super) fn is_useful(&self, id: WorkerId) -> bool {
+        self.state(id).is_some_and(|state| !matches!(state, State::Stopping(_)))
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// How many useful workers are to be replaced.
+    pub(super) fn outdated(&self) -> usize {
+        self.outdated
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (WorkerId, &Worker)> {
+        self.workers.iter().map(|(id, worker)| (*id, worker))
+    }
+
+    /// Those that are idle, the one that has been idle longest first.
+    pub(super) fn idle(&self) -> impl Iterator<Item = WorkerId> {
+        self.idle.iter().copied()
+    }
+}
+
+impl Worker {
+    fn is_to_be_replaced(&self) -> bool {
+        self.outdated && !matches!(self.state, State::Stopping(_))
+    }
+}
+
+impl State {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Idle | Self::Checking => "idle",
+            Self::Leased => "leased",
+            Self::Busy(_) => "busy",
+            Self::Stopping(_) => "stopping",
+        }
+    }
+
+    /// How much its end would be felt now.
+    pub(super) fn is_missed(&self) -> u8 {
+        match self {
+            Self::Idle => 0,
+            Self::Starting => 1,
+            _ => 2,
+        }
+    }
+}

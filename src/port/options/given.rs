@@ -1,0 +1,186 @@
+//! One option as it came, and the types that options have: docs/protocol.md 7.1.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use eetf::Term;
+
+use super::wrong;
+use crate::call::{Failure, OnCancel};
+use crate::codec::{Binaries, NoneIs};
+use crate::config::{OnCrashLoop, Strategy, Wait};
+
+/// The least that `max_frame` may be: there must be room for an error.
+const LEAST_FRAME: usize = 1024;
+/// The most that it may be.
+pub(super) const MOST_FRAME: usize = 0x7FFF_FFFF;
+/// The most that `retry` may be.
+const MOST_RETRIES: u8 = 10;
+
+/// One option as it came.
+pub(super) struct Given<'a> {
+    pub(super) key: &'a str,
+    pub(super) value: &'a Term,
+}
+
+impl Given<'_> {
+    pub(super) fn must_be(&self, what: &str) -> Failure {
+        wrong(self.key, &format!("must be {what}, not {}", self.value))
+    }
+
+    pub(super) fn is_atom(&self, name: &str) -> bool {
+        matches!(self.value, Term::Atom(atom) if atom.name == name)
+    }
+
+    fn integer(&self) -> Option<u64> {
+        match self.value {
+            Term::FixInteger(integer) => u64::try_from(integer.value).ok(),
+            Term::BigInteger(integer) => u64::try_from(&integer.value).ok(),
+            _ => None,
+        }
+    }
+
+    /// The number of a request or a worker.
+    pub(super) fn id(&self) -> Result<u64, Failure> {
+        self.integer().ok_or_else(|| self.must_be("an integer from 0 to 2^64-1"))
+    }
+
+    pub(super) fn number(&self, least: u64, most: u64, what: &str) -> Result<usize, Failure> {
+        let number = self.integer().filter(|number| (least..=most).contains(number));
+        number.and_then(|number| usize::try_from(number).ok()).ok_or_else(|| self.must_be(what))
+    }
+
+    pub(super) fn duration(&self) -> Result<Duration, Failure> {
+        self.integer().map(Duration::from_millis).ok_or_else(|| self.must_be("a number of milliseconds"))
+    }
+
+    pub(super) fn limit(&self) -> Result<Option<Duration>, Failure> {
+        if self.is_atom("infinity") {
+            return Ok(None);
+        }
+        let limit = self.integer().map(Duration::from_millis);
+        limit.map(Some).ok_or_else(|| self.must_be("a number of milliseconds or infinity"))
+    }
+
+    /// A number of something, or `infinity`.
+    pub(super) fn number_or_infinity(&self, least: u64, what: &str) -> Result<Option<u64>, Failure> {
+        if self.is_atom("infinity") {
+            return Ok(None);
+        }
+        // 2^53 is where other languages stop to be exact.
+        self.number(least, 1 << 53, &format!("{what} or infinity")).map(|number| Some(number as u64))
+    }
+
+    pub(super) fn boolean(&self) -> Result<bool, Failure> {
+        self.one_of([("true", true), ("false", false)], "true or false")
+    }
+
+    pub(super) fn strategy(&self) -> Result<Strategy, Failure> {
+        self.one_of([("lifo", Strategy::Lifo), ("fifo", Strategy::Fifo)], "lifo or fifo")
+    }
+
+    pub(super) fn on_cancel(&self) -> Result<OnCancel, Failure> {
+        self.one_of([("kill", OnCancel::Kill), ("finish", OnCancel::Finish)], "kill or finish")
+    }
+
+    pub(super) fn on_crash_loop(&self) -> Result<OnCrashLoop, Failure> {
+        self.one_of([("retry", OnCrashLoop::Retry), ("exit", OnCrashLoop::Exit)], "retry or exit")
+    }
+
+    pub(super) fn retry(&self) -> Result<u8, Failure> {
+        let number = self.number(0, u64::from(MOST_RETRIES), &format!("a number from 0 to {MOST_RETRIES}"))?;
+        Ok(u8::try_from(number).unwrap_or(MOST_RETRIES))
+    }
+
+    pub(super) fn wait(&self) -> Result<Wait, Failure> {
+        self.one_of([("none", Wait::None), ("first", Wait::First), ("all", Wait::All)], "none, first or all")
+    }
+
+    pub(super) fn binaries(&self) -> Result<Binaries, Failure> {
+        self.one_of([("str", Binaries::Str), ("bytes", Binaries::Bytes)], "str or bytes")
+    }
+
+    pub(super) fn none(&self) -> Result<NoneIs, Failure> {
+        self.one_of([("nil", NoneIs::Nil), ("undefined", NoneIs::Undefined)], "nil or undefined")
+    }
+
+    pub(super) fn one_of<T, const N: usize>(&self, choices: [(&str, T); N], what: &str) -> Result<T, Failure> {
+        let chosen = choices.into_iter().find(|(name, _)| self.is_atom(name));
+        chosen.map(|(_, choice)| choice).ok_or_else(|| self.must_be(what))
+    }
+
+    pub(super) fn frame(&self, most: usize) -> Result<usize, Failure> {
+        self.number(LEAST_FRAME as u64, most as u64, &format!("a number of bytes, {LEAST_FRAME} to {most}"))
+    }
+
+    pub(super) fn text(&self, what: &str) -> Result<String, Failure> {
+        text(self.value).ok_or_else(|| self.must_be(&format!("{what}, as text")))
+    }
+
+    pub(super) fn modules(&self) -> Result<Vec<String>, Failure> {
+        let module = |name: &Term| text(name).filter(|name| !name.is_empty());
+        let modules = list(self.value).map(|list| list.iter().map(module).collect());
+        modules.flatten().ok_or_else(|| self.must_be("a list of the names of modules, each as text"))
+    }
+
+    pub(super) fn paths(&self) -> Result<Vec<PathBuf>, Failure> {
+        // Absolute, because the workers may have another working directory, or change it.
+        let absolute = |path: &Term| std::path::absolute(text(path)?).ok();
+        let paths = list(self.value).map(|list| list.iter().map(absolute).collect());
+        paths.flatten().ok_or_else(|| self.must_be("a list of directories, each as text"))
+    }
+
+    pub(super) fn env(&self) -> Result<Vec<(String, Option<String>)>, Failure> {
+        let pairs = match self.value {
+            Term::Map(map) => map.map.iter().map(|(name, value)| variable(name, value)).collect(),
+            other => list(other).and_then(|list| list.iter().map(variable_pair).collect::<Option<Vec<_>>>()),
+        };
+        pairs.ok_or_else(|| {
+            self.must_be("a map or a list of pairs: the name of a variable and its text, or false to remove it")
+        })
+    }
+}
+
+fn variable_pair(pair: &Term) -> Option<(String, Option<String>)> {
+    match pair {
+        Term::Tuple(tuple) => match tuple.elements.as_slice() {
+            [name, value] => variable(name, value),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The system's calls take no NUL and no `=` in a name.
+fn variable(name: &Term, value: &Term) -> Option<(String, Option<String>)> {
+    let name = text(name).filter(|name| !name.is_empty() && !name.contains(['=', '\0']))?;
+    match value {
+        Term::Atom(atom) if atom.name == "false" => Some((name, None)),
+        value => Some((name, Some(text(value).filter(|value| !value.contains('\0'))?))),
+    }
+}
+
+/// An atom, a UTF-8 binary or a charlist. An empty list is an empty text.
+fn text(term: &Term) -> Option<String> {
+    match term {
+        Term::Atom(atom) => Some(atom.name.clone()),
+        Term::Binary(binary) => String::from_utf8(binary.bytes.clone()).ok(),
+        Term::ByteList(bytes) => Some(bytes.bytes.iter().copied().map(char::from).collect()),
+        Term::List(list) => list.elements.iter().map(code_point).collect(),
+        _ => None,
+    }
+}
+
+fn code_point(term: &Term) -> Option<char> {
+    match term {
+        Term::FixInteger(integer) => u32::try_from(integer.value).ok().and_then(char::from_u32),
+        _ => None,
+    }
+}
+
+fn list(term: &Term) -> Option<&[Term]> {
+    match term {
+        Term::List(list) => Some(&list.elements),
+        _ => None,
+    }
+}

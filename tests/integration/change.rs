@@ -1,0 +1,194 @@
+//! Workers that are replaced, and what the owner changes while the pool runs: recycling, resize, reload, drain.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::harness::processes::assert_dies;
+use crate::harness::term::{atom, atom_name, count, elements, get, int, list, map, number, text};
+use crate::harness::{Server, Signpost};
+
+#[test]
+fn no_worker_runs_one_call_more_than_max_calls_and_none_is_lost() {
+    for (max_calls, size) in [(1, 1), (1, 4), (2, 1), (2, 4)] {
+        let mut server = Server::start([("size", int(size)), ("max_calls", int(max_calls))]);
+        let mut calls: BTreeMap<u64, u64> = BTreeMap::new();
+        let ids: BTreeSet<u64> = (0..60).map(|_| server.cast(("echo", "pid"), [], &[])).collect();
+        let answered: BTreeSet<u64> = ids
+            .iter()
+            .map(|_| server.reply())
+            .map(|(to, result)| {
+                *calls.entry(number(&result.unwrap())).or_default() += 1;
+                to
+            })
+            .collect();
+        assert_eq!(answered, ids);
+        assert!(calls.values().all(|calls| *calls <= max_calls), "max_calls {max_calls}, size {size}: {calls:?}");
+    }
+}
+
+#[test]
+fn a_worker_that_is_old_is_replaced_by_one_that_is_ready() {
+    let mut server = Server::start([("size", int(1)), ("max_age", int(300))]);
+    let first = number(&server.call(("echo", "pid"), []).unwrap());
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        // Somebody is there all the time.
+        let pid = number(&server.call_with(("echo", "pid"), [], &[("checkout_timeout", int(0))]).unwrap());
+        if pid != first {
+            break;
+        }
+        assert!(Instant::now() < end, "it is not replaced");
+    }
+    assert_dies(u32::try_from(first).unwrap());
+}
+
+#[test]
+fn a_pool_grows_and_shrinks_while_it_works() {
+    let mut server = Server::start([("size", int(1))]);
+    let resize = |server: &mut Server, size| {
+        let id = server.request("resize", [int(size)]);
+        let (to, result) = server.reply();
+        assert_eq!(to, id);
+        result
+    };
+    assert_eq!(resize(&mut server, 3).unwrap(), atom("resized"));
+    server.wait_for_status("three", |status| count(status, "idle") == 3 && count(status, "size") == 3);
+    let flags: Vec<Signpost> = (0..3).map(|_| Signpost::new()).collect();
+    for flag in &flags {
+        server.cast(("echo", "wait_for"), [flag.text()], &[]);
+    }
+    resize(&mut server, 1).unwrap();
+    for flag in &flags {
+        flag.put_up();
+        server.reply().1.unwrap();
+    }
+    server.wait_for_status("one", |status| count(status, "idle") == 1 && elements(&get(status, "workers")).len() == 1);
+    let error = resize(&mut server, 0).unwrap_err();
+    assert_eq!(error.reason(), "bad_request");
+    assert!(error.message().contains("1 to 1024"), "{error:?}");
+}
+
+/// A folder with a module `versioned` that says its version.
+struct Code {
+    folder: Signpost,
+}
+
+impl Code {
+    fn new(source: &str) -> Self {
+        let folder = Signpost::new();
+        fs::create_dir(folder.path()).unwrap();
+        let code = Self { folder };
+        code.write(source);
+        code
+    }
+
+    fn write(&self, source: &str) {
+        fs::write(self.folder.path().join("versioned.py"), source).unwrap();
+    }
+
+    fn path(&self) -> eetf::Term {
+        list([self.folder.text()])
+    }
+}
+
+fn reload(server: &mut Server) -> Result<eetf::Term, crate::harness::Failure> {
+    let id = server.request("reload", []);
+    let (to, result) = server.reply();
+    assert_eq!(to, id);
+    result
+}
+
+#[test]
+fn a_reload_replaces_the_workers_by_some_that_see_the_code_as_it_is_now() {
+    let code = Code::new("def version(): return 1\n");
+    // The new source may have the size and the second of the old one.
+    let env = map([("PYTHONDONTWRITEBYTECODE", text("1"))]);
+    let mut server =
+        Server::start([("size", int(2)), ("wait", atom("all")), ("python_path", code.path()), ("env", env)]);
+    let version = |server: &mut Server| number(&server.call(("versioned", "version"), []).unwrap());
+    assert_eq!(version(&mut server), 1);
+    code.write("def version(): return 2\n");
+    assert_eq!(version(&mut server), 1, "what is imported stays");
+    assert_eq!(reload(&mut server).unwrap(), atom("reloaded"));
+    server.wait_for_status("replaced", |status| {
+        let workers = elements(&get(status, "workers"));
+        count(status, "idle") == 2 && workers.iter().all(|worker| number(&get(worker, "generation")) == 2)
+    });
+    assert_eq!(version(&mut server), 2);
+    assert_eq!(
+        (count(&server.status(), "generation"), atom_name(&get(&server.status(), "reloading"))),
+        (2, "false".into())
+    );
+}
+
+#[test]
+fn a_drain_lets_running_calls_end_refuses_the_rest_and_ends_the_server() {
+    let mut server = Server::start([("size", int(1))]);
+    let flag = Signpost::new();
+    let running = server.cast(("echo", "wait_for"), [flag.text()], &[]);
+    let waiting = server.cast(("echo", "pid"), [], &[]);
+    let drain = server.request("drain", [map([("drain_timeout", atom("infinity"))])]);
+    let (to, result) = server.reply();
+    assert_eq!((to, result.unwrap_err().reason()), (waiting, "shutdown".into()));
+    let late = server.cast(("echo", "pid"), [], &[]);
+    let (to, result) = server.reply();
+    let error = result.unwrap_err();
+    assert_eq!((to, error.reason(), error.phase()), (late, "shutdown".into(), "checkout".into()));
+    flag.put_up();
+    let (to, result) = server.reply();
+    assert!(to == running && result.is_ok());
+    let (to, result) = server.reply();
+    assert_eq!((to, result.unwrap()), (drain, atom("drained")));
+    assert!(server.wait().0.success());
+}
+
+#[test]
+fn what_runs_beyond_drain_timeout_is_killed_and_a_second_drain_makes_it_short() {
+    let mut server = Server::start([("size", int(1))]);
+    let running = server.cast(("echo", "forever"), [], &[]);
+    server.request("drain", [map([("drain_timeout", atom("infinity"))])]);
+    server.wait_for_status("it drains", |status| atom_name(&get(status, "draining")) == "true");
+    server.request("drain", [map([("drain_timeout", int(0))])]);
+    let (to, result) = server.reply();
+    let error = result.unwrap_err();
+    assert_eq!((to, error.reason(), error.phase()), (running, "shutdown".into(), "call".into()));
+    assert!(error.message().contains("drain_timeout"), "{error:?}");
+    assert!((0..2).all(|_| server.reply().1.unwrap() == atom("drained")));
+    assert!(server.wait().0.success());
+}
+
+#[test]
+fn a_signal_drains_and_a_second_one_does_not_wait() {
+    let mut server = Server::start([("size", int(1)), ("drain_timeout", atom("infinity"))]);
+    let flag = Signpost::new();
+    let running = server.cast(("echo", "wait_for"), [flag.text()], &[]);
+    server.wait_for_status("it runs", |status| count(status, "busy") == 1);
+    server.signal(Signal::TERM);
+    server.wait_for_status("it drains", |status| atom_name(&get(status, "draining")) == "true");
+    flag.put_up();
+    let (to, result) = server.reply();
+    assert!(to == running && result.is_ok());
+    assert!(server.wait().0.success());
+
+    let mut server = Server::start([("size", int(1)), ("drain_timeout", atom("infinity"))]);
+    let running = server.cast(("echo", "forever"), [], &[]);
+    server.wait_for_status("it runs", |status| count(status, "busy") == 1);
+    server.signal(Signal::TERM);
+    server.wait_for_status("it drains", |status| atom_name(&get(status, "draining")) == "true");
+    server.signal(Signal::TERM);
+    let (to, result) = server.reply();
+    assert_eq!((to, result.unwrap_err().reason()), (running, "shutdown".into()));
+    assert!(server.wait().0.success());
+}
+
+#[test]
+fn a_server_whose_owner_wants_to_know_ends_when_workers_keep_failing() {
+    let mut server = Server::start([("size", int(1)), ("on_crash_loop", atom("exit"))]);
+    for _ in 0..5 {
+        server.call(("dies", "by_exit"), [int(3)]).unwrap_err();
+    }
+    assert_eq!(server.wait().0.code(), Some(75));
+}

@@ -1,0 +1,223 @@
+//! The core and the model beside it, and what has happened to both so far.
+
+use std::fmt::Write;
+use std::time::Instant;
+
+use portpool::call::{CallId, OnCancel, WorkerId};
+use portpool::config::Strategy;
+use portpool::pool::{Core, Event, Run, Seat, Settings, Terms, Want};
+use proptest::sample::Index;
+
+use super::model::{Ask, Model, Phase, Stage, ms};
+
+pub struct Bench {
+    pub core: Core,
+    pub model: Model,
+    next: u64,
+    began: Instant,
+    /// One line for each event and what came of it.
+    pub history: String,
+}
+
+/// A pool of two with nothing special.
+pub fn plain() -> Settings {
+    Settings {
+        size: 2,
+        max_overflow: 0,
+        overflow_ttl: ms(50),
+        strategy: Strategy::Lifo,
+        start_timeout: ms(80),
+        max_starting: 4,
+        max_queue: 100,
+        max_queue_bytes: 1000,
+        max_calls: None,
+        max_age: None,
+        idle_check: None,
+        quarantine: 3,
+        seed: 7,
+    }
+}
+
+/// Any worker, for a call without limits.
+pub fn terms() -> Terms {
+    let run = Run { timeout: None, grace: ms(0), on_cancel: OnCancel::Kill, retry: 0, fingerprint: None };
+    Terms { bytes: 1, checkout_timeout: None, deadline: None, seat: Seat::Any, want: Want::Run(run) }
+}
+
+impl Bench {
+    pub fn new(settings: Settings) -> Self {
+        let model = Model::new(settings.clone());
+        let began = model.now;
+        let mut bench = Self { core: Core::new(settings), model, next: 1, began, history: String::new() };
+        bench.happen(Event::TimePassed);
+        bench
+    }
+
+    pub fn happen(&mut self, event: Event) {
+        let mut actions = Vec::new();
+        let _ = write!(self.history, "{:>6} ms  {event:?}", (self.model.now - self.began).as_millis());
+        self.core.handle(self.model.now, event, &mut actions);
+        let _ = writeln!(self.history, " -> {actions:?}");
+        self.rest();
+        actions.into_iter().for_each(|action| self.model.take(action));
+        self.model.check(&self.core);
+    }
+
+    pub fn pass(&mut self, time: u64) {
+        self.model.now += ms(time);
+        self.happen(Event::TimePassed);
+    }
+
+    /// When a rest begins and ends is a matter of chance, which only the core knows.
+    fn rest(&mut self) {
+        for (id, ask) in &mut self.model.asks {
+            match (ask.stage, self.core.is_resting(*id)) {
+                (Stage::Waiting, true) => ask.stage = Stage::Resting,
+                (Stage::Resting, false) => (ask.stage, ask.waits_since) = (Stage::Waiting, self.model.now),
+                _ => {}
+            }
+        }
+    }
+
+    pub fn number(&mut self) -> CallId {
+        self.next += 1;
+        CallId(self.next - 1)
+    }
+
+    pub fn arrive(&mut self, terms: Terms) -> CallId {
+        let id = self.number();
+        let now = self.model.now;
+        let ask = Ask::new(now, terms.clone());
+        self.model.asks.insert(id, ask);
+        self.happen(Event::CallArrived(id, terms));
+        id
+    }
+
+    pub fn ready(&mut self, worker: WorkerId) {
+        // What is announced is taken first, so that the worker is free when it is given something.
+        self.model.workers.get_mut(&worker).unwrap().phase = Phase::Idle;
+        self.happen(Event::WorkerReady(worker));
+    }
+
+    pub fn all_ready(&mut self) {
+        while let Some(worker) = self.find(|phase| phase == Phase::Starting) {
+            self.ready(worker);
+        }
+    }
+
+    pub fn finish(&mut self, id: WorkerId) {
+        let worker = self.model.workers.get_mut(&id).unwrap();
+        let Phase::Busy(call) = worker.phase else { panic!("it was busy") };
+        worker.phase = if worker.lease.is_some() { Phase::Leased } else { Phase::Idle };
+        match self.model.asks[&call].stage {
+            Stage::Abandoned => self.model.asks.get_mut(&call).unwrap().stage = Stage::Ended,
+            _ => self.model.end(call, Stage::Ended),
+        }
+        self.model.deaths = 0;
+        self.happen(Event::CallFinished(id));
+    }
+
+    pub fn answer(&mut self, worker: WorkerId) {
+        self.model.workers.get_mut(&worker).unwrap().phase = Phase::Idle;
+        self.happen(Event::WorkerAnswered(worker));
+    }
+
+    pub fn check_in(&mut self, lease: CallId, broken: bool) {
+        if let Stage::Holding(worker) = self.model.asks[&lease].stage {
+            let worker = self.model.workers.get_mut(&worker).unwrap();
+            worker.spent |= broken;
+            if worker.phase == Phase::Leased {
+                worker.phase = Phase::Idle;
+            }
+        }
+        self.happen(Event::CheckedIn { lease, broken });
+    }
+
+    pub fn cancel(&mut self, call: CallId) {
+        self.happen(Event::CallCancelled(call));
+    }
+
+    pub fn reload(&mut self) {
+        let call = self.number();
+        self.model.reloads.insert(call);
+        self.happen(Event::ReloadAsked(call));
+    }
+
+    pub fn resize(&mut self, size: usize) {
+        self.model.settings.size = size;
+        self.happen(Event::Resized(size));
+    }
+
+    pub fn drain(&mut self, limit: Option<u64>) {
+        self.model.draining = true;
+        self.happen(Event::DrainAsked(limit.map(ms)));
+    }
+
+    pub fn die(&mut self, id: WorkerId, undelivered: bool) {
+        let worker = self.model.workers.remove(&id).unwrap();
+        self.model.homes.retain(|_, home| *home != id);
+        self.model.deaths += 1;
+        if let Phase::Busy(call) = worker.phase {
+            self.lose(call, undelivered);
+        }
+        self.happen(Event::WorkerExited { worker: id, undelivered });
+    }
+
+    /// A call whose worker died waits again, unless the actions say that this is its end.
+    fn lose(&mut self, call: CallId, undelivered: bool) {
+        let ask = self.model.asks.get_mut(&call).unwrap();
+        if ask.stage == Stage::Abandoned {
+            ask.stage = Stage::Ended;
+            return;
+        }
+        ask.stage = Stage::Waiting;
+        if let Some(fingerprint) = ask.run().and_then(|run| run.fingerprint).filter(|_| !undelivered) {
+            *self.model.kills.entry(fingerprint).or_default() += 1;
+        }
+    }
+
+    pub fn find(&self, wanted: impl Fn(Phase) -> bool) -> Option<WorkerId> {
+        self.model.workers.iter().find(|(_, worker)| wanted(worker.phase)).map(|(id, _)| *id)
+    }
+
+    pub fn pick(&self, index: Index, wanted: fn(Phase) -> bool) -> Option<WorkerId> {
+        let among: Vec<WorkerId> =
+            self.model.workers.iter().filter(|(_, worker)| wanted(worker.phase)).map(|(id, _)| *id).collect();
+        (!among.is_empty()).then(|| *index.get(&among))
+    }
+
+    /// From now on all goes well: each call ends, and there are `size` workers again, or none after a drain.
+    pub fn settle(&mut self) {
+        for _ in 0..10_000 {
+            self.pass(40);
+            self.go_well();
+            let counts = self.core.counts();
+            let size = if self.model.draining { 0 } else { self.model.settings.size };
+            let is_over = |ask: &Ask| matches!(ask.stage, Stage::Ended);
+            if counts.all() == size && counts.idle == size && self.model.asks.values().all(is_over) {
+                assert!(self.model.reloads.is_empty(), "a reload was not answered");
+                assert_eq!(self.model.drained, self.model.draining);
+                return;
+            }
+        }
+        panic!("the pool does not come back to its size: {:?}", self.core.counts());
+    }
+
+    fn go_well(&mut self) {
+        let workers: Vec<WorkerId> = self.model.workers.keys().copied().collect();
+        for id in workers {
+            match self.model.workers[&id].phase {
+                Phase::Starting => self.ready(id),
+                Phase::Stopping => self.die(id, false),
+                Phase::Checking => self.answer(id),
+                Phase::Busy(_) | Phase::Idle | Phase::Leased => {}
+            }
+        }
+        while let Some(worker) = self.find(|phase| matches!(phase, Phase::Busy(_))) {
+            self.finish(worker);
+        }
+        let held = |ask: &&Ask| matches!(ask.stage, Stage::Holding(_));
+        let leases: Vec<CallId> = self.model.asks.iter().filter(|(_, ask)| held(ask)).map(|(id, _)| *id).collect();
+        leases.into_iter().for_each(|lease| self.check_in(lease, false));
+    }
+}

@@ -1,0 +1,254 @@
+//! Random histories of all kinds.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use portpool::call::{CallId, OnCancel, WorkerId};
+use portpool::config::Strategy as IdleStrategy;
+use portpool::pool::{Event, Run, Seat, Settings, Terms, Want};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::bench::Bench;
+use super::model::{Phase, Stage, ms};
+
+/// One thing that happens. An index picks among those it can happen to; where there are none, nothing happens.
+#[derive(Clone, Debug)]
+enum Op {
+    Arrive(Arrival),
+    Cancel(Index),
+    CheckIn {
+        lease: Index,
+        broken: bool,
+    },
+    GetReady(Index),
+    Finish(Index),
+    Answer(Index),
+    Grow(Index),
+    /// Dies by itself, in whatever state.
+    Die {
+        worker: Index,
+        undelivered: bool,
+    },
+    /// One that was killed or retired is reaped.
+    Reap(Index),
+    Resize(usize),
+    Reload,
+    Drain(Option<u64>),
+    Pass(u64),
+    /// Events about workers and calls that are not, or not any more.
+    Noise,
+}
+
+#[derive(Clone, Debug)]
+struct Arrival {
+    bytes: usize,
+    checkout_timeout: Option<u64>,
+    deadline: Option<u64>,
+    target: Target,
+    want: Wish,
+}
+
+#[derive(Clone, Debug)]
+enum Target {
+    Any,
+    Key(u64),
+    Worker(Index),
+    Lease(Index),
+}
+
+#[derive(Clone, Debug)]
+enum Wish {
+    Run { timeout: Option<u64>, grace: u64, finish: bool, retry: u8 },
+    Lease(Option<u64>),
+}
+
+fn limit() -> impl Strategy<Value = Option<u64>> {
+    prop_oneof![3 => Just(None), 1 => Just(Some(0)), 4 => (1u64..60).prop_map(Some)]
+}
+
+fn arrival() -> impl Strategy<Value = Arrival> {
+    let deadline = prop_oneof![4 => Just(None), 1 => (1u64..80).prop_map(Some)];
+    let target = prop_oneof![
+        6 => Just(Target::Any),
+        2 => (0u64..3).prop_map(Target::Key),
+        1 => any::<Index>().prop_map(Target::Worker),
+        4 => any::<Index>().prop_map(Target::Lease),
+    ];
+    let timeout = prop_oneof![Just(None), (1u64..60).prop_map(Some)];
+    let run = (timeout.clone(), prop_oneof![3 => Just(0u64), 1 => 1u64..30], prop::bool::weighted(0.2), 0u8..3)
+        .prop_map(|(timeout, grace, finish, retry)| Wish::Run { timeout, grace, finish, retry });
+    let want = prop_oneof![5 => run, 2 => timeout.prop_map(Wish::Lease)];
+    (0usize..40, limit(), deadline, target, want).prop_map(|(bytes, checkout_timeout, deadline, target, want)| {
+        Arrival { bytes, checkout_timeout, deadline, target, want }
+    })
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let index = any::<Index>;
+    prop_oneof![
+        60 => arrival().prop_map(Op::Arrive),
+        10 => index().prop_map(Op::Cancel),
+        10 => (index(), prop::bool::weighted(0.2)).prop_map(|(lease, broken)| Op::CheckIn { lease, broken }),
+        40 => index().prop_map(Op::GetReady),
+        40 => index().prop_map(Op::Finish),
+        20 => index().prop_map(Op::Answer),
+        5 => index().prop_map(Op::Grow),
+        10 => (index(), any::<bool>()).prop_map(|(worker, undelivered)| Op::Die { worker, undelivered }),
+        30 => index().prop_map(Op::Reap),
+        4 => (1usize..6).prop_map(Op::Resize),
+        4 => Just(Op::Reload),
+        1 => prop::option::of(0u64..100).prop_map(Op::Drain),
+        30 => (0u64..40).prop_map(Op::Pass),
+        10 => Just(Op::Noise),
+    ]
+}
+
+prop_compose! {
+    fn settings()(
+        size in 1usize..5,
+        max_overflow in 0usize..4,
+        max_starting in 1usize..4,
+        max_queue in 0usize..6,
+        fifo in any::<bool>(),
+        max_calls in prop_oneof![3 => Just(None), 2 => (1u64..5).prop_map(Some), 1 => Just(Some(20))],
+        max_age in prop_oneof![3 => Just(None), 1 => Just(Some(ms(300)))],
+        idle_check in prop_oneof![2 => Just(None), 1 => Just(Some(ms(30)))],
+        quarantine in 0u32..4,
+        seed in any::<u64>(),
+    ) -> Settings {
+        Settings {
+            size,
+            max_overflow,
+            overflow_ttl: ms(50),
+            strategy: if fifo { IdleStrategy::Fifo } else { IdleStrategy::Lifo },
+            start_timeout: ms(80),
+            max_starting,
+            max_queue,
+            max_queue_bytes: 100,
+            max_calls,
+            max_age,
+            idle_check,
+            quarantine,
+            seed,
+        }
+    }
+}
+
+impl Bench {
+    fn run(&mut self, op: Op) {
+        match op {
+            Op::Arrive(arrival) => {
+                let terms = self.terms_of(arrival);
+                self.arrive(terms);
+            }
+            Op::Cancel(index) => {
+                let calls: Vec<CallId> = self.model.asks.keys().copied().collect();
+                if !calls.is_empty() {
+                    self.cancel(*index.get(&calls));
+                }
+            }
+            Op::CheckIn { lease, broken } => {
+                if let Some(lease) = self.lease(lease) {
+                    self.check_in(lease, broken);
+                }
+            }
+            Op::GetReady(index) => self.with(index, |phase| phase == Phase::Starting, Self::ready),
+            Op::Finish(index) => self.with(index, |phase| matches!(phase, Phase::Busy(_)), Self::finish),
+            Op::Answer(index) => self.with(index, |phase| phase == Phase::Checking, Self::answer),
+            Op::Grow(index) => self.with(index, |_| true, |bench, worker| bench.happen(Event::WorkerGrew(worker))),
+            Op::Die { worker, undelivered } => {
+                if let Some(worker) = self.pick(worker, |_| true) {
+                    self.die(worker, undelivered);
+                }
+            }
+            Op::Reap(index) => {
+                self.with(index, |phase| phase == Phase::Stopping, |bench, worker| bench.die(worker, false));
+            }
+            Op::Resize(size) => self.resize(size),
+            Op::Reload => self.reload(),
+            Op::Drain(limit) => self.drain(limit),
+            Op::Pass(time) => self.pass(time),
+            Op::Noise => self.noise(),
+        }
+    }
+
+    fn with(&mut self, index: Index, wanted: fn(Phase) -> bool, what: fn(&mut Self, WorkerId)) {
+        if let Some(worker) = self.pick(index, wanted) {
+            what(self, worker);
+        }
+    }
+
+    fn lease(&self, index: Index) -> Option<CallId> {
+        let held = self.model.asks.iter().filter(|(_, ask)| matches!(ask.stage, Stage::Holding(_)));
+        let leases: Vec<CallId> = held.map(|(id, _)| *id).collect();
+        (!leases.is_empty()).then(|| *index.get(&leases))
+    }
+
+    fn terms_of(&self, arrival: Arrival) -> Terms {
+        let Arrival { bytes, checkout_timeout, deadline, target, want } = arrival;
+        let is_lease = matches!(want, Wish::Lease(_));
+        let seat = match target {
+            Target::Key(key) => Seat::Key(key),
+            Target::Worker(index) if !is_lease => {
+                Seat::Worker(self.pick(index, |_| true).unwrap_or(WorkerId(u64::MAX)))
+            }
+            Target::Lease(index) if !is_lease => self.lease(index).map_or(Seat::Any, Seat::Lease),
+            _ => Seat::Any,
+        };
+        let want = match want {
+            Wish::Lease(limit) => Want::Lease(limit.map(ms)),
+            Wish::Run { timeout, grace, finish, retry } => Want::Run(Run {
+                timeout: timeout.map(ms),
+                grace: ms(grace),
+                on_cancel: if finish { OnCancel::Finish } else { OnCancel::Kill },
+                retry,
+                fingerprint: (retry > 0).then_some(bytes as u64 % 4),
+            }),
+        };
+        Terms { bytes, checkout_timeout: checkout_timeout.map(ms), deadline: deadline.map(ms), seat, want }
+    }
+
+    fn noise(&mut self) {
+        let stranger = WorkerId(u64::MAX);
+        self.happen(Event::WorkerReady(stranger));
+        self.happen(Event::CallFinished(stranger));
+        self.happen(Event::WorkerAnswered(stranger));
+        self.happen(Event::WorkerGrew(stranger));
+        self.happen(Event::WorkerExited { worker: stranger, undelivered: true });
+        self.happen(Event::CallCancelled(CallId(u64::MAX)));
+        self.happen(Event::CheckedIn { lease: CallId(u64::MAX), broken: true });
+        for (worker, state) in self.model.workers.clone() {
+            let is_told = self.model.workers.get(&worker).is_some_and(|now| now.phase == state.phase);
+            if is_told && state.phase != Phase::Starting {
+                self.happen(Event::WorkerReady(worker));
+            }
+            if is_told && !matches!(state.phase, Phase::Busy(_)) {
+                self.happen(Event::CallFinished(worker));
+            }
+            if is_told && state.phase != Phase::Checking {
+                self.happen(Event::WorkerAnswered(worker));
+            }
+        }
+    }
+}
+
+/// What went wrong, and the history that led there.
+fn told(bench: &Bench, panic: &(dyn std::any::Any + Send)) -> TestCaseError {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    TestCaseError::fail(format!("{}\n{}", text.unwrap_or("a panic"), bench.history))
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_each_call_ends_once_and_the_pool_comes_back_to_its_size(
+        settings in settings(),
+        ops in prop::collection::vec(op(), 1..200),
+    ) {
+        let mut bench = Bench::new(settings);
+        let run = catch_unwind(AssertUnwindSafe(|| {
+            ops.into_iter().for_each(|op| bench.run(op));
+            bench.settle();
+        }));
+        run.map_err(|panic| told(&bench, &*panic))?;
+    }
+}

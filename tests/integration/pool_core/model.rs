@@ -1,0 +1,382 @@
+//! What must be true, kept as simply as possible: lists and sets, no timers, no order of its own but that of the numbers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use portpool::call::{CallId, OnCancel, WorkerId};
+use portpool::pool::{Action, Core, Counts, KillCause, Refusal, Run, Seat, Settings, Terms, Want};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Starting,
+    Idle,
+    Checking,
+    Leased,
+    Busy(CallId),
+    Stopping,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Worker {
+    pub phase: Phase,
+    pub generation: u64,
+    /// Calls it has got, and how many of them outside leases.
+    pub taken: u64,
+    pub lease: Option<CallId>,
+    /// It must go without having been replaced: it is broken, its lease was cut off, or it has run all its calls.
+    pub spent: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Waiting,
+    Resting,
+    Running(WorkerId),
+    /// A checkout that was granted.
+    Holding(WorkerId),
+    /// Cancelled, and left to finish.
+    Abandoned,
+    Ended,
+}
+
+#[derive(Clone, Debug)]
+pub struct Ask {
+    pub terms: Terms,
+    pub stage: Stage,
+    pub arrived: Instant,
+    pub waits_since: Instant,
+    pub runs_since: Instant,
+    pub interrupted: Option<Instant>,
+    pub outcomes: u32,
+}
+
+impl Ask {
+    pub fn new(now: Instant, terms: Terms) -> Self {
+        let (stage, arrived, waits_since, runs_since) = (Stage::Waiting, now, now, now);
+        Self { terms, stage, arrived, waits_since, runs_since, interrupted: None, outcomes: 0 }
+    }
+
+    pub fn run(&self) -> Option<&Run> {
+        match &self.terms.want {
+            Want::Run(run) => Some(run),
+            Want::Lease(_) => None,
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.terms.deadline.map(|limit| self.arrived + limit)
+    }
+
+    pub fn expires(&self) -> Option<Instant> {
+        let expires = self.terms.checkout_timeout.map(|limit| self.waits_since + limit);
+        expires.into_iter().chain(self.deadline()).min()
+    }
+
+    /// When it must be over, if it runs: with its grace, if that has begun.
+    fn must_end(&self) -> Option<Instant> {
+        let run = self.run()?;
+        if let Some(at) = self.interrupted {
+            return Some(at + run.grace);
+        }
+        run.timeout.map(|limit| self.runs_since + limit).into_iter().chain(self.deadline()).min()
+    }
+}
+
+pub struct Model {
+    pub settings: Settings,
+    pub now: Instant,
+    pub workers: BTreeMap<WorkerId, Worker>,
+    pub asks: BTreeMap<CallId, Ask>,
+    pub homes: BTreeMap<u64, WorkerId>,
+    pub kills: BTreeMap<u64, u32>,
+    /// Workers that died since a call was last finished.
+    pub deaths: u32,
+    pub reloads: BTreeSet<CallId>,
+    pub generation: u64,
+    pub draining: bool,
+    pub drained: bool,
+}
+
+impl Model {
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            now: Instant::now(),
+            workers: BTreeMap::new(),
+            asks: BTreeMap::new(),
+            homes: BTreeMap::new(),
+            kills: BTreeMap::new(),
+            deaths: 0,
+            reloads: BTreeSet::new(),
+            generation: 1,
+            draining: false,
+            drained: false,
+        }
+    }
+
+    fn slots(&self) -> usize {
+        self.settings.size + self.settings.max_overflow
+    }
+
+    fn count(&self, wanted: impl Fn(&Worker) -> bool) -> usize {
+        self.workers.values().filter(|worker| wanted(worker)).count()
+    }
+
+    fn in_stage(&self, wanted: impl Fn(Stage) -> bool) -> impl Iterator<Item = (CallId, &Ask)> {
+        self.asks.iter().filter(move |(_, ask)| wanted(ask.stage)).map(|(id, ask)| (*id, ask))
+    }
+
+    /// Whether this worker, free as it is, can take this call.
+    fn fits(&self, worker: WorkerId, ask: &Ask) -> bool {
+        match ask.terms.seat {
+            Seat::Any => true,
+            Seat::Key(key) => self.homes.get(&key).is_none_or(|home| *home == worker),
+            Seat::Worker(wanted) => wanted == worker,
+            Seat::Lease(lease) => self.workers[&worker].lease == Some(lease),
+        }
+    }
+
+    pub fn take(&mut self, action: Action) {
+        match action {
+            Action::StartWorker { worker, generation } => self.start(worker, generation),
+            Action::Dispatch(worker, call) => self.dispatch(worker, call),
+            Action::Grant(worker, lease) => self.grant(worker, lease),
+            Action::LeaseEnded(lease) => self.lease_ended(lease),
+            Action::PingWorker(worker) => self.turn(worker, Phase::Idle, Phase::Checking),
+            Action::InterruptWorker(worker) => self.interrupt(worker),
+            Action::RetireWorker(worker) => self.retire(worker),
+            Action::TerminateWorker(worker) => self.turn(worker, Phase::Stopping, Phase::Stopping),
+            Action::KillWorker(worker, cause) => self.kill(worker, cause),
+            Action::Refuse(call, refusal) => self.refuse(call, refusal),
+            Action::Reloaded(call) => {
+                assert!(self.reloads.remove(&call), "a reload is answered once");
+                let ready = self.workers.values().filter(|worker| worker.phase != Phase::Starting);
+                self.generation = ready.map(|worker| worker.generation).max().unwrap_or(1);
+            }
+            Action::Drained => {
+                assert!(self.draining && self.workers.is_empty() && !self.drained);
+                self.drained = true;
+            }
+        }
+    }
+
+    fn turn(&mut self, worker: WorkerId, from: Phase, to: Phase) {
+        let worker = self.workers.get_mut(&worker).expect("lives");
+        assert_eq!(worker.phase, from);
+        worker.phase = to;
+    }
+
+    fn start(&mut self, id: WorkerId, generation: u64) {
+        let all = self.workers.len();
+        assert!(!self.draining, "nothing starts in a pool that drains");
+        assert!(all <= self.slots(), "started the {}th worker of {}", all + 1, self.slots());
+        let starting = self.count(|worker| worker.phase == Phase::Starting && worker.generation <= self.generation);
+        assert!(generation > self.generation || starting < self.settings.max_starting, "too many starts at once");
+        let worker = Worker { phase: Phase::Starting, generation, taken: 0, lease: None, spent: false };
+        assert!(self.workers.insert(id, worker).is_none(), "{id:?} started twice");
+    }
+
+    fn dispatch(&mut self, id: WorkerId, call: CallId) {
+        let ask = &self.asks[&call];
+        assert_eq!(ask.stage, Stage::Waiting, "a call that is dispatched waits");
+        assert!(ask.expires().is_none_or(|at| at >= self.now), "an expired call never runs");
+        let worker = self.workers[&id];
+        let free = if matches!(ask.terms.seat, Seat::Lease(_)) { Phase::Leased } else { Phase::Idle };
+        assert_eq!(worker.phase, free, "a call is bound to a worker that is free for it");
+        assert!(self.fits(id, ask), "{call} runs where it did not want to");
+        self.is_first(id, call);
+        self.settle(id, call);
+        let worker = self.workers.get_mut(&id).unwrap();
+        worker.phase = Phase::Busy(call);
+        worker.taken += 1;
+        if let Some(most) = self.settings.max_calls {
+            worker.spent |= worker.taken >= most - most / 10;
+            assert!(worker.taken <= most || worker.lease.is_some(), "one call more than max_calls");
+        }
+        let ask = self.asks.get_mut(&call).unwrap();
+        (ask.stage, ask.runs_since, ask.interrupted) = (Stage::Running(id), self.now, None);
+    }
+
+    fn grant(&mut self, id: WorkerId, lease: CallId) {
+        let ask = &self.asks[&lease];
+        assert_eq!((ask.stage, self.workers[&id].phase), (Stage::Waiting, Phase::Idle));
+        self.is_first(id, lease);
+        self.settle(id, lease);
+        let worker = self.workers.get_mut(&id).unwrap();
+        (worker.phase, worker.lease) = (Phase::Leased, Some(lease));
+        let ask = self.asks.get_mut(&lease).unwrap();
+        (ask.stage, ask.outcomes) = (Stage::Holding(id), ask.outcomes + 1);
+    }
+
+    fn is_first(&self, worker: WorkerId, call: CallId) {
+        let expired = |ask: &Ask| ask.expires().is_some_and(|at| at <= self.now);
+        let leased = self.workers[&worker].lease;
+        let same =
+            |ask: &Ask| matches!(ask.terms.seat, Seat::Lease(lease) if Some(lease) == leased) == leased.is_some();
+        let mut before = self.in_stage(|stage| stage == Stage::Waiting).take_while(|(id, _)| *id < call);
+        let first = before.find(|(_, ask)| same(ask) && self.fits(worker, ask) && !expired(ask));
+        assert!(first.is_none(), "first come, first served: {call} before {first:?}");
+    }
+
+    fn settle(&mut self, worker: WorkerId, call: CallId) {
+        if let Seat::Key(key) = self.asks[&call].terms.seat {
+            self.homes.insert(key, worker);
+        }
+    }
+
+    fn lease_ended(&mut self, lease: CallId) {
+        let ask = self.asks.get_mut(&lease).unwrap();
+        let Stage::Holding(worker) = ask.stage else { panic!("the lease {lease} was not held: {:?}", ask.stage) };
+        ask.stage = Stage::Ended;
+        if let Some(worker) = self.workers.get_mut(&worker) {
+            worker.lease = None;
+            // The bench has turned one that was checked in to idle: this one was cut off.
+            worker.spent |= worker.phase == Phase::Leased;
+        }
+    }
+
+    fn interrupt(&mut self, worker: WorkerId) {
+        let Phase::Busy(call) = self.workers[&worker].phase else { panic!("only a busy worker is interrupted") };
+        let ask = self.asks.get_mut(&call).unwrap();
+        assert!(ask.interrupted.is_none() && !ask.run().unwrap().grace.is_zero());
+        ask.interrupted = Some(self.now);
+    }
+
+    fn retire(&mut self, id: WorkerId) {
+        let worker = self.workers.get_mut(&id).unwrap();
+        assert!(matches!(worker.phase, Phase::Idle | Phase::Leased), "retired while {:?}", worker.phase);
+        worker.phase = Phase::Stopping;
+        let spent = worker.spent || self.draining;
+        self.homes.retain(|_, home| *home != id);
+        let useful = self.count(|worker| worker.phase != Phase::Stopping);
+        assert!(spent || useful >= self.settings.size, "retired below size");
+    }
+
+    fn kill(&mut self, id: WorkerId, cause: KillCause) {
+        let worker = self.workers.get_mut(&id).expect("only a worker that lives is killed");
+        let before = std::mem::replace(&mut worker.phase, Phase::Stopping);
+        match cause {
+            KillCause::StartTimeout | KillCause::Superseded => assert_eq!(before, Phase::Starting),
+            KillCause::Timeout | KillCause::Cancelled | KillCause::LeaseEnded => {
+                assert!(matches!(before, Phase::Busy(_)), "{cause:?} while {before:?}");
+            }
+            KillCause::RetireTimeout => assert_eq!(before, Phase::Stopping),
+            KillCause::Silent => assert_eq!(before, Phase::Checking),
+            KillCause::DrainTimeout => assert!(self.draining),
+        }
+        self.homes.retain(|_, home| *home != id);
+        if let Phase::Busy(call) = before {
+            let ask = self.asks.get_mut(&call).unwrap();
+            if ask.stage == Stage::Abandoned {
+                ask.stage = Stage::Ended;
+            }
+        }
+    }
+
+    fn refuse(&mut self, id: CallId, refusal: Refusal) {
+        if let Refusal::ReloadFailed = refusal {
+            return assert!(self.reloads.remove(&id), "a reload is answered once");
+        }
+        if self.reloads.remove(&id) {
+            return assert_eq!(refusal, Refusal::Draining);
+        }
+        let ask = self.asks[&id].clone();
+        let stopped = |worker| self.workers.get(&worker).is_none_or(|worker: &Worker| worker.phase == Phase::Stopping);
+        let waits = matches!(ask.stage, Stage::Waiting | Stage::Resting);
+        let is_over = ask.must_end().is_some_and(|at| at <= self.now);
+        let mut stage = Stage::Ended;
+        match refusal {
+            Refusal::QueueFull => {
+                let others = self.in_stage(|stage| stage == Stage::Waiting).filter(|(other, _)| *other != id);
+                let (calls, bytes) = others.fold((0, 0), |sum, (_, ask)| (sum.0 + 1, sum.1 + ask.terms.bytes));
+                let starting = self.count(|worker| worker.phase == Phase::Starting);
+                let room = self.settings.max_queue + starting + self.slots().saturating_sub(self.workers.len());
+                let full = calls >= room || bytes + ask.terms.bytes > self.settings.max_queue_bytes;
+                assert!(waits && full, "refused although there is room: {calls} calls, {bytes} bytes");
+            }
+            Refusal::CheckoutTimeout => assert!(waits && ask.expires().is_some_and(|at| at <= self.now), "too early"),
+            Refusal::CrashLoop => {
+                assert!(waits && self.deaths >= 5, "no crash loop after {} deaths", self.deaths);
+                let serves = |worker: &Worker| !matches!(worker.phase, Phase::Starting | Phase::Stopping);
+                assert!(self.count(serves) == 0, "refused beside a worker that serves");
+            }
+            Refusal::CancelledWaiting => assert!(waits),
+            Refusal::Timeout(worker) => assert!(stopped(worker) && is_over, "stopped before its time"),
+            Refusal::CancelledRunning(worker) => {
+                assert_eq!(ask.stage, Stage::Running(worker));
+                let finishes = ask.run().unwrap().on_cancel == OnCancel::Finish && !stopped(worker);
+                assert!(finishes || stopped(worker), "the worker is killed before anything is said");
+                if finishes {
+                    stage = Stage::Abandoned;
+                }
+            }
+            Refusal::WorkerExit(worker) => assert!(!self.workers.contains_key(&worker)),
+            Refusal::Quarantined { kills, .. } => {
+                let fingerprint = ask.run().unwrap().fingerprint.unwrap();
+                assert!(waits && kills >= self.settings.quarantine && self.kills[&fingerprint] >= kills);
+            }
+            Refusal::LeaseLost => {
+                let Seat::Lease(lease) = ask.terms.seat else { panic!("no call of a lease") };
+                let held = self.asks.get(&lease).map(|lease| lease.stage);
+                // The calls that wait in it go just before it does.
+                assert!(waits || held == Some(Stage::Ended), "the lease is held");
+            }
+            Refusal::LeaseLostRunning(worker) => assert!(stopped(worker)),
+            Refusal::WorkerGone(worker) => assert!(waits && stopped(worker)),
+            Refusal::Draining => assert!(waits && self.draining),
+            Refusal::DrainTimeout(worker) => assert!(self.draining && stopped(worker)),
+            Refusal::ReloadFailed => unreachable!(),
+        }
+        self.end(id, stage);
+    }
+
+    /// A call has its one outcome.
+    pub fn end(&mut self, id: CallId, stage: Stage) {
+        let ask = self.asks.get_mut(&id).unwrap();
+        assert_eq!(ask.outcomes, 0, "{id:?} ended twice");
+        (ask.stage, ask.outcomes) = (stage, 1);
+    }
+
+    pub fn check(&self, core: &Core) {
+        let counts = Counts {
+            starting: self.count(|worker| worker.phase == Phase::Starting),
+            idle: self.count(|worker| worker.phase == Phase::Idle),
+            busy: self.count(|worker| matches!(worker.phase, Phase::Busy(_) | Phase::Leased | Phase::Checking)),
+            stopping: self.count(|worker| worker.phase == Phase::Stopping),
+        };
+        assert_eq!(core.counts(), counts);
+        for (id, worker) in &self.workers {
+            if let Phase::Busy(call) = worker.phase {
+                let stage = self.asks[&call].stage;
+                assert!(stage == Stage::Running(*id) || stage == Stage::Abandoned, "{id:?} runs {call}: {stage:?}");
+            }
+        }
+        for (id, ask) in &self.asks {
+            match ask.stage {
+                Stage::Waiting => self.check_waiting(*id, ask),
+                Stage::Running(worker) => {
+                    assert_eq!(self.workers[&worker].phase, Phase::Busy(*id));
+                    assert!(ask.must_end().is_none_or(|at| at > self.now), "{id} runs past its limit");
+                }
+                Stage::Holding(worker) => assert_eq!(self.workers[&worker].lease, Some(*id)),
+                Stage::Resting | Stage::Abandoned | Stage::Ended => {}
+            }
+        }
+        let waiting: Vec<usize> =
+            self.in_stage(|stage| stage == Stage::Waiting).map(|(_, ask)| ask.terms.bytes).collect();
+        assert_eq!(core.waiting(), (waiting.len(), waiting.iter().sum()));
+        assert_eq!(core.leased(), self.count(|worker| worker.lease.is_some()));
+    }
+
+    fn check_waiting(&self, id: CallId, ask: &Ask) {
+        assert!(ask.expires().is_none_or(|at| at > self.now), "{id} waits past its limit");
+        let phase = if matches!(ask.terms.seat, Seat::Lease(_)) { Phase::Leased } else { Phase::Idle };
+        let free = self.workers.iter().find(|(worker, entry)| entry.phase == phase && self.fits(**worker, ask));
+        assert!(free.is_none(), "{id} waits beside a worker that is free for it: {free:?}");
+    }
+}
+
+/// Milliseconds, for settings and terms.
+pub fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
