@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::harness::processes::assert_dies;
-use crate::harness::term::{atom, atom_name, count, elements, get, int, list, map, number, text};
+use crate::harness::term::{atom, atom_name, count, elements, get, int, list, map, number, string, text};
 use crate::harness::{Server, Signpost};
 
 #[test]
 fn no_worker_runs_one_call_more_than_max_calls_and_none_is_lost() {
     for (max_calls, size) in [(1, 1), (1, 4), (2, 1), (2, 4)] {
-        let mut server = Server::start([("size", int(size)), ("max_calls", int(max_calls))]);
+        let patient = ("checkout_timeout", atom("infinity"));
+        let mut server = Server::start([("size", int(size)), ("max_calls", int(max_calls)), patient]);
         let mut calls: BTreeMap<u64, u64> = BTreeMap::new();
         let ids: BTreeSet<u64> = (0..60).map(|_| server.cast(("echo", "pid"), [], &[])).collect();
         let answered: BTreeSet<u64> = ids
@@ -122,6 +123,31 @@ fn a_reload_replaces_the_workers_by_some_that_see_the_code_as_it_is_now() {
         (count(&server.status(), "generation"), atom_name(&get(&server.status(), "reloading"))),
         (2, "false".into())
     );
+}
+
+#[test]
+fn a_reload_to_broken_code_fails_and_leaves_the_old_workers_serving() {
+    let code = Code::new("def version(): return 1\n");
+    let env = map([("PYTHONDONTWRITEBYTECODE", text("1"))]);
+    let preload = list([text("versioned")]);
+    let mut server =
+        Server::start([("size", int(1)), ("python_path", code.path()), ("env", env), ("preload", preload)]);
+    let version = |server: &mut Server| number(&server.call(("versioned", "version"), []).unwrap());
+    code.write("def version(): return 2\nraise ValueError('half written')\n");
+    let error = reload(&mut server).unwrap_err();
+    assert_eq!((error.reason(), error.phase()), ("worker_start".into(), "start".into()));
+    assert!(error.message().contains("the old ones go on") && error.message().contains("half written"), "{error:?}");
+    assert!(string(&error.detail("traceback")).contains("ValueError"));
+    assert_eq!(version(&mut server), 1);
+    let status = server.status();
+    assert_eq!((count(&status, "generation"), count(&status, "idle"), count(&status, "restarts")), (1, 1, 0));
+    code.write("def version(): return 3\n");
+    assert_eq!(reload(&mut server).unwrap(), atom("reloaded"));
+    server.wait_for_status("replaced", |status| {
+        let workers = elements(&get(status, "workers"));
+        count(status, "idle") == 1 && workers.iter().all(|worker| number(&get(worker, "generation")) > 1)
+    });
+    assert_eq!(version(&mut server), 3);
 }
 
 #[test]

@@ -149,3 +149,46 @@ fn a_reply_tells_where_and_how_long_if_it_is_asked_to() {
     assert_eq!((number(&get(&meta, "attempt")), number(&get(&meta, "worker"))), (1, 1));
     assert!(number(&get(&meta, "queue_us")) > 0 && number(&get(&meta, "run_us")) > 0);
 }
+
+#[test]
+fn a_call_that_runs_too_long_says_where_it_was_in_python_and_in_c() {
+    let mut server = Server::start([("size", int(1))]);
+    for (function, seen) in [("busy", "in busy"), ("in_c_holding_the_gil", "in in_c_holding_the_gil")] {
+        let path = Signpost::new();
+        let start = Instant::now();
+        let error = server.call_with(("hangs", function), [path.text()], &[("timeout", int(300))]).unwrap_err();
+        assert_eq!(error.reason(), "timeout");
+        let stacks = string(&error.detail("stacks"));
+        assert!(stacks.contains(seen) && stacks.contains("hangs.py"), "{stacks}");
+        assert!(start.elapsed() < Duration::from_millis(300 + 1000 + 500), "{:?}", start.elapsed());
+    }
+    let error = server.call_with(("dies", "stop"), [], &[("timeout", int(300))]).unwrap_err();
+    assert!(error.message().contains("SIGSTOP"), "{error:?}");
+}
+
+#[test]
+fn with_a_grace_python_is_interrupted_and_may_still_answer() {
+    let mut server = Server::start([("size", int(1)), ("grace", int(60_000))]);
+    let pid = server.call(("echo", "pid"), []).unwrap();
+    let limit = [("timeout", int(100))];
+    let best = server.call_with(("grace", "best_so_far"), [], &limit).unwrap();
+    assert_eq!(string(&best), "the best so far");
+    let error = server.call_with(("echo", "forever"), [], &limit).unwrap_err();
+    assert_eq!((error.reason(), string(&error.detail("type"))), ("timeout".into(), "KeyboardInterrupt".into()));
+    assert!(string(&error.detail("traceback")).contains("in forever"), "{error:?}");
+    assert_eq!(error.detail("pid"), pid);
+    assert_eq!(server.call(("echo", "pid"), []).unwrap(), pid, "the worker lives");
+    let error = server.call_with(("grace", "deaf"), [], &[("timeout", int(100)), ("grace", int(100))]).unwrap_err();
+    assert!(string(&error.detail("stacks")).contains("in deaf"), "{error:?}");
+    assert_ne!(server.call(("echo", "pid"), []).unwrap(), pid);
+}
+
+#[test]
+fn an_idle_worker_that_does_not_answer_is_replaced_before_anyone_gets_it() {
+    let mut server = Server::start([("size", int(1)), ("idle_check", int(50))]);
+    let pid = number(&server.call(("echo", "pid"), []).unwrap());
+    server.call(("echo", "pid"), []).unwrap();
+    signal(u32::try_from(pid).unwrap(), Signal::STOP);
+    server.wait_for_status("it is found out", |status| count(status, "restarts") == 1);
+    assert_ne!(number(&server.call(("echo", "pid"), []).unwrap()), pid);
+}

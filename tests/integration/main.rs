@@ -22,6 +22,7 @@ mod limits;
 mod pool;
 mod pool_core;
 mod port;
+mod races;
 mod readme;
 mod start;
 mod term;
