@@ -1,12 +1,13 @@
 //! Options -> a pool that starts its workers.
 
+use std::io;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::call::{Blame, Failure, Phase, Reason};
 use crate::config::{Config, processors};
 use crate::pool::{Pool, Settings};
-use crate::worker::{self, Children, Interpreter, NoPython, Recipe, SpawnLauncher};
+use crate::worker::{self, Children, Interpreter, Launcher, NoPython, Recipe, SpawnLauncher, TemplateLauncher};
 
 /// Finds Python, proves that it is new enough, and opens the pool.
 pub async fn open(config: &Config) -> Result<(Pool, Interpreter), Failure> {
@@ -32,9 +33,17 @@ pub async fn open(config: &Config) -> Result<(Pool, Interpreter), Failure> {
         memory_limit: config.memory_limit,
         numeric_threads: config.numeric_threads(),
     };
-    let launcher = SpawnLauncher::new(recipe, children)
-        .map_err(|error| internal(format!("cannot read the worker's sources: {error}")))?;
-    Ok((Pool::new(settings(config), Arc::new(launcher), config.max_frame), python))
+    let launcher =
+        launcher(recipe, children).map_err(|error| internal(format!("cannot read the worker's sources: {error}")))?;
+    Ok((Pool::new(settings(config), launcher, config.max_frame), python))
+}
+
+/// With something to do once for all workers, they are forked from a process that has done it.
+fn launcher(recipe: Recipe, children: Arc<Children>) -> io::Result<Arc<dyn Launcher>> {
+    if recipe.preload.is_empty() && recipe.warmup.is_none() {
+        return Ok(Arc::new(SpawnLauncher::new(recipe, children)?));
+    }
+    Ok(Arc::new(TemplateLauncher::new(recipe, children)?))
 }
 
 fn settings(config: &Config) -> Settings {

@@ -15,6 +15,8 @@ pub(super) const STUB: &str = "import sys;sys.path[:]=[p for p in sys.path if p]
 
 /// The first argument after the stub, so that `ps` says what this Python is. A worker that was forked has its template's.
 pub(super) const WORKER: &str = "portpool-worker";
+/// The same for a template.
+pub(super) const TEMPLATE: &str = "portpool-template";
 
 /// A directory with the package that is used instead of the embedded one, for whoever works on it.
 const DIRECTORY: &str = "PORTPOOL_PYTHON_DIR";

@@ -3,15 +3,18 @@
 use std::collections::VecDeque;
 use std::io;
 use std::io::IoSlice;
+use std::mem::MaybeUninit;
+use std::os::fd::BorrowedFd;
 
 use bytes::{Buf, Bytes, BytesMut};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::task::yield_now;
 
 use super::wire::{self, FromWorker, HEADER, Header, ToWorker};
 use crate::buffer::{give_back, make_room};
-use crate::call::{Body, CallId};
+use crate::call::{Body, CallId, WorkerId};
 
 /// How many pieces of a frame go out in one write: header, table and pickle, and the first of the buffers.
 const PIECES: usize = 8;
@@ -139,6 +142,17 @@ impl Channel {
     /// Puts a ping on its way.
     pub(super) fn ping(&mut self) {
         self.outgoing.push_back(Outgoing::ping());
+    }
+
+    /// Asks a template to fork a worker that gets these descriptors: its channel, stdout and stderr. All else that was sent must
+    /// have been written and answered; so there is room for a header, and it goes out at once.
+    pub(super) fn fork(&self, worker: WorkerId, descriptors: [BorrowedFd<'_>; 3]) -> io::Result<()> {
+        let header = wire::header(ToWorker::Fork, CallId(worker.0), 0, 0);
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+        let mut rights = SendAncillaryBuffer::new(&mut space);
+        rights.push(SendAncillaryMessage::ScmRights(&descriptors));
+        let sent = sendmsg(&self.stream, &[IoSlice::new(&header)], &mut rights, SendFlags::NOSIGNAL)?;
+        if sent == HEADER { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
     }
 
     /// Whether all that was sent has been written.

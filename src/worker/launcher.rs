@@ -18,6 +18,7 @@ use super::process::Process;
 use crate::call::{StartCall, WorkerId};
 
 /// A process that was started and has not said hello yet.
+#[derive(Debug)]
 pub struct Launched {
     pub(super) process: Arc<Process>,
     /// Our end of its channel.

@@ -2,7 +2,7 @@
 //!
 //! - `python`: finds the interpreter and proves that it is new enough
 //! - `launcher`: starts a process; `boot`: what a new Python is told
-
+//! - `template`: the other launcher, which has workers forked by a process that has imported already
 //! - `process`: the only place that starts, signals and reaps workers; `orphans`: the same for what they leave behind
 //! - `channel`: frames to and from one worker; `wire`: their headers; `hello`: the first of them
 //! - `logs`: what it prints; `memory`: what it takes; `stop`: where Python was when it was killed
@@ -21,6 +21,7 @@ mod process;
 mod python;
 mod stop;
 mod task;
+mod template;
 mod wire;
 
 pub use event::{Ended, Event, Reply, Stacks, StartError, Started, fields};
@@ -30,6 +31,7 @@ pub use orphans::{Children, adopt_orphans, end_all_children};
 pub use process::Exit;
 pub use python::{Interpreter, NoPython, find_python};
 pub use task::start;
+pub use template::TemplateLauncher;
 pub use wire::FromWorker;
 
 use crate::call::WorkerId;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,11 +20,25 @@ use crate::call::WorkerId;
 /// How often the end looks again if no signal tells it to.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// The processes that the server has started itself and not reaped yet.
+/// The processes that the server has started itself, or had forked, and not reaped yet.
 #[derive(Debug, Default)]
 pub struct Children {
     own: Mutex<BTreeMap<u32, Option<WorkerId>>>,
-    reaped: Notify,
+    /// Forks under way: a child that is not registered may be about to be.
+    forks: AtomicUsize,
+    changed: Notify,
+}
+
+/// A template forks. While this lives, no orphan is touched.
+#[must_use]
+#[derive(Debug)]
+pub(super) struct Forking(Arc<Children>);
+
+impl Drop for Forking {
+    fn drop(&mut self) {
+        self.0.forks.fetch_sub(1, Ordering::Relaxed);
+        self.0.changed.notify_one();
+    }
 }
 
 impl Children {
@@ -33,7 +48,14 @@ impl Children {
 
     pub(super) fn reaped(&self, pid: u32) {
         self.own().remove(&pid);
-        self.reaped.notify_one();
+        self.changed.notify_one();
+    }
+
+    /// To be held from before a template is asked to fork until the new process is registered. What has become an orphan
+    /// meanwhile is looked at afterwards.
+    pub(super) fn forking(self: &Arc<Self>) -> Forking {
+        self.forks.fetch_add(1, Ordering::Relaxed);
+        Forking(Arc::clone(self))
     }
 
     fn own(&self) -> MutexGuard<'_, BTreeMap<u32, Option<WorkerId>>> {
@@ -41,8 +63,11 @@ impl Children {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Children that the server did not start.
+    /// Children that the server did not start, nor ask a template for.
     fn orphans(&self) -> Vec<u32> {
+        if self.forks.load(Ordering::Relaxed) > 0 {
+            return Vec::new();
+        }
         let own = self.own();
         children().into_iter().filter(|pid| !own.contains_key(pid)).collect()
     }
@@ -60,7 +85,7 @@ pub fn adopt_orphans(children: Arc<Children>) -> io::Result<()> {
         loop {
             tokio::select! {
                 _ = child_ended.recv() => {}
-                () = children.reaped.notified() => {}
+                () = children.changed.notified() => {}
             }
             for orphan in children.orphans() {
                 clean_up(&children, orphan);

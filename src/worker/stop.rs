@@ -1,31 +1,60 @@
-//! What a worker's process and the server share in memory: which call is to be interrupted, and where Python was when it was
-//! killed. docs/worker_protocol.md 6. Twin of `priv/python/portpool/_stop.py`.
+//! How a call is stopped: an interrupt that hits no other, and a kill that says where Python was. Both go by way of a memory file that
+//! the server shares with the process. docs/worker_protocol.md 6. Twin of `priv/python/portpool/_stop.py`.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
+use std::time::Duration;
 
 use rustix::process::Signal;
+use tokio::time::timeout;
 
 use super::event::Stacks;
+use super::process::Process;
 use crate::call::CallId;
 
 /// The name of the memory file, as /proc shows it.
 const FILE: &str = "/memfd:portpool (deleted)";
 /// Has Python write its stacks into the file and end.
-pub(super) const DUMP: Signal = Signal::STKFLT;
+const DUMP: Signal = Signal::STKFLT;
 /// Where the dump begins: before it stands the number of the call that is to be interrupted.
 const DUMP_AT: u64 = 8;
 /// A longer dump is cut here.
 const LONGEST: u64 = 64 << 10;
 
+/// A process whose channel is closed is usually about to end; one that is not is killed after this.
+pub(super) const END_GRACE: Duration = Duration::from_millis(100);
+/// How long a process has to say where Python is before it is killed.
+const DUMP_LIMIT: Duration = Duration::from_millis(20);
+
+/// Has Python say where it is, and kills it. A process that takes the signal ends when it has written all. docs/worker_protocol.md 6.2
+pub(super) async fn dump_and_kill(process: &Process) -> Stacks {
+    let was_stopped = process.is_stopped();
+    let file = SharedFile::of(process.pid());
+    if file.is_some() && !was_stopped {
+        process.signal(DUMP);
+        // It may be unable to say, for instance in the middle of a system call that nothing interrupts.
+        let _ = timeout(DUMP_LIMIT, process.ended()).await;
+    }
+    process.kill();
+    if was_stopped { Stacks::WasStopped } else { file.map_or(Stacks::None, SharedFile::stacks) }
+}
+
+/// Raises KeyboardInterrupt in this call, if it still runs. Its reply may be on the way, so the process is told first which call
+/// is meant. docs/worker_protocol.md 6.1
+pub(super) fn interrupt(process: &Process, call: CallId) {
+    if SharedFile::of(process.pid()).is_some_and(|file| file.name(call).is_ok()) {
+        process.signal(Signal::INT);
+    }
+}
+
 /// The memory file of a process. It can be read when the process is gone.
 #[derive(Debug)]
-pub(super) struct SharedFile(File);
+struct SharedFile(File);
 
 impl SharedFile {
     /// Finds it among what the process has open. There is none before it has booted, and none without /proc.
-    pub(super) fn of(pid: u32) -> Option<Self> {
+    fn of(pid: u32) -> Option<Self> {
         let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
         let path = descriptors
             .flatten()
@@ -35,12 +64,12 @@ impl SharedFile {
     }
 
     /// Says which call the next SIGINT is meant for.
-    pub(super) fn name(&self, call: CallId) -> io::Result<()> {
+    fn name(&self, call: CallId) -> io::Result<()> {
         self.0.write_all_at(&call.0.to_le_bytes(), 0)
     }
 
     /// What the process has dumped.
-    pub(super) fn stacks(mut self) -> Stacks {
+    fn stacks(mut self) -> Stacks {
         let mut text = Vec::new();
         let read = self.0.seek(SeekFrom::Start(DUMP_AT)).and_then(|_| self.0.take(LONGEST).read_to_end(&mut text));
         match read {

@@ -1,11 +1,10 @@
 //! One worker's life: launch, hello, calls, death. The task owns the channel and the log pipes; it tells the pool what happens.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use rustix::process::Signal;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::channel::{Channel, Closed, Frame};
@@ -16,15 +15,9 @@ use super::launcher::{Launched, Launcher, NoProcess};
 use super::logs::LogPipe;
 use super::memory::OomKills;
 use super::process::{Exit, Process};
-use super::stop::{self, SharedFile};
+use super::stop::{self, END_GRACE};
 use super::wire::FromWorker;
 use crate::call::{CallId, WorkerId};
-
-/// A worker whose channel is closed is usually about to end; one that is not is killed after this.
-const END_GRACE: Duration = Duration::from_millis(100);
-
-/// How long a worker has to say where Python is before it is killed.
-const DUMP_LIMIT: Duration = Duration::from_millis(20);
 
 /// Starts a worker beside the caller. Its events come with its number; after `Ended` there are none. Workers of one generation have
 /// imported the same code.
@@ -184,27 +177,15 @@ impl Life {
         }
     }
 
-    /// Its reply may be on the way; so it is told first which call is meant. docs/worker_protocol.md 6.1
     fn interrupt(&self) {
-        if let Some(call) = self.call()
-            && SharedFile::of(self.process.pid()).is_some_and(|file| file.name(call).is_ok())
-        {
-            self.process.signal(Signal::INT);
+        if let Some(call) = self.call() {
+            stop::interrupt(&self.process, call);
         }
     }
 
-    /// Has Python say where it is, and kills it. A process that takes the signal ends when it has written all. docs/worker_protocol.md 6.2
     async fn time_out(&mut self) -> Stacks {
         self.listening = false;
-        let was_stopped = self.process.is_stopped();
-        let file = SharedFile::of(self.process.pid());
-        if file.is_some() && !was_stopped {
-            self.process.signal(stop::DUMP);
-            // It may be unable to say, for instance in the middle of a system call that nothing interrupts.
-            let _ = timeout(DUMP_LIMIT, self.process.ended()).await;
-        }
-        self.process.kill();
-        if was_stopped { Stacks::WasStopped } else { file.map_or(Stacks::None, SharedFile::stacks) }
+        stop::dump_and_kill(&self.process).await
     }
 
     /// What comes of the next frame, or of there being none.

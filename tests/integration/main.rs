@@ -25,6 +25,7 @@ mod port;
 mod races;
 mod readme;
 mod start;
+mod template;
 mod term;
 mod tidy;
 mod types;

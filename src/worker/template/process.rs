@@ -1,0 +1,170 @@
+//! The process of a template, spoken to: its first frame, and one fork after the other. docs/worker_protocol.md 5.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::pipe::{PipeFlags, pipe_with};
+use serde_json::{Map, Value};
+use tokio::time::timeout;
+
+use crate::call::WorkerId;
+use crate::worker::channel::{Channel, Closed, Frame};
+use crate::worker::event::{Stacks, StartError, fields};
+use crate::worker::hello;
+use crate::worker::launcher::Launched;
+use crate::worker::logs::LogPipe;
+use crate::worker::orphans::Children;
+use crate::worker::process::Process;
+use crate::worker::stop::{self, END_GRACE};
+use crate::worker::wire::FromWorker;
+
+/// The number that a template has in the token and in the log: no worker has it.
+pub(super) const NUMBER: WorkerId = WorkerId(0);
+/// How long a fork may take: a thousand times what it does take.
+const FORK_LIMIT: Duration = Duration::from_secs(5);
+
+/// Why a template forks no more.
+#[derive(Clone, Debug)]
+pub(super) enum Ending {
+    /// What is imported or called for all workers has raised, or does not end: a worker that is started on its own could not
+    /// get ready either.
+    Failed(StartError),
+    /// What has been imported cannot be forked.
+    Unfit(String),
+    /// It died or did not do what it was asked.
+    Broken(String),
+}
+
+/// The process of a template.
+#[derive(Debug)]
+pub(super) struct TemplateProcess {
+    process: Arc<Process>,
+    channel: Channel,
+    stdout: LogPipe,
+    stderr: LogPipe,
+    children: Arc<Children>,
+}
+
+impl TemplateProcess {
+    pub(super) fn new(launched: Launched, children: Arc<Children>, max_frame: usize) -> io::Result<Self> {
+        Ok(Self {
+            process: launched.process,
+            channel: Channel::open(launched.channel, launched.start_order, max_frame)?,
+            stdout: LogPipe::stdout(launched.stdout, NUMBER)?,
+            stderr: LogPipe::stderr(launched.stderr, NUMBER)?,
+            children,
+        })
+    }
+
+    /// Waits until it has imported everything.
+    ///
+    /// Cancellation: may be dropped at any await.
+    pub(super) async fn ready(&mut self) -> Result<(), Ending> {
+        let Frame { kind, body, .. } = self.frame().await.map_err(Ending::Broken)?;
+        match kind {
+            FromWorker::Hello => hello::check(&body).map_err(Ending::Broken),
+            FromWorker::Failed => Err(Ending::Failed(StartError::read(&body))),
+            FromWorker::Unfit => Err(Ending::Unfit(fields(&body).0)),
+            other => Err(Ending::Broken(format!("it sent {other:?} before it was ready"))),
+        }
+    }
+
+    /// It has not become ready within this time.
+    pub(super) async fn is_too_slow(&self, limit: Duration) -> Ending {
+        let message = format!("preload and warmup did not end within {} ms (start_timeout)", limit.as_millis());
+        let mut detail = Map::new();
+        if let Stacks::Dumped(text) = stop::dump_and_kill(&self.process).await {
+            detail.insert("traceback".to_owned(), Value::String(text));
+        }
+        Ending::Failed(StartError { message, detail })
+    }
+
+    /// Has it fork, and takes the worker over.
+    ///
+    /// Cancellation: must not be dropped, or the answer would be taken for that to the next fork.
+    pub(super) async fn fork(&mut self, worker: WorkerId) -> Result<Launched, String> {
+        // Until it is registered, the new process is a child that nobody knows.
+        let forking = self.children.forking();
+        let (ours, theirs) = UnixStream::pair().map_err(cannot_ask)?;
+        let (stdout, its_stdout) = pipe_with(PipeFlags::CLOEXEC).map_err(cannot_ask)?;
+        let (stderr, its_stderr) = pipe_with(PipeFlags::CLOEXEC).map_err(cannot_ask)?;
+        self.channel.fork(worker, [theirs.as_fd(), its_stdout.as_fd(), its_stderr.as_fd()]).map_err(cannot_ask)?;
+        // While they are open here, the worker's death would not end them.
+        drop((theirs, its_stdout, its_stderr));
+        let frame = timeout(FORK_LIMIT, self.frame()).await;
+        let frame = frame.map_err(|_| format!("it did not fork within {} ms", FORK_LIMIT.as_millis()))??;
+        let pid = forked(&frame, worker)?;
+        let process = Process::adopt(pid, worker, &self.children)
+            .map_err(|error| format!("process {pid}, which it has forked, cannot be taken over: {error}"))?;
+        drop(forking);
+        let (process, stdout, stderr) = (Arc::new(process), Some(stdout), Some(stderr));
+        Ok(Launched { process, channel: ours, start_order: None, stdout, stderr })
+    }
+
+    /// Waits for what must not be while it is not asked anything: a frame, or its end.
+    ///
+    /// Cancellation: may be dropped at any await.
+    pub(super) async fn trouble(&mut self) -> String {
+        match self.frame().await {
+            Ok(frame) => format!("it sent {:?} without being asked", frame.kind),
+            Err(trouble) => trouble,
+        }
+    }
+
+    /// Kills it and returns the last line that it wrote to its stderr.
+    pub(super) fn end(self) -> Option<String> {
+        self.process.kill();
+        self.stdout.finish(None);
+        self.stderr.finish(None).pop()
+    }
+
+    /// The next frame, while what it prints is logged; or why there will be none.
+    async fn frame(&mut self) -> Result<Frame, String> {
+        loop {
+            tokio::select! {
+                biased;
+                frame = self.channel.frame() => match frame {
+                    Ok(frame) => return Ok(frame),
+                    Err(closed) => return Err(self.closed(closed).await),
+                },
+                _ = self.process.ended() => {
+                    let last = self.channel.last_frame().ok().flatten();
+                    return last.ok_or_else(|| self.how_it_ended());
+                }
+                () = self.stdout.pump(None) => {}
+                () = self.stderr.pump(None) => {}
+            }
+        }
+    }
+
+    /// A process whose channel has ended is usually about to end.
+    async fn closed(&self, closed: Closed) -> String {
+        match timeout(END_GRACE, self.process.ended()).await {
+            Ok(_) => self.how_it_ended(),
+            Err(_) => closed.to_string(),
+        }
+    }
+
+    fn how_it_ended(&self) -> String {
+        let exit = self.process.reap();
+        format!("it died: {}", exit.map_or_else(|error| error.to_string(), |exit| exit.to_string()))
+    }
+}
+
+fn cannot_ask(error: impl Into<io::Error>) -> String {
+    format!("it cannot be asked to fork: {}", error.into())
+}
+
+/// The pid in the answer to a fork.
+fn forked(frame: &Frame, worker: WorkerId) -> Result<u32, String> {
+    let (message, fields) = fields(&frame.body);
+    let pid = fields.get("pid").and_then(Value::as_u64).and_then(|pid| u32::try_from(pid).ok());
+    match (frame.kind, pid) {
+        (FromWorker::Forked, Some(pid)) if frame.call.0 == worker.0 => Ok(pid),
+        (FromWorker::Unfit, _) => Err(message),
+        (kind, _) => Err(format!("it answered a fork of worker {worker} with {kind:?} for {}", frame.call)),
+    }
+}

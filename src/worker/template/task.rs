@@ -1,0 +1,114 @@
+//! A template's life: it gets ready, forks a worker each time somebody asks, and ends when nobody holds it any more.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+use tracing::warn;
+
+use super::process::{Ending, TemplateProcess};
+use crate::call::WorkerId;
+use crate::worker::launcher::Launched;
+
+/// A fork that somebody waits for.
+#[derive(Debug)]
+struct Request {
+    worker: WorkerId,
+    answer: oneshot::Sender<Launched>,
+}
+
+/// A template. Its process is killed when this is dropped; the workers that it has forked live on.
+#[derive(Debug)]
+pub(super) struct Template {
+    /// Unbounded, but a worker asks once.
+    requests: mpsc::UnboundedSender<Request>,
+    ending: Arc<OnceLock<Ending>>,
+}
+
+impl Template {
+    /// Lets a process that has just been started become a template beside the caller.
+    pub(super) fn new(process: TemplateProcess, start_limit: Duration) -> Self {
+        let (sender, requests) = mpsc::unbounded_channel();
+        let ending = Arc::new(OnceLock::new());
+        let life = Life { process, requests, waiting: VecDeque::new() };
+        tokio::spawn(life.live(start_limit, Arc::clone(&ending)));
+        Self { requests: sender, ending }
+    }
+
+    /// Has it fork a worker, as soon as it is ready.
+    ///
+    /// Cancellation: may be dropped; a worker that is forked all the same is killed.
+    pub(super) async fn fork(&self, worker: WorkerId) -> Result<Launched, Ending> {
+        let (answer, answered) = oneshot::channel();
+        // If it has ended, the request is dropped, and with it the answer.
+        let _ = self.requests.send(Request { worker, answer });
+        let unknown = || Ending::Broken("it is gone".to_owned());
+        answered.await.map_err(|_| self.ending.get().cloned().unwrap_or_else(unknown))
+    }
+}
+
+#[derive(Debug)]
+struct Life {
+    process: TemplateProcess,
+    requests: mpsc::UnboundedReceiver<Request>,
+    /// Came before it was ready.
+    waiting: VecDeque<Request>,
+}
+
+impl Life {
+    async fn live(mut self, start_limit: Duration, ending: Arc<OnceLock<Ending>>) {
+        let end = match timeout(start_limit, self.start()).await {
+            Ok(Ok(())) => self.serve().await.map_err(Ending::Broken),
+            Ok(Err(why)) => Err(why),
+            Err(_) => Err(self.process.is_too_slow(start_limit).await),
+        };
+        let last_words = self.process.end().map_or_else(String::new, |line| format!("; its last word was: {line}"));
+        if let Err(why) = end {
+            if let Ending::Unfit(trouble) | Ending::Broken(trouble) = &why {
+                warn!("workers are started on their own, not forked from a template: {trouble}{last_words}");
+            }
+            // Before the requests are dropped: whoever waits for an answer looks here next.
+            let _ = ending.set(why);
+        }
+    }
+
+    /// Waits until it is ready, or nobody wants it any more.
+    async fn start(&mut self) -> Result<(), Ending> {
+        loop {
+            tokio::select! {
+                ready = self.process.ready() => return ready,
+                request = self.requests.recv() => match request {
+                    Some(request) => self.waiting.push_back(request),
+                    None => return Ok(()),
+                }
+            }
+        }
+    }
+
+    async fn serve(&mut self) -> Result<(), String> {
+        while let Some(Request { worker, answer }) = self.next().await? {
+            let launched = self.process.fork(worker).await?;
+            // Whoever wanted it may have given it up; then it is killed here.
+            drop(answer.send(launched));
+        }
+        Ok(())
+    }
+
+    /// The next request that somebody still waits for; `None` when there will be no more.
+    async fn next(&mut self) -> Result<Option<Request>, String> {
+        loop {
+            let request = match self.waiting.pop_front() {
+                Some(request) => Some(request),
+                None => tokio::select! {
+                    request = self.requests.recv() => request,
+                    trouble = self.process.trouble() => return Err(trouble),
+                },
+            };
+            if request.as_ref().is_none_or(|request| !request.answer.is_closed()) {
+                return Ok(request);
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+"""A module that does not survive its own import."""
+
+import os
+
+os._exit(9)
