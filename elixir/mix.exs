@@ -31,7 +31,7 @@ defmodule Portpool.MixProject do
     [
       licenses: ["Apache-2.0"],
       links: %{},
-      files: ~w(lib mix mix.exs .formatter.exs README.md)
+      files: ~w(lib src mix mix.exs .formatter.exs README.md)
     ]
   end
 end

@@ -4,60 +4,113 @@ defmodule Portpool.OptionsTest do
   alias Portpool.Options
   alias Portpool.Test.Protocol
 
-  # A pool tells the server of these only where they differ from the default.
-  @terms [:binaries, :none]
-
   setup do
     {:ok, binary: System.find_executable("true")}
   end
 
-  test "the server is told every option of docs/protocol.md 7.2 that has a value, and no other", %{
+  test "the server is told what is not its own default, and only of options in docs/protocol.md 7.2", %{
     binary: binary
   } do
-    {:ok, config} = Options.pool(binary: binary, cd: "/", name: A, binaries: :bytes, none: :undefined)
-    documented = for [key | _] <- Protocol.table("7.2"), do: hd(Protocol.quoted(key))
-    assert Enum.sort(Map.keys(Options.hello(config))) == Enum.sort(Enum.uniq(documented ++ @terms))
-    assert %{binaries: :bytes, none: :undefined} = Options.hello(config)
+    {:ok, config} = Options.pool(binary: binary, name: A, shutdown: 60_000)
+    assert Options.hello(config) == %{}
 
-    {:ok, config} = Options.pool(binary: binary, binaries: :str, none: nil)
-    assert (documented -- Map.keys(Options.hello(config))) -- @terms == [:cd]
+    changed = Keyword.merge([binary: binary, name: A], changed())
+    {:ok, config} = Options.pool(changed)
+    documented = for [key | _] <- Protocol.table("7.2"), do: hd(Protocol.quoted(key))
+    assert Enum.sort(Map.keys(Options.hello(config))) == Enum.sort(documented)
+    for {key, value} <- changed(), do: assert({key, Options.hello(config)[key]} == {key, value})
   end
 
   test "the defaults are those of docs/protocol.md 7.2", %{binary: binary} do
     {:ok, config} = Options.pool(binary: binary)
 
     for [key, _value, default, _meaning] <- Protocol.table("7.2"), [key] = Protocol.quoted(key), key != :cd do
-      assert default(key, Map.fetch!(config, key)) == String.replace(default, "`", "")
+      assert {key, default(key, Map.fetch!(config, key))} == {key, String.replace(default, "`", "")}
     end
   end
 
-  test "the options of a call are those of docs/protocol.md 7.3" do
+  # What a call and a checkout say by another argument: a worker that is checked out, a broadcast.
+  @inside [:lease, :worker]
+
+  test "the options of requests are those of docs/protocol.md 7.3 and 7.4" do
+    documented = for [key | _] <- Protocol.table("7.3"), do: hd(Protocol.quoted(key))
+    known = for {key, _type, _default, _doc} <- Options.Table.rows(:call), do: key
+    assert Enum.sort(known) == Enum.sort(documented -- @inside)
+
+    [text] = Regex.run(~r/^7\.4 .*$/m, Protocol.text())
+
+    for table <- [:checkout, :checkin, :stop],
+        {key, _type, _default, _doc} <- Options.Table.rows(table),
+        do: assert(text =~ "`#{key}`")
+  end
+
+  test "the options of a call are told as they are given" do
     given = [
       timeout: 1,
       checkout_timeout: :infinity,
+      deadline: 5,
+      grace: 0,
+      on_cancel: :finish,
+      idempotent: true,
+      retry: 2,
+      key: {:user, 7},
+      meta: true,
       kwargs: %{a: 1},
       binaries: :str,
       none: nil,
       max_frame: 1024
     ]
 
-    {:ok, options} = Options.call(given)
-    assert options == Map.new(given)
-    documented = for [key | _] <- Protocol.table("7.3"), do: hd(Protocol.quoted(key))
-    assert Enum.sort(Map.keys(options)) == Enum.sort(Enum.uniq(documented ++ [:max_frame | @terms]))
-    assert Options.call([]) == {:ok, %{}}
+    assert Options.request(:call, given) == {:ok, Map.new(given)}
+    assert Options.request(:call, []) == {:ok, %{}}
+    assert Options.request(:checkout, key: nil) == {:ok, %{key: nil}}
+  end
+
+  test "options that contradict each other are refused, naming both", %{binary: binary} do
+    for {options, option, other} <- [
+          {[overflow_ttl: 100], "overflow_ttl", ":max_overflow"},
+          {[overflow_ttl: 100, max_overflow: 0], "overflow_ttl", ":max_overflow"},
+          {[shutdown: 1_000], "shutdown", ":drain_timeout"},
+          {[shutdown: 1_000, drain_timeout: :infinity], "shutdown", ":drain_timeout"}
+        ] do
+      assert {:error, %{reason: :bad_request, detail: %{option: ^option}, message: message}} =
+               Options.pool([binary: binary] ++ options)
+
+      assert message =~ other
+    end
+
+    assert {:ok, _} = Options.pool(binary: binary, overflow_ttl: 100, max_overflow: 1)
+    assert {:ok, _} = Options.pool(binary: binary, shutdown: 1_000, drain_timeout: 1_000)
+
+    for options <- [[retry: 1], [retry: 1, idempotent: false]] do
+      assert {:error, %{reason: :bad_request, detail: %{option: "retry"}, message: message}} =
+               Options.request(:call, options)
+
+      assert message =~ "idempotent: true"
+    end
+
+    assert {:ok, _} = Options.request(:call, retry: 0)
+  end
+
+  test "a supervisor gives a pool the time to drain" do
+    assert Options.child_shutdown([]) == 10_000
+    assert Options.child_shutdown(drain_timeout: 100) == 5_100
+    assert Options.child_shutdown(drain_timeout: :infinity) == :infinity
+    assert Options.child_shutdown(drain_timeout: 100, shutdown: :brutal_kill) == :brutal_kill
+    # The pool itself will refuse this.
+    assert Options.child_shutdown(drain_timeout: :soon) == 5_000
   end
 
   test "what a binary and what None is are words of a short list", %{binary: binary} do
     for options <- [[binaries: :binary], [binaries: "str"], [none: :none], [none: false]] do
       assert {:error, %{reason: :bad_request}} = Options.pool([binary: binary] ++ options)
-      assert {:error, %{reason: :bad_request, detail: %{option: option}}} = Options.call(options)
+      assert {:error, %{reason: :bad_request, detail: %{option: option}}} = Options.request(:call, options)
       assert [String.to_existing_atom(option)] == Keyword.keys(options)
     end
 
-    assert {:error, %{message: message}} = Options.call(binaries: :binary)
+    assert {:error, %{message: message}} = Options.request(:call, binaries: :binary)
     assert message =~ ":str or :bytes, not :binary"
-    assert {:error, %{reason: :bad_request}} = Options.call(max_frame: 1023)
+    assert {:error, %{reason: :bad_request}} = Options.request(:call, max_frame: 1023)
   end
 
   test "text is made of strings, charlists and atoms", %{binary: binary} do
@@ -72,12 +125,12 @@ defmodule Portpool.OptionsTest do
   end
 
   test "a refused option that is far from all of them gets the list" do
-    assert {:error, error} = Options.call(priority: 1)
-    assert error.message =~ ":timeout, :checkout_timeout, :binaries, :none, :max_frame, :kwargs"
+    assert {:error, error} = Options.request(:call, priority: 1)
+    assert error.message =~ ":timeout, :checkout_timeout, :deadline"
   end
 
   test "the environment does not show in a log", %{binary: binary} do
-    {:ok, config} = Options.pool(binary: binary, env: [TOKEN: "secret"])
+    {:ok, config} = Options.pool(binary: binary, env: [TOKEN: "secret"], init: {:db, :open, ["secret"]})
     refute inspect(config) =~ "secret"
     assert {:error, error} = Options.pool(binary: binary, env: [TOKEN: "secret", OTHER: 1])
     refute error.message =~ "secret"
@@ -87,6 +140,7 @@ defmodule Portpool.OptionsTest do
     {:docs_v1, _, _, _, %{"en" => text}, _, _} = Code.fetch_docs(Portpool)
     {:ok, config} = Options.pool(binary: "/bin/sh")
     for key <- Map.keys(Map.from_struct(config)) -- [:started], do: assert(text =~ "| `#{key}` | ")
+    for table <- [:call, :checkout], do: assert(text =~ Options.Table.docs(table))
   end
 
   describe "the server program is" do
@@ -118,9 +172,49 @@ defmodule Portpool.OptionsTest do
     end
   end
 
+  # A value for each option that is not its default.
+  defp changed do
+    [
+      size: 3,
+      max_overflow: 2,
+      overflow_ttl: 1,
+      strategy: :fifo,
+      checkout_timeout: :infinity,
+      timeout: 1,
+      deadline: 1,
+      grace: 1,
+      on_cancel: :finish,
+      retry: 1,
+      quarantine: 0,
+      lease_timeout: 1,
+      start_timeout: 1,
+      on_crash_loop: :exit,
+      preload: ["os.path"],
+      warmup: {"models", "warm", [1]},
+      init: {"models", "load", []},
+      max_calls: 1,
+      max_age: 1,
+      max_memory: 1,
+      memory_limit: 1,
+      idle_check: 1,
+      drain_timeout: 1,
+      wait: :all,
+      max_queue: 1,
+      max_queue_bytes: 1,
+      max_frame: 1024,
+      binaries: :bytes,
+      none: :undefined,
+      python: "/usr/bin/python3",
+      python_path: ["/a"],
+      env: %{"A" => "1"},
+      cd: "/"
+    ]
+  end
+
   # As the table of the protocol writes them.
-  defp default(_key, nil), do: "nil"
-  defp default(:python_path, []), do: "[]"
+  defp default(:none, nil), do: "nil"
+  defp default(_key, nil), do: "none"
+  defp default(_key, []), do: "[]"
   defp default(:env, env) when env == %{}, do: "\#{}"
   defp default(_key, value), do: to_string(value)
 end

@@ -16,6 +16,23 @@ defmodule Portpool.StartTest do
           size: [0, -1, 1.0, "4", :all, 1025],
           max_overflow: [-1, :auto, 1025],
           overflow_ttl: [-1, :infinity],
+          strategy: [:random, "lifo"],
+          deadline: [-1, nil],
+          grace: [-1, :infinity],
+          on_cancel: [:stop, true],
+          retry: [-1, 11, :infinity],
+          quarantine: [-1, 1001],
+          lease_timeout: [-1, nil],
+          on_crash_loop: [:stop, true],
+          preload: ["numpy", [1], [""], [nil], ["a" | "b"]],
+          warmup: [:load, {:m, :f}, {:m, :f, 1}, {:m, :f, [1 | 2]}, {"", :f, []}, {:m, 1, []}],
+          init: [:load, {:m, :f}, {nil, :f, []}],
+          max_calls: [0, -1, :forever],
+          max_age: [-1, 1.5],
+          max_memory: [-1, "1GB"],
+          memory_limit: [-1, nil],
+          idle_check: [-1, true],
+          drain_timeout: [-1, nil],
           checkout_timeout: [-1, nil, 1.5, 5_000_000_000],
           timeout: [-1, :forever],
           start_timeout: [:infinity, -5],
@@ -273,7 +290,7 @@ defmodule Portpool.StartTest do
                id: A,
                start: {Portpool, :start_link, [[name: A, size: 1]]},
                type: :supervisor,
-               shutdown: 5_000
+               shutdown: 10_000
              }
 
       assert %{id: Portpool, shutdown: :infinity} = Portpool.child_spec(shutdown: :infinity)

@@ -95,7 +95,7 @@ defmodule Portpool.TimeoutTest do
       Port.open({:spawn_executable, "/bin/sh"}, [:binary, packet: 4, args: ["-c", "cat > /dev/null; exit"]])
 
     calls = Calls.new(10, 1_000_000)
-    route = %Route{port: port, owner: self(), calls: calls, max_frame: 1_000, timeout: 0, checkout_timeout: 0}
+    route = %Route{port: port, owner: self(), calls: calls, max_frame: 1_000, limits: %{}}
     # The limit and the margin of 5 s make a patience of 1 ms.
     test = self()
     spawn_link(fn -> send(test, {:outcomes, for(_ <- 1..2_000, do: race(route))}) end)
@@ -124,7 +124,7 @@ defmodule Portpool.TimeoutTest do
       Port.open({:spawn_executable, "/bin/sh"}, [:binary, packet: 4, args: ["-c", "cat > /dev/null; exit"]])
 
     calls = Calls.new(10, 1_000_000)
-    %Route{port: port, owner: self(), calls: calls, max_frame: 1_000, timeout: 0, checkout_timeout: 0}
+    %Route{port: port, owner: self(), calls: calls, max_frame: 1_000, limits: %{}}
   end
 
   defp race(route) do

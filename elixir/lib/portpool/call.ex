@@ -11,17 +11,19 @@ defmodule Portpool.Call do
   # The longest time that `receive` can wait.
   @longest 0xFFFFFFFF
 
+  @type outcome :: {:ok, term} | {:ok, term, map} | {:error, Error.t()}
+
   @doc """
   Makes a request and waits for its outcome, at most `limit` milliseconds and a margin.
 
   When it returns nothing of it is left: no row, no monitor, no message on its way to the caller.
   """
-  @spec run(Route.t(), Wire.request(), timeout) :: {:ok, term} | {:error, Error.t()}
+  @spec run(Route.t(), Wire.request(), timeout) :: outcome
   def run(%Route{} = route, request, limit) do
     # One reference is monitor, address of the reply and mark in the mailbox: `receive` skips what was there before.
     alias = :erlang.monitor(:process, route.owner, alias: :reply_demonitor)
 
-    case submit(route, request, alias) do
+    case submit(route, request, alias, :call) do
       {:ok, id} ->
         receive do
           {^alias, packet} -> Wire.result(packet)
@@ -36,18 +38,27 @@ defmodule Portpool.Call do
     end
   end
 
-  defp submit(%Route{calls: calls} = route, request, alias) do
-    id = Calls.next_id(calls)
+  @doc "Makes a request whose reply is heard by `recipient`, and returns its id."
+  @spec submit(Route.t(), Wire.request(), Calls.recipient(), Calls.kind()) ::
+          {:ok, Wire.id()} | {:error, Error.t()}
+  def submit(%Route{calls: calls} = route, request, recipient, kind) do
+    id = Calls.next_id(calls, kind)
     packet = Wire.request(id, request)
     bytes = :erlang.iolist_size(packet)
     max_frame = max_frame(request, route)
 
-    if bytes > max_frame,
-      do: {:error, too_large(bytes, max_frame)},
-      else: enter(route, request, packet, {id, alias, self(), route.port, bytes})
+    if bytes > max_frame do
+      {:error, too_large(bytes, max_frame)}
+    else
+      case enter(calls, request, {id, recipient, self(), route.port, bytes}) do
+        :ok -> write(route, id, packet, request)
+        :full -> {:error, queue_full(calls)}
+        :in_use -> submit(route, request, recipient, kind)
+      end
+    end
   rescue
     # The tables end with the pool.
-    ArgumentError -> {:error, noproc()}
+    ArgumentError -> {:error, gone(request)}
   end
 
   defp max_frame({:call, _module, _function, _args, %{max_frame: limit}}, route),
@@ -55,54 +66,66 @@ defmodule Portpool.Call do
 
   defp max_frame(_request, route), do: route.max_frame
 
-  # From here on the row is there, and nothing can fail but the port, which may close at any time.
-  defp enter(%Route{calls: calls} = route, request, packet, {id, alias, _caller, _port, _bytes} = row) do
-    case Calls.enter(calls, row) do
-      :ok -> write(route, id, packet)
-      :full -> {:error, queue_full(calls)}
-      :in_use -> submit(route, request, alias)
-    end
-  end
+  # What gives something back is never refused.
+  defp enter(calls, {:checkin, _lease, _options}, row),
+    do: if(Calls.enter_anyway(calls, row) == :in_use, do: :in_use, else: :ok)
 
-  defp write(%Route{calls: calls, port: port}, id, packet) do
+  defp enter(calls, _request, row), do: Calls.enter(calls, row)
+
+  # From here on the row is there, and nothing can fail but the port, which may close at any time.
+  defp write(%Route{calls: calls, port: port}, id, packet, request) do
     Port.command(port, packet)
     {:ok, id}
   rescue
     # The server is gone since the route was looked up.
     ArgumentError ->
       Calls.take(calls, id)
-      {:error, noproc()}
+      {:error, gone(request)}
   end
 
-  # The owner is gone, and the alias with it.
-  defp lost(route, id, reason) do
+  @doc "Ends a request whose owner is gone, and the alias with it."
+  @spec lost(Route.t(), Wire.id(), term) :: {:error, Error.t()}
+  def lost(route, id, reason) do
     Calls.take(route.calls, id)
     {:error, owner_exit(reason)}
   end
 
-  # Whoever takes the row ends the call. Without a row the reply has been sent: it is in the mailbox, or on its way to
-  # an alias that is no longer active.
-  defp give_up(route, id, alias) do
+  @doc """
+  Ends a request whose caller has lost its patience.
+
+  Whoever takes the row ends the request. Without a row the reply has been sent: it is in the mailbox, or on its way to
+  an alias that is no longer active.
+  """
+  @spec give_up(Route.t(), Wire.id(), reference) :: outcome
+  def give_up(route, id, alias) do
     if Calls.take(route.calls, id), do: cancel(route.port, id)
     :erlang.demonitor(alias, [:flush])
 
     receive do
       {^alias, packet} -> Wire.result(packet)
     after
-      0 -> {:error, Error.new(:internal, "the server of the pool does not answer")}
+      0 -> {:error, stuck()}
     end
   end
 
-  defp cancel(port, id) do
+  @doc "Writes a `cancel`. A server that is gone needs none."
+  @spec cancel(port, Wire.id()) :: true
+  def cancel(port, id) do
     Port.command(port, Wire.cancel(id))
   rescue
     ArgumentError -> true
   end
 
-  defp patience(:infinity), do: :infinity
-  defp patience(limit), do: min(limit + @margin, @longest)
+  @doc "Returns how long to wait for a server that answers within `limit` if it is well."
+  @spec patience(timeout) :: timeout
+  def patience(:infinity), do: :infinity
+  def patience(limit), do: min(limit + @margin, @longest)
 
-  defp owner_exit(:noproc), do: noproc()
+  @doc false
+  @spec stuck() :: Error.t()
+  def stuck, do: Error.new(:internal, "the server of the pool does not answer")
+
+  defp owner_exit(:noproc), do: gone(:status)
 
   defp owner_exit(reason) when reason in [:normal, :shutdown],
     do: Error.new(:shutdown, "the pool was stopped")
@@ -115,7 +138,12 @@ defmodule Portpool.Call do
     Error.new(:internal, "the pool ended (#{inspect(reason)}) while the call was in flight")
   end
 
-  defp noproc, do: Error.new(:noproc, "the pool has stopped or is being restarted; the call did not run")
+  # A lease ends with its server: to make the call again in it would be of no use.
+  defp gone({:call, _module, _function, _args, %{lease: _lease}}),
+    do: Error.new(:lease_lost, "the server that had the lease has ended; the call did not run")
+
+  defp gone(_request),
+    do: Error.new(:noproc, "the pool has stopped or is being restarted; the call did not run")
 
   defp too_large(bytes, limit) do
     message = "the call is #{bytes} bytes, and max_frame is #{limit}"
@@ -123,9 +151,8 @@ defmodule Portpool.Call do
   end
 
   defp queue_full(calls) do
-    message =
-      "the server does not keep up: #{calls.max_calls} calls or #{calls.max_bytes} bytes are in flight"
-
+    {max_calls, max_bytes} = Calls.limits(calls)
+    message = "the server does not keep up: #{max_calls} calls or #{max_bytes} bytes are in flight"
     Error.new(:queue_full, message)
   end
 end

@@ -9,7 +9,7 @@ defmodule Portpool.Error do
   | `phase` | `:checkout`, `:start`, `:call` or `:reply`: where it happened |
   | `blame` | `:caller`, `:worker` or `:server`: whose fault it was |
   | `retryable` | whether the same call can succeed if it is made again; it says nothing of what the first run has done already |
-  | `detail` | a map that depends on the reason: `:traceback`, `:signal`, `:stderr`, `:elapsed_ms` and so on |
+  | `detail` | a map that depends on the reason: `:traceback`, `:signal`, `:stderr`, `:elapsed_ms`, `:stacks` and so on |
   | `frames` | the Python stack, outermost call first: maps of `:file`, `:line`, `:function`, `:code` |
 
   `docs/protocol.md` has the table of reasons and the keys of `detail`. These reasons are made on this side and
@@ -79,6 +79,7 @@ defmodule Portpool.Error do
     bad_request: {:call, :caller, false},
     shutdown: {:call, :server, true},
     internal: {:call, :server, true},
+    lease_lost: {:checkout, :caller, false},
     noproc: {:checkout, :server, true},
     unsafe_term: {:reply, :worker, false},
     incompatible: {:start, :server, false}

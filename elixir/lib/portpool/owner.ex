@@ -3,6 +3,7 @@ defmodule Portpool.Owner do
 
   # Owns the port: starts the server, waits for its `ready`, and then hands each reply, undecoded, to the caller that
   # waits for it. It ends with the server, and the server with it: the port closes, which the server takes as its end.
+  # When the supervisor stops it in good order it has the server drain first.
   #
   # A special process (`:proc_lib`, `:sys`) and no GenServer, as every reply passes through here.
 
@@ -16,12 +17,22 @@ defmodule Portpool.Owner do
   # A reply of this size does not stay behind as garbage of a process that may have nothing to do for a long time.
   @large 65_536
 
-  # `stage` is `{:starting, timer, waiting}`, `:ready`, or `{:failed, error}`.
+  # What the server may take beyond `drain_timeout` to end: two seconds for its workers (docs/protocol.md 4.9), and more
+  # for itself. `Portpool.Options.shutdown/1` is larger.
+  @ending 4_000
+
+  # docs/protocol.md 12
+  @crash_loop 75
+
+  # `stage` is `{:starting, timer, waiting}`, `:ready`, `{:failed, error}`, or `{:draining, reason}`: the reason to end
+  # with. `features` are the requests that the server understands.
   @enforce_keys [:parent, :config, :calls, :port, :stage]
-  defstruct @enforce_keys
+  defstruct [:parent, :config, :calls, :port, :stage, features: []]
 
   @spec child_spec({pid, Config.t()}) :: Supervisor.child_spec()
-  def child_spec(args), do: %{id: __MODULE__, start: {__MODULE__, :start_link, [args]}}
+  def child_spec(args),
+    # It has a limit of its own, of which the supervisor need not know.
+    do: %{id: __MODULE__, start: {__MODULE__, :start_link, [args]}, shutdown: :infinity}
 
   @spec start_link({pid, Config.t()}) :: {:ok, pid}
   def start_link({pool, config}) do
@@ -35,6 +46,18 @@ defmodule Portpool.Owner do
   catch
     :exit, reason -> {:error, Error.new(:internal, "the pool ended while it started: #{inspect(reason)}")}
   end
+
+  @doc "Returns when every reply that the server has sent until now has been handed on."
+  @spec settle(pid) :: :ok
+  def settle(owner) do
+    GenServer.call(owner, :settle, :infinity)
+  catch
+    :exit, _reason -> :ok
+  end
+
+  @doc "Says how long running calls will have to end when the pool is stopped."
+  @spec drain_within(pid, timeout) :: :ok
+  def drain_within(owner, limit), do: GenServer.call(owner, {:drain_within, limit}, :infinity)
 
   @doc false
   @spec init(pid, pid, Config.t()) :: no_return
@@ -55,7 +78,7 @@ defmodule Portpool.Owner do
       {:ok, port} ->
         Port.command(port, Wire.hello(Options.hello(config)))
         # Calls may be written from now on (docs/protocol.md 2.5).
-        Directory.put_route(pool, route(config, calls, port))
+        Directory.put_route(pool, Route.new(config, calls, port))
         :proc_lib.init_ack({:ok, self()})
         loop(%{state | port: port})
 
@@ -75,25 +98,16 @@ defmodule Portpool.Owner do
       {:error, no_start("#{binary} could not be started: #{Exception.message(error)}")}
   end
 
-  defp route(config, calls, port) do
-    %Route{
-      port: port,
-      owner: self(),
-      calls: calls,
-      max_frame: config.max_frame,
-      timeout: config.timeout,
-      checkout_timeout: config.checkout_timeout
-    }
-  end
-
   defp loop(%__MODULE__{parent: parent, port: port} = state) do
     receive do
       {^port, {:data, packet}} -> state |> received(packet) |> loop()
-      {^port, {:exit_status, status}} -> state |> server_exited("with status #{status}") |> loop()
+      {^port, {:exit_status, status}} -> state |> server_exited(exited(status)) |> loop()
       # Sometimes the exit status is lost (erlang/otp#11278).
       {:EXIT, ^port, reason} -> state |> server_exited("its port closed: #{inspect(reason)}") |> loop()
-      {:EXIT, ^parent, reason} -> exit(reason)
+      {:EXIT, ^parent, reason} -> state |> leave(reason) |> loop()
       {:"$gen_call", from, :await} -> state |> asked(from) |> loop()
+      {:"$gen_call", from, :settle} -> state |> answered(from) |> loop()
+      {:"$gen_call", from, {:drain_within, limit}} -> state |> within(limit) |> answered(from) |> loop()
       {:system, from, request} -> :sys.handle_system_msg(request, from, parent, __MODULE__, [], state)
       :overdue -> state |> overdue() |> loop()
       # Nobody else has anything to say here, and what is not received would slow down every receive to come.
@@ -110,15 +124,30 @@ defmodule Portpool.Owner do
 
   # No row: the caller gave up or died, and the reply is late. The alias of a caller that gave up in this very moment
   # is inactive: what is sent to it vanishes.
-  defp reply(state, id, packet) do
-    with {_id, alias, _caller, _port, _bytes} <- Calls.take(state.calls, id), do: send(alias, {alias, packet})
+  defp reply(%{calls: calls} = state, id, packet) do
+    with recipient when recipient != nil <- recipient(calls, id), do: hand(state, recipient, packet)
     if byte_size(packet) >= @large, do: :erlang.garbage_collect()
     state
   end
 
-  defp announced(%{stage: {:starting, timer, waiting}} = state, {:ready, _info}) do
+  defp recipient(calls, id) do
+    if Calls.lease?(id),
+      do: Calls.hold(calls, id),
+      else: with({_id, to, _caller, _port, _bytes} <- Calls.take(calls, id), do: to)
+  end
+
+  defp hand(_state, alias, packet) when is_reference(alias), do: send(alias, {alias, packet})
+
+  defp hand(state, {:unheard, what}, packet) do
+    if Wire.failed?(packet) do
+      {:error, error} = Wire.result(packet)
+      Logger.error("portpool #{name(state)}: #{what} failed: #{Exception.message(error)}")
+    end
+  end
+
+  defp announced(%{stage: {:starting, timer, waiting}} = state, {:ready, info}) do
     Process.cancel_timer(timer)
-    Enum.reduce(waiting, %{state | stage: :ready}, &asked(&2, &1))
+    Enum.reduce(waiting, %{state | stage: :ready, features: Map.get(info, :features, [])}, &asked(&2, &1))
   end
 
   defp announced(%{stage: {:starting, _timer, _waiting}} = state, {:error, error}), do: fail(state, error)
@@ -135,6 +164,8 @@ defmodule Portpool.Owner do
     fail(state, no_start("#{state.config.binary} ended before it was ready (#{how})"))
   end
 
+  defp server_exited(%{stage: {:draining, reason}}, _how), do: exit(reason)
+
   defp server_exited(%{stage: :ready} = state, how) do
     Logger.error("portpool #{name(state)}: the server ended (#{how}) and is started again")
     exit({:shutdown, {:server_exit, how}})
@@ -149,22 +180,54 @@ defmodule Portpool.Owner do
     )
   end
 
+  # What it has not ended by now it is told to kill: its stdin is closed.
+  defp overdue(%{stage: {:draining, reason}}), do: exit(reason)
+
   # The timer was cancelled too late.
   defp overdue(state), do: state
+
+  # A supervisor that has a server or guard started again stops the other one in the same way: then nobody is left that
+  # could hear what running calls return.
+  defp leave(%{stage: :ready} = state, :shutdown = reason) do
+    if :drain in state.features and Calls.alive?(state.calls), do: drain(state, reason), else: exit(reason)
+  end
+
+  defp leave(_state, reason), do: exit(reason)
+
+  defp drain(%{config: config} = state, reason) do
+    limit = config.drain_timeout
+
+    Port.command(
+      state.port,
+      Wire.request(Calls.next_id(state.calls, :cast), {:drain, %{drain_timeout: limit}})
+    )
+
+    if limit != :infinity, do: Process.send_after(self(), :overdue, limit + @ending)
+    %{state | stage: {:draining, reason}}
+  rescue
+    # The server has just ended.
+    ArgumentError -> exit(reason)
+  end
+
+  defp within(state, limit), do: %{state | config: %{state.config | drain_timeout: limit}}
+
+  defp answered(state, from) do
+    GenServer.reply(from, :ok)
+    state
+  end
 
   defp asked(%{stage: {:starting, timer, waiting}} = state, from) do
     %{state | stage: {:starting, timer, [from | waiting]}}
   end
 
-  defp asked(%{stage: :ready} = state, from) do
-    :atomics.put(state.config.started, 1, 1)
-    GenServer.reply(from, :ok)
-    state
-  end
-
   defp asked(%{stage: {:failed, error}} = state, from) do
     GenServer.reply(from, {:error, error})
     state
+  end
+
+  defp asked(state, from) do
+    :atomics.put(state.config.started, 1, 1)
+    answered(state, from)
   end
 
   # As long as `start_link` waits the error is its to return. Later it is a matter for the supervisor.
@@ -190,6 +253,9 @@ defmodule Portpool.Owner do
   end
 
   defp no_start(message), do: %{Error.new(:internal, message) | phase: :start}
+
+  defp exited(@crash_loop), do: "since its workers keep failing"
+  defp exited(status), do: "with status #{status}"
 
   defp name(state), do: inspect(state.config.name || state.parent)
 

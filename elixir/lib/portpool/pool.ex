@@ -30,13 +30,20 @@ defmodule Portpool.Pool do
 
   @impl true
   def init(config) do
-    Supervisor.init([{Guard, {self(), config}}, {Owner, {self(), config}}], strategy: :one_for_all)
+    children = [{Guard, {self(), config}}, {Owner, {self(), config}}]
+    Supervisor.init(children, strategy: :one_for_all, max_restarts: restarts(config.on_crash_loop))
   end
 
+  # `:exit` hands what this pool cannot mend to the supervisor above it.
+  defp restarts(:exit), do: 0
+  defp restarts(:retry), do: 3
+
   # The owner is asked from here, so that the supervisor can be stopped while its server starts.
-  defp await(pool) do
+  defp await(pool), do: pool |> owner() |> Owner.await()
+
+  defp owner(pool) do
     {Owner, owner, _type, _modules} = pool |> Supervisor.which_children() |> List.keyfind(Owner, 0)
-    Owner.await(owner)
+    owner
   end
 
   # The error is returned, so the caller is not to get it as an exit signal as well.
@@ -51,9 +58,13 @@ defmodule Portpool.Pool do
     end
   end
 
-  @doc "Stops a pool. It is no error if it has stopped already."
-  @spec stop(pid) :: :ok
-  def stop(pool) do
+  @doc """
+  Stops a pool, and lets what runs end within `drain_timeout`, an option as in docs/protocol.md 7.4. It is no error if
+  the pool has stopped already.
+  """
+  @spec stop(pid, map) :: :ok
+  def stop(pool, options \\ %{}) do
+    with %{drain_timeout: limit} <- options, do: pool |> owner() |> Owner.drain_within(limit)
     Supervisor.stop(pool, :normal, :infinity)
   catch
     # Somebody else was faster.

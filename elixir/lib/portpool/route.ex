@@ -3,17 +3,77 @@ defmodule Portpool.Route do
 
   # The way to a running server, as a caller needs it: where to write, whom to watch, what to wait at most.
 
-  alias Portpool.Calls
+  alias Portpool.{Calls, Config}
 
+  @typedoc "`limits` are those options of the pool that say how long something takes."
   @type t :: %__MODULE__{
           port: port,
           owner: pid,
           calls: Calls.t(),
           max_frame: pos_integer,
-          timeout: timeout,
-          checkout_timeout: timeout
+          limits: %{
+            checkout_timeout: timeout,
+            timeout: timeout,
+            deadline: timeout,
+            grace: non_neg_integer,
+            retry: non_neg_integer,
+            start_timeout: non_neg_integer
+          }
         }
 
-  @enforce_keys [:port, :owner, :calls, :max_frame, :timeout, :checkout_timeout]
+  @enforce_keys [:port, :owner, :calls, :max_frame, :limits]
   defstruct @enforce_keys
+
+  @limits [:checkout_timeout, :timeout, :deadline, :grace, :retry, :start_timeout]
+
+  # What the server may take for an answer that needs no worker: milliseconds.
+  @prompt 5_000
+
+  # docs/protocol.md 8.5: the wait before a call is made again doubles, from this on.
+  @first_retry 100
+
+  @doc "Returns the way to a server whose port is owned by the calling process."
+  @spec new(Config.t(), Calls.t(), port) :: t
+  def new(config, calls, port) do
+    %__MODULE__{
+      port: port,
+      owner: self(),
+      calls: calls,
+      max_frame: config.max_frame,
+      limits: Map.take(config, @limits)
+    }
+  end
+
+  @doc "Returns the longest time in which a server that is well replies to a request: milliseconds."
+  @spec limit(t, :call | :checkout | :control | :reload, map) :: timeout
+  def limit(route, request, options \\ %{})
+  def limit(%__MODULE__{limits: limits}, :call, options) when options == %{}, do: longest(limits, 1)
+
+  def limit(%__MODULE__{limits: limits}, :call, options) do
+    limits = Map.merge(limits, options)
+    longest(limits, if(Map.get(options, :idempotent, false), do: 1 + limits.retry, else: 1))
+  end
+
+  def limit(%__MODULE__{limits: limits}, :checkout, options) do
+    %{checkout_timeout: wait, deadline: deadline} = Map.merge(limits, options)
+    min(wait, deadline)
+  end
+
+  def limit(%__MODULE__{limits: limits}, :reload, _options), do: plus(limits.start_timeout, @prompt)
+  def limit(_route, :control, _options), do: @prompt
+
+  # An atom is greater than any number, so `min` takes `:infinity` for what it is.
+  defp longest(%{checkout_timeout: wait, timeout: run, deadline: deadline, grace: grace}, times) do
+    once = wait |> plus(run) |> plus(grace)
+    min(plus(times(once, times), pauses(times)), plus(deadline, grace))
+  end
+
+  defp pauses(times), do: @first_retry * (2 ** (times - 1) - 1)
+
+  defp plus(:infinity, _ms), do: :infinity
+  defp plus(_ms, :infinity), do: :infinity
+  defp plus(one, other), do: one + other
+
+  defp times(:infinity, _times), do: :infinity
+  defp times(ms, times), do: ms * times
 end

@@ -13,7 +13,7 @@ defmodule Portpool.Wire do
   # A binary of this size among the arguments goes to the port as it is, uncopied. Below it the copy is cheaper.
   @large 65_536
 
-  # A reply is decoded with `:safe`, which knows only the atoms of loaded modules: here are those of 5, 9 and 10.
+  # A reply is decoded with `:safe`, which knows only the atoms of loaded modules: here are those of 4, 5, 9 and 10.
   @atoms ~w(
     reply ok error pong nil true false
     reason message phase blame retryable detail
@@ -21,14 +21,23 @@ defmodule Portpool.Wire do
     quarantined lease_lost bad_request too_large unencodable shutdown internal
     checkout start call caller worker server
     waited_ms last_start_error waiting status signal stderr traceback elapsed_ms pid module function hint type
-    frames path bytes limit option id file line code
-    state ready overflow full size max_overflow idle busy starting stopping waiting_bytes crash_loop calls restarts
-    workers age_ms
+    frames path bytes limit option id file line code attempt stacks kills retry_after_ms
+    resized reloaded drained
+    state ready overflow full size max_overflow idle busy starting stopping leased waiting_bytes max_waiting max_busy
+    refused generation reloading draining calls restarts last_exit how workers age_ms memory running_ms
+    queue_us run_us grace init
   )a
 
   @type id :: 0..0xFFFFFFFFFFFFFFFF
   @type text :: atom | String.t() | charlist
-  @type request :: {:call, module :: text, function :: text, args :: [term], options :: map} | :status
+  @type request ::
+          {:call, module :: text, function :: text, args :: [term], options :: map}
+          | {:checkout, options :: map}
+          | {:checkin, lease :: id, options :: map}
+          | {:resize, pos_integer}
+          | {:drain, options :: map}
+          | :reload
+          | :status
   @type packet :: iodata
 
   @doc "Returns every atom that the server may write in a reply of its own."
@@ -46,7 +55,11 @@ defmodule Portpool.Wire do
     if large?(args), do: :erlang.term_to_iovec(term), else: :erlang.term_to_binary(term)
   end
 
-  def request(id, :status), do: :erlang.term_to_binary({:status, id})
+  def request(id, {:checkout, options}), do: :erlang.term_to_binary({:checkout, id, options})
+  def request(id, {:checkin, lease, options}), do: :erlang.term_to_binary({:checkin, id, lease, options})
+  def request(id, {:resize, size}), do: :erlang.term_to_binary({:resize, id, size})
+  def request(id, {:drain, options}), do: :erlang.term_to_binary({:drain, id, options})
+  def request(id, name) when name in [:reload, :status], do: :erlang.term_to_binary({name, id})
 
   # Whatever `args` is, a list or not: the server judges it.
   defp large?([arg | _rest]) when is_binary(arg) and byte_size(arg) >= @large, do: true
@@ -63,11 +76,17 @@ defmodule Portpool.Wire do
   def reply_id(<<@reply, id::64-little, _result::binary>>), do: id
   def reply_id(_packet), do: nil
 
-  # 5.1
-  @spec result(binary) :: {:ok, term} | {:error, Error.t()}
+  @doc "Tells whether a reply is an error, without decoding it."
+  @spec failed?(binary) :: boolean
+  def failed?(<<@reply, _id::64, 104, 2, 119, 5, "error", _error::binary>>), do: true
+  def failed?(_packet), do: false
+
+  # 5.1, 5.3
+  @spec result(binary) :: {:ok, term} | {:ok, term, map} | {:error, Error.t()}
   def result(packet) do
     case :erlang.binary_to_term(packet, [:safe]) do
       {:reply, _id, {:ok, value}} -> {:ok, value}
+      {:reply, _id, {:ok, value, meta}} -> {:ok, value, meta}
       {:reply, _id, {:error, error}} -> {:error, Error.from_wire(error)}
     end
   rescue

@@ -44,3 +44,21 @@ def noise(text):
     print(text)
     os.write(1, text.encode() + b"\n")
     return text
+
+
+def write(path, text):
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def pid():
+    return os.getpid()
+
+
+_kept = []
+
+
+def keep(value):
+    """Keeps a value in this worker, and returns all that it has kept."""
+    _kept.append(value)
+    return _kept

@@ -15,8 +15,11 @@ defmodule Portpool.Options.Type do
           | :program
           | :path
           | :paths
+          | :names
+          | :mfa
           | :env
           | :kwargs
+          | :term
           | :shutdown
 
   @doc "Returns the value as the server gets it, or what is wrong with it."
@@ -43,9 +46,20 @@ defmodule Portpool.Options.Type do
   defp cast(:ms_or_infinity, value), do: cast(:ms, value)
   defp cast(:shutdown, :brutal_kill), do: {:ok, :brutal_kill}
   defp cast(:shutdown, value), do: cast(:ms_or_infinity, value)
+  defp cast(:term, value), do: {:ok, value}
 
   defp cast(:path, value), do: with({:ok, path} <- name(value), do: {:ok, Path.expand(path)})
   defp cast(:paths, values), do: all(values, &cast(:path, &1))
+  defp cast(:names, values), do: all(values, &name/1)
+
+  # What is no list of arguments would be refused by every worker that starts.
+  defp cast(:mfa, {module, function, args}) when is_list(args) and length(args) >= 0,
+    do:
+      with(
+        {:ok, module} <- name(module),
+        {:ok, function} <- name(function),
+        do: {:ok, {module, function, args}}
+      )
 
   # A name without a slash is looked up in PATH.
   defp cast(:program, value) do
@@ -104,6 +118,8 @@ defmodule Portpool.Options.Type do
   defp expected(:shutdown), do: expected(:ms) <> ", :infinity or :brutal_kill"
   defp expected(:program), do: "the name or path of a program"
   defp expected(:path), do: "a path"
+  defp expected(:names), do: "a list of names"
+  defp expected(:mfa), do: "a module, a function and a list of arguments, as in {:models, :load, []}"
   defp expected(:paths), do: "a list of paths"
   defp expected(:env), do: "a map or list of pairs, from names to strings or false"
   defp expected(:kwargs), do: "a map or keyword list"
