@@ -64,7 +64,7 @@ defmodule Portpool.AsyncTest do
     outcomes =
       for round <- 1..300 do
         call = Portpool.async(pool, :jobs, :echo, [round])
-        spin(System.monotonic_time(:microsecond) + rem(round * 7, 400))
+        spend(rem(round * 7, 400))
 
         case Portpool.cancel(call) do
           {:ok, ^round} -> :reply
@@ -134,7 +134,8 @@ defmodule Portpool.AsyncTest do
   } do
     server = server_pid(pool)
     signal(server, "STOP")
-    call = Portpool.async(pool, :jobs, :echo, [1], timeout: 0, checkout_timeout: 0)
+    route = %{route(pool) | margin: 50}
+    call = Portpool.Async.start(route, {:call, :jobs, :echo, [1], %{timeout: 0, checkout_timeout: 0}}, 0)
     assert {:error, %Error{reason: :internal, blame: :server}} = Portpool.await(call)
     assert_clean_process()
     assert_no_calls(pool)
@@ -149,6 +150,4 @@ defmodule Portpool.AsyncTest do
 
   defp assert_arrived,
     do: eventually(fn -> Process.info(self(), :message_queue_len) == {:message_queue_len, 1} end)
-
-  defp spin(until), do: if(System.monotonic_time(:microsecond) < until, do: spin(until))
 end

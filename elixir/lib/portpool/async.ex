@@ -27,7 +27,13 @@ defmodule Portpool.Async do
 
     case Call.submit(route, request, alias, :call) do
       {:ok, id} ->
-        %__MODULE__{caller: self(), route: route, id: id, alias: alias, until: until(Call.patience(limit))}
+        %__MODULE__{
+          caller: self(),
+          route: route,
+          id: id,
+          alias: alias,
+          until: until(Route.patience(route, limit))
+        }
 
       {:error, error} ->
         :erlang.demonitor(alias, [:flush])
@@ -63,7 +69,7 @@ defmodule Portpool.Async do
   @spec cancel(t) :: Call.outcome()
   def cancel(%__MODULE__{caller: caller, refused: nil} = async) when caller == self() do
     if Calls.in_flight?(async.route.calls, async.id, async.alias), do: Call.cancel(async.route.port, async.id)
-    await(%{async | until: until(Call.patience(0))})
+    await(%{async | until: until(Route.patience(async.route, 0))})
   end
 
   def cancel(%__MODULE__{} = async), do: await(async)

@@ -5,16 +5,10 @@ defmodule Portpool.Call do
 
   alias Portpool.{Calls, Error, Route, Wire}
 
-  # The server keeps the time limits. The caller's own timer is for a server that is stuck: it fires this much later.
-  @margin 5_000
-
-  # The longest time that `receive` can wait.
-  @longest 0xFFFFFFFF
-
   @type outcome :: {:ok, term} | {:ok, term, map} | {:error, Error.t()}
 
   @doc """
-  Makes a request and waits for its outcome, at most `limit` milliseconds and a margin.
+  Makes a request and waits for its outcome, at most `limit` milliseconds and the margin of the route.
 
   When it returns nothing of it is left: no row, no monitor, no message on its way to the caller.
   """
@@ -29,7 +23,7 @@ defmodule Portpool.Call do
           {^alias, packet} -> Wire.result(packet)
           {:DOWN, ^alias, :process, _owner, reason} -> lost(route, id, reason)
         after
-          patience(limit) -> give_up(route, id, alias)
+          Route.patience(route, limit) -> give_up(route, id, alias)
         end
 
       {:error, error} ->
@@ -115,11 +109,6 @@ defmodule Portpool.Call do
   rescue
     ArgumentError -> true
   end
-
-  @doc "Returns how long to wait for a server that answers within `limit` if it is well."
-  @spec patience(timeout) :: timeout
-  def patience(:infinity), do: :infinity
-  def patience(limit), do: min(limit + @margin, @longest)
 
   @doc false
   @spec stuck() :: Error.t()

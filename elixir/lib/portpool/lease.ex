@@ -15,7 +15,7 @@ defmodule Portpool.Lease do
           {^alias, packet} -> checked_out(route, id, Wire.result(packet))
           {:DOWN, ^alias, :process, _owner, reason} -> Call.lost(route, id, reason)
         after
-          Call.patience(Route.limit(route, :checkout, options)) -> give_up(route, id, alias)
+          Route.patience(route, Route.limit(route, :checkout, options)) -> give_up(route, id, alias)
         end
 
       {:error, error} ->

@@ -5,7 +5,10 @@ defmodule Portpool.Route do
 
   alias Portpool.{Calls, Config}
 
-  @typedoc "`limits` are those options of the pool that say how long something takes."
+  @typedoc """
+  `limits` are those options of the pool that say how long something takes. The server keeps them; the caller's own
+  timer is for a server that is stuck, and fires `margin` ms later.
+  """
   @type t :: %__MODULE__{
           port: port,
           owner: pid,
@@ -18,16 +21,20 @@ defmodule Portpool.Route do
             grace: non_neg_integer,
             retry: non_neg_integer,
             start_timeout: non_neg_integer
-          }
+          },
+          margin: non_neg_integer
         }
 
   @enforce_keys [:port, :owner, :calls, :max_frame, :limits]
-  defstruct @enforce_keys
+  defstruct [:port, :owner, :calls, :max_frame, :limits, margin: 5_000]
 
   @limits [:checkout_timeout, :timeout, :deadline, :grace, :retry, :start_timeout]
 
   # What the server may take for an answer that needs no worker: milliseconds.
   @prompt 5_000
+
+  # The longest time that `receive` can wait.
+  @longest 0xFFFFFFFF
 
   # docs/protocol.md 8.5: the wait before a call is made again doubles, from this on.
   @first_retry 100
@@ -43,6 +50,11 @@ defmodule Portpool.Route do
       limits: Map.take(config, @limits)
     }
   end
+
+  @doc "Returns how long to wait for a server that replies within `limit` if it is well."
+  @spec patience(t, timeout) :: timeout
+  def patience(_route, :infinity), do: :infinity
+  def patience(%__MODULE__{margin: margin}, limit), do: min(limit + margin, @longest)
 
   @doc "Returns the longest time in which a server that is well replies to a request: milliseconds."
   @spec limit(t, :call | :checkout | :control | :reload, map) :: timeout

@@ -35,7 +35,7 @@ defmodule Portpool.Test.Case do
   @doc "Starts a pool under the supervisor of the test, with the modules of test/python. Returns its pid."
   def start_pool!(options \\ []) do
     # What a test leaves running is of no interest.
-    defaults = [size: 1, python_path: [@python]] ++ if(System.get_env("OLD"), do: [], else: [drain_timeout: 0])
+    defaults = [size: 1, python_path: [@python], drain_timeout: 0]
     start_supervised!({Portpool, Keyword.merge(defaults, options)})
   end
 
@@ -62,6 +62,16 @@ defmodule Portpool.Test.Case do
       length(busy) == count and busy
     end)
   end
+
+  @doc "Waits until so many calls and checkouts wait in the queue."
+  def await_waiting(pool, count) do
+    eventually(fn -> match?({:ok, %{waiting: ^count}}, Portpool.status(pool)) end)
+  end
+
+  @doc "Spends so many microseconds, more exactly than a timer could."
+  def spend(microseconds), do: spin(System.monotonic_time(:microsecond) + microseconds)
+
+  defp spin(until), do: if(System.monotonic_time(:microsecond) < until, do: spin(until))
 
   @doc "Asserts that no call of a pool is in flight any more, in the tables or in the counts."
   def assert_no_calls(pool) do
