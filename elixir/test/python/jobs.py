@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import time
 
 
@@ -62,3 +63,41 @@ def keep(value):
     """Keeps a value in this worker, and returns all that it has kept."""
     _kept.append(value)
     return _kept
+
+
+def interrupted(value):
+    """Sleeps until it is interrupted, and returns."""
+    try:
+        time.sleep(60)
+    except KeyboardInterrupt:
+        return value
+
+
+def sleep_and_write(seconds, path, text):
+    time.sleep(seconds)
+    write(path, text)
+
+
+def die_once(path):
+    if os.path.exists(path):
+        return "lived"
+    write(path, "")
+    os._exit(1)
+
+
+def loaded(names):
+    return sorted(name for name in names if name in sys.modules)
+
+
+def same_time(path, count):
+    """Returns once it has been called `count` times at the same time."""
+    with open(f"{path}/{os.getpid()}", "w"):
+        pass
+    while len(os.listdir(path)) < count:
+        time.sleep(0.001)
+    return os.getpid()
+
+
+def exit_if(pid):
+    if os.getpid() == pid:
+        os._exit(1)

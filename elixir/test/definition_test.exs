@@ -1,0 +1,83 @@
+defmodule Portpool.DefinitionTest do
+  use Portpool.Test.Case
+
+  alias Portpool.Test.{Own, Second}
+
+  setup do
+    on_exit(fn -> Application.delete_env(:portpool, Own) end)
+  end
+
+  test "a module that uses Portpool is a pool under its own name" do
+    start_supervised!(Own)
+    assert Own.call(:jobs, :echo, [1]) == {:ok, 1}
+    assert Own.call(:jobs, :echo, [1], timeout: 1_000) == {:ok, 1}
+    assert Own.call!(:jobs, :echo, [1]) == 1
+    assert Own.cast(:jobs, :echo, [1]) == :ok
+    assert Portpool.await(Own.async(:jobs, :echo, [1])) == {:ok, 1}
+    assert Own.broadcast(:jobs, :echo, [1]) == [ok: 1]
+    assert Own.transaction(&Portpool.call!(&1, :jobs, :echo, [1])) == {:ok, 1}
+    assert {:ok, worker} = Own.checkout(checkout_timeout: 5_000)
+    assert Portpool.checkin(worker) == :ok
+    assert {:ok, %{size: 1}} = Own.status()
+    assert {:ready, 1, 0, 0} = Own.status(:poolboy)
+    assert Own.resize(2) == :ok
+    assert Own.reload() == :ok
+    assert Portpool.call(Own, :jobs, :echo, [1]) == {:ok, 1}
+    assert_clean_process()
+  end
+
+  test "it has every function of Portpool that takes a pool" do
+    own = Own.__info__(:functions)
+
+    for {name, arity} <- Portpool.__info__(:functions),
+        name not in [:await, :cancel, :checkin, :bytes],
+        do: assert({name, arity} in own or {name, arity - 1} in own, "#{name}/#{arity}")
+  end
+
+  test "options of start_link come before those of the application, and those before the ones of use" do
+    start_supervised!(Own)
+    assert Own.call(:jobs, :environment, ["WHO"]) == {:ok, "use"}
+    stop_supervised!(Own)
+
+    Application.put_env(:portpool, Own, env: [WHO: "application"], size: 2)
+    start_supervised!(Own)
+    assert Own.call(:jobs, :environment, ["WHO"]) == {:ok, "application"}
+    assert {:ok, %{size: 2}} = Own.status()
+    stop_supervised!(Own)
+
+    start_supervised!({Own, env: [WHO: "start_link"]})
+    assert Own.call(:jobs, :environment, ["WHO"]) == {:ok, "start_link"}
+    assert {:ok, %{size: 2}} = Own.status()
+  end
+
+  test "its child specification has the time that its options need to drain" do
+    assert %{id: Own, start: {Own, :start_link, [[size: 3]]}, type: :supervisor, shutdown: 5_100} =
+             Own.child_spec(size: 3)
+
+    Application.put_env(:portpool, Own, drain_timeout: 1_000)
+    assert %{shutdown: 6_000} = Own.child_spec([])
+    assert %{shutdown: 10_000} = Second.child_spec([])
+  end
+
+  test "its name is that of the module, and no other" do
+    assert {:error, %Error{reason: :bad_request, detail: %{option: "name"}}} = Own.start_link(name: Other)
+    Application.put_env(:portpool, Own, name: Other)
+    assert {:error, %Error{reason: :bad_request, detail: %{option: "name"}}} = Own.start_link()
+  end
+
+  test "two of them are two pools" do
+    start_supervised!(Own)
+    start_supervised!(Second)
+    refute Own.call!(:os, :getpid, []) == Second.call!(:os, :getpid, [])
+    assert {:error, %Error{reason: :undef}} = Second.call(:jobs, :echo, [1])
+    assert Own.stop() == :ok
+    assert Second.call(:operator, :add, [1, 2]) == {:ok, 3}
+  end
+
+  test "each function says where its documentation is" do
+    {:docs_v1, _, _, _, _, _, docs} = Code.fetch_docs(Own)
+
+    for {{:function, name, _arity}, _, _, doc, _} <- docs,
+        do: assert(doc != :none and doc != :hidden, "#{name}")
+  end
+end
