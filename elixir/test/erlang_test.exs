@@ -18,8 +18,8 @@ defmodule Portpool.ErlangTest do
     assert {:ok, 1, %{attempt: 1}} = :portpool.call(:python, :jobs, :echo, [1], [:meta, timeout: 1_000])
     assert :portpool.cast(:python, :jobs, :echo, [1]) == :ok
     assert :portpool.await(:portpool.async(:python, :jobs, :echo, [1])) == {:ok, 1}
-    assert {:error, %{reason: :cancelled}} = :portpool.cancel(:portpool.async(:python, :jobs, :sleep, [60]))
     assert :portpool.broadcast(:python, :jobs, :echo, [1]) == [ok: 1]
+    assert {:error, %{reason: :cancelled}} = :portpool.cancel(:portpool.async(:python, :jobs, :sleep, [60]))
     assert :portpool.call(:python, :zlib, :crc32, [:portpool.bytes("hello")]) == {:ok, 907_060_870}
   end
 

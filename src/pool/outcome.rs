@@ -200,7 +200,10 @@ fn millis(duration: Duration) -> u64 {
 
 /// How a worker ended, in words.
 pub(super) fn how_it_ended(ended: &Ended) -> String {
-    let exit = ended.exit.map(|exit| exit.to_string());
+    let exit = ended.exit.map(|exit| match ended.oom {
+        true => format!("{exit}, most likely by the kernel for want of memory"),
+        false => exit.to_string(),
+    });
     let last_line = ended.stderr.last().map(|line| format!("its last word was: {line}"));
     let parts: Vec<String> = [ended.trouble.clone(), exit, last_line].into_iter().flatten().collect();
     parts.join("; ")
@@ -212,6 +215,7 @@ fn with_exit(failure: Failure, ended: &Ended) -> Failure {
         Some(Exit::Signal(signal)) => failure.with("signal", signal),
         None => failure,
     };
+    let failure = if ended.oom { failure.with("oom", true) } else { failure };
     failure.with("stderr", ended.stderr.clone())
 }
 
