@@ -11,12 +11,16 @@ use crate::harness::term::{atom, atom_name, count, elements, get, int, list, map
 use crate::harness::{Server, Signpost};
 
 #[test]
-fn no_worker_runs_one_call_more_than_max_calls_and_none_is_lost() {
-    for (max_calls, size) in [(1, 1), (1, 4), (2, 1), (2, 4)] {
-        let patient = ("checkout_timeout", atom("infinity"));
-        let mut server = Server::start([("size", int(size)), ("max_calls", int(max_calls)), patient]);
+fn no_worker_runs_one_call_more_than_max_calls_and_none_of_1000_is_lost() {
+    for (max_calls, size) in [(1, 1), (1, 8), (2, 1), (2, 8)] {
+        let mut server = Server::start([
+            ("size", int(size)),
+            ("max_calls", int(max_calls)),
+            ("checkout_timeout", atom("infinity")),
+            ("preload", list([text("echo")])),
+        ]);
         let mut calls: BTreeMap<u64, u64> = BTreeMap::new();
-        let ids: BTreeSet<u64> = (0..60).map(|_| server.cast(("echo", "pid"), [], &[])).collect();
+        let ids: BTreeSet<u64> = (0..250).map(|_| server.cast(("echo", "incarnation"), [], &[])).collect();
         let answered: BTreeSet<u64> = ids
             .iter()
             .map(|_| server.reply())

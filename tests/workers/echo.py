@@ -12,6 +12,11 @@ def pid():
     return os.getpid()
 
 
+def incarnation():
+    """The number of this worker, which no other one ever has."""
+    return int(os.environ["PORTPOOL_WORKER"].split(".")[1])
+
+
 def environ(name):
     return os.environ.get(name)
 
