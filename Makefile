@@ -10,7 +10,7 @@ PROGRAM := $(abspath $(or $(CARGO_TARGET_DIR),target))/release/portpool
 # Tests of other languages use the program that was just built.
 WITH_PROGRAM = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_TEST_PYTHON=$(PYTHON)
 
-.PHONY: help demo test build tools lint test-rust test-python test-elixir test-demo bench-codec bench-pool fmt clean
+.PHONY: help demo test build tools lint test-rust test-python test-elixir test-demo bench-codec bench-pool bench-template fmt clean
 
 help: ## lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench-codec: tools ## measures the codec and the pool's core
 
 bench-pool: tools build ## measures overflow, and how soon preloaded workers are back (PYTHON with pandas)
 	cd elixir && $(WITH_PROGRAM) MIX_ENV=prod mix run bench/pool.exs
+
+bench-template: tools ## measures how fast workers are ready, with and without a template, and what they take: make bench-template MODULES="numpy pandas"
+	PORTPOOL_TEST_PYTHON=$(PYTHON) cargo bench --locked --bench template -- $(MODULES)
 
 fmt: ## brings everything into form
 	cargo fmt

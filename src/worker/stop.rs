@@ -27,7 +27,7 @@ pub(super) const END_GRACE: Duration = Duration::from_millis(100);
 /// How long a process has to say where Python is before it is killed.
 const DUMP_LIMIT: Duration = Duration::from_millis(20);
 
-/// Has Python say where it is, and kills it. A process that takes the signal ends when it has written all. docs/worker_protocol.md 6.2
+/// Has Python say where it is, and kills it. A process that takes the signal ends when it has written all. docs/worker_protocol.md 6.3
 pub(super) async fn dump_and_kill(process: &Process) -> Stacks {
     let was_stopped = process.is_stopped();
     let file = SharedFile::of(process.pid());
@@ -41,7 +41,7 @@ pub(super) async fn dump_and_kill(process: &Process) -> Stacks {
 }
 
 /// Raises KeyboardInterrupt in this call, if it still runs. Its reply may be on the way, so the process is told first which call
-/// is meant. docs/worker_protocol.md 6.1
+/// is meant. docs/worker_protocol.md 6.2
 pub(super) fn interrupt(process: &Process, call: CallId) {
     if SharedFile::of(process.pid()).is_some_and(|file| file.name(call).is_ok()) {
         process.signal(Signal::INT);

@@ -176,9 +176,14 @@ def become_worker(
     os.dup2(stderr, 2)
     os.close(stdout)
     os.close(stderr)
-    _stop.get_ready()
-    identity.become(fork.worker)
-    generators.reseed()
-    numeric.restore()
+
+    def differ(order: dict[str, Any], stage: _start.Stage) -> None:
+        stage.name = "the fork"
+        _stop.get_ready()
+        identity.become(fork.worker)
+        generators.reseed()
+        numeric.restore()
+
+    _start.attempt(channel, order, differ)
     _start.attempt(channel, order, _start.make_ready)
     _start.serve_calls(channel, order)

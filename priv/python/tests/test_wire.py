@@ -37,6 +37,21 @@ class Frames(unittest.TestCase):
             call, body, _ = _wire.read_call(self.worker.fileno())
             self.assertEqual((call, bytes(body)), (7, b"body"))
 
+    def test_pings_on_the_way_are_answered_however_they_are_cut(self) -> None:
+        ping = _wire.HEADER.pack(0, _wire.PING, 0, 0, 0)
+        pong = _wire.HEADER.pack(0, _wire.PONG, 0, 0, 0)
+        sent = ping + ping + self.frame(b"body")
+        for cut in range(1, len(sent)):
+            self.send(sent[:cut], sent[cut:])
+            call, body, _ = _wire.read_call(self.worker.fileno())
+            self.assertEqual((call, bytes(body)), (7, b"body"))
+            self.assertEqual(self.server.recv(len(pong) * 2, socket.MSG_WAITALL), pong * 2)
+
+    def test_a_ping_with_a_body_is_refused(self) -> None:
+        self.send(_wire.HEADER.pack(1, _wire.PING, 0, 0, 0) + b"x")
+        with self.assertRaises(_wire.ProtocolError):
+            _wire.read_call(self.worker.fileno())
+
     def test_a_large_call_is_read_whole(self) -> None:
         large = os.urandom(5_000_000)
         self.send(self.frame(large))

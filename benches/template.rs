@@ -1,0 +1,91 @@
+//! How fast workers are ready, and how much memory eight of them take, with and without a template.
+//!
+//! `cargo bench --bench template -- numpy pandas` with `PORTPOOL_TEST_PYTHON` naming an interpreter that has them; without names
+//! a few modules of the standard library are imported.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::panic,
+    reason = "a benchmark stops at the first surprise and prints"
+)]
+#![allow(missing_docs, reason = "nobody reads this from outside")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use portpool::call::WorkerId;
+use portpool::worker::{self, Children, Event, Handle, Launcher, Recipe, SpawnLauncher, TemplateLauncher};
+use tokio::sync::mpsc;
+
+const WORKERS: u64 = 8;
+const MAX_FRAME: usize = 1 << 20;
+
+fn recipe(preload: Vec<String>) -> Recipe {
+    Recipe {
+        python: PathBuf::from(std::env::var("PORTPOOL_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned())),
+        python_path: Vec::new(),
+        env: Vec::new(),
+        cd: None,
+        max_frame: MAX_FRAME,
+        start_timeout: Duration::from_secs(60),
+        preload,
+        warmup: None,
+        init: None,
+        max_memory: None,
+        memory_limit: None,
+        numeric_threads: vec![("OPENBLAS_NUM_THREADS".to_owned(), Some("1".to_owned()))],
+    }
+}
+
+/// Starts a worker and waits until it is ready.
+async fn ready(number: u64, launcher: &Arc<dyn Launcher>) -> (Handle, Duration) {
+    let start = Instant::now();
+    let (sender, mut events) = mpsc::channel(16);
+    let handle = worker::start(WorkerId(number), 1, Arc::clone(launcher), MAX_FRAME, sender);
+    match events.recv().await.unwrap().1 {
+        Event::Started(_) => (handle, start.elapsed()),
+        other => panic!("not ready: {other:?}"),
+    }
+}
+
+/// The share of a process in the pages that it uses, in MB: what it would free if it ended, and its part of what it shares.
+fn share(pid: u32) -> f64 {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
+    let pss = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).unwrap();
+    pss.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
+}
+
+async fn measure(name: &str, launcher: Arc<dyn Launcher>) {
+    let (first, to_first) = ready(1, &launcher).await;
+    let (mut handles, mut times) = (vec![first], Vec::new());
+    for number in 2..=WORKERS {
+        let (handle, time) = ready(number, &launcher).await;
+        handles.push(handle);
+        times.push(time);
+    }
+    times.sort();
+    let memory: f64 = handles.iter().filter_map(Handle::pid).map(share).sum();
+    println!(
+        "{name:9} first {:7.1} ms   next {:6.1} ms (median)   {WORKERS} workers {memory:6.0} MB (Pss)",
+        to_first.as_secs_f64() * 1e3,
+        times[times.len() / 2].as_secs_f64() * 1e3,
+    );
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let usual = || ["asyncio", "json", "sqlite3", "http.client"].map(str::to_owned).to_vec();
+    let modules = if named.is_empty() { usual() } else { named };
+    println!("preload: {}", modules.join(", "));
+    let children = Arc::new(Children::default());
+    worker::adopt_orphans(Arc::clone(&children)).unwrap();
+    let spawn = SpawnLauncher::new(recipe(modules.clone()), Arc::clone(&children)).unwrap();
+    measure("spawned", Arc::new(spawn)).await;
+    let template = TemplateLauncher::new(recipe(modules), children).unwrap();
+    measure("forked", Arc::new(template)).await;
+}
