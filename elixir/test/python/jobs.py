@@ -101,3 +101,24 @@ def same_time(path, count):
 def exit_if(pid):
     if os.getpid() == pid:
         os._exit(1)
+
+
+def sleep_and_echo(seconds, value):
+    time.sleep(seconds)
+    return value
+
+
+def hang_unless_first(path):
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        time.sleep(60)
+
+
+def run(command):
+    return subprocess.run(command).returncode
+
+
+def grow(size):
+    _kept.append(bytearray(b"x") * size)
+    return len(_kept)
