@@ -151,8 +151,7 @@ defmodule Portpool do
   @spec cast(pool | Worker.t(), text, text, [term], keyword) :: :ok | {:error, Error.t()}
   def cast(pool, module, function, args, options \\ []) do
     with {:ok, route, request, _limit} <- prepare(pool, {module, function, args}, options),
-         what = "the cast of #{inspect(module)}, #{inspect(function)}",
-         {:ok, _id} <- Call.submit(route, request, {:unheard, what}, :cast),
+         {:ok, _id} <- Call.submit(route, request, {:unheard, {module, function}}, :cast),
          do: :ok
   end
 
@@ -240,7 +239,8 @@ defmodule Portpool do
   """
   @spec broadcast(pool, text, text, [term], keyword) :: [outcome] | {:error, Error.t()}
   def broadcast(pool, module, function, args, options \\ []) do
-    with {:ok, route, {:call, module, function, args, options}, limit} <-
+    with {:ok, _route} <- Directory.route(pool),
+         {:ok, route, {:call, module, function, args, options}, limit} <-
            prepare(pool, {module, function, args}, options),
          :ok <- unbound(options),
          {:ok, %{workers: workers}} <- ask(route, :status) do

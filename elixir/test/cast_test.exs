@@ -54,6 +54,20 @@ defmodule Portpool.CastTest do
     assert_clean_process()
   end
 
+  test "that is lost with its server is counted in the log", %{pool: pool} do
+    server = server_pid(pool)
+    signal(server, "STOP")
+    for _ <- 1..3, do: :ok = Portpool.cast(pool, :jobs, :echo, [1])
+
+    log =
+      capture_log(fn ->
+        signal(server, "KILL")
+        eventually(fn -> match?({:ok, 1}, Portpool.call(pool, :jobs, :echo, [1])) end, 5_000)
+      end)
+
+    assert log =~ "the server ended (with status 137) with 3 casts in flight and is started again"
+  end
+
   test "is refused when too many are in flight", %{pool: pool} do
     server = server_pid(pool)
     signal(server, "STOP")

@@ -127,9 +127,14 @@ defmodule Portpool.OperateTest do
 
     test "does not wait for a server that is stuck, once drain_timeout and the time to end are over" do
       {:ok, pool} = Portpool.start_link(size: 1, python_path: [python()], drain_timeout: 0)
+      %{owner: owner} = route(pool)
       server = server_pid(pool)
       signal(server, "STOP")
-      assert Portpool.stop(pool) == :ok
+      stop = Task.async(fn -> Portpool.stop(pool) end)
+      eventually(fn -> match?({:draining, _reason}, :sys.get_state(owner).stage) end)
+      # What its timer will say.
+      send(owner, :overdue)
+      assert Task.await(stop) == :ok
       refute Process.alive?(pool)
       signal(server, "KILL")
     end
@@ -229,6 +234,9 @@ defmodule Portpool.OperateTest do
     test "that cannot be made says so" do
       pool = start_pool!()
       assert {:error, %Error{reason: :noproc}} = Portpool.broadcast(NoSuchPool, :jobs, :pid, [])
+      {:ok, worker} = Portpool.checkout(pool)
+      assert {:error, %Error{reason: :bad_request}} = Portpool.broadcast(worker, :jobs, :pid, [])
+      Portpool.checkin(worker)
 
       assert {:error, %Error{reason: :bad_request, detail: %{option: "key"}}} =
                Portpool.broadcast(pool, :jobs, :pid, [], key: 1)

@@ -3,7 +3,7 @@ defmodule Portpool.ReadmeTest do
 
   @readme Path.expand("../README.md", __DIR__)
   @external_resource @readme
-  @order Path.expand("support/order.ex", __DIR__)
+  @order Path.expand("support/readme.ex", __DIR__)
 
   # The blocks run in one session, as a reader would type them; a Python block is the file that its first line names.
   test "the examples of the README do what they say" do
@@ -12,7 +12,9 @@ defmodule Portpool.ReadmeTest do
     File.mkdir_p!(directory)
 
     File.cd!(directory, fn ->
-      blocks = Regex.scan(~r/^```(elixir|python)\n(.*?)^```$/ms, File.read!(@readme), capture: :all_but_first)
+      blocks =
+        Regex.scan(~r/^```(elixir|erlang|python)\n(.*?)^```$/ms, File.read!(@readme), capture: :all_but_first)
+
       assert length(blocks) > 5
       session = Enum.reduce(blocks, [], fn [language, text], session -> run(language, text, session) end)
       Supervisor.stop(session[:supervisor])
@@ -28,6 +30,13 @@ defmodule Portpool.ReadmeTest do
 
   # This one belongs into mix.exs.
   defp run("elixir", "def deps" <> _rest, session), do: session
+
+  defp run("erlang", text, session) do
+    {:ok, tokens, _line} = text |> String.to_charlist() |> :erl_scan.string()
+    {:ok, expressions} = :erl_parse.parse_exprs(tokens)
+    {:value, :ok, _bindings} = :erl_eval.exprs(expressions, [])
+    session
+  end
 
   # A module with an implementation of a protocol has to be there before protocols are consolidated.
   defp run("elixir", "defmodule" <> _rest = text, session) do

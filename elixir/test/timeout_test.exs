@@ -62,8 +62,10 @@ defmodule Portpool.TimeoutTest do
     server = server_pid(pool)
     signal(server, "STOP")
 
+    request = {:call, :jobs, :echo, [1], %{timeout: 0, checkout_timeout: 0}}
+
     assert {:error, %Error{reason: :internal, blame: :server, retryable: true}} =
-             Portpool.call(pool, :jobs, :echo, [1], timeout: 0, checkout_timeout: 0)
+             Call.run(%{route(pool) | margin: 50}, request, 0)
 
     assert_clean_process()
     assert_no_calls(pool)
@@ -97,7 +99,7 @@ defmodule Portpool.TimeoutTest do
     calls = Calls.new(10, 1_000_000)
     route = %Route{port: port, owner: self(), calls: calls, max_frame: 1_000, limits: %{}, margin: 1}
     test = self()
-    spawn_link(fn -> send(test, {:outcomes, for(_ <- 1..2_000, do: race(route))}) end)
+    spawn_link(fn -> send(test, {:outcomes, for(_ <- 1..500, do: race(route))}) end)
     {outcomes, answers} = answer(calls, 0)
 
     assert Enum.all?(outcomes, &(&1 in [:reply, :gave_up]))

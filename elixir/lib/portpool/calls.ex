@@ -34,8 +34,8 @@ defmodule Portpool.Calls do
   @max_calls 5
   @max_bytes 6
 
-  @typedoc "Who hears the reply: a process by its alias, or the log, of a failure only."
-  @type recipient :: reference | {:unheard, String.t()}
+  @typedoc "Who hears the reply: a process by its alias, or nobody; then the log hears of a failure of this."
+  @type recipient :: reference | {:unheard, what :: {Wire.text(), Wire.text()} | :checkin}
 
   @typedoc "One request in flight: its id, who hears its reply, who made it, the port it went to, its size."
   @type row :: {Wire.id(), recipient, pid, port, non_neg_integer | :held}
@@ -203,6 +203,14 @@ defmodule Portpool.Calls do
     :ets.lookup(rows, id)
   rescue
     ArgumentError -> []
+  end
+
+  @doc "Returns how many requests are in flight whose reply nobody would have heard."
+  @spec unheard(t) :: non_neg_integer
+  def unheard(%__MODULE__{rows: rows}) do
+    :ets.select_count(rows, [{{:_, {:unheard, :_}, :_, :_, :_}, [], [true]}])
+  rescue
+    ArgumentError -> 0
   end
 
   @doc "Tells whether anybody can still hear a reply: the tables end with the guard."

@@ -21,6 +21,9 @@ defmodule Portpool.Error do
   | `:unsafe_term` | the reply has an atom that does not exist in this VM |
   | `:incompatible` | the program is not a portpool server that speaks this version of the protocol |
 
+  Both sides make some: `:queue_full` and `:too_large` of what would not be taken anyway, `:bad_request` of wrong options,
+  `:lease_lost` of a worker whose server is gone, `:shutdown` and `:internal` when the pool ends with calls in flight.
+
   Atoms exist once a module that has them is loaded, and modules load lazily in development: for
   `:unsafe_term`, `Code.ensure_loaded/1` on the module that owns the atom is the cure.
   """

@@ -52,7 +52,7 @@ defmodule Portpool.Lease do
     # The request comes first: whoever is killed between the two lines has its guard end a lease that is over. There is
     # nothing to wait for, as what this process asks for next is read after it.
     if Calls.held?(route.calls, lease),
-      do: Call.submit(route, {:checkin, lease, options}, {:unheard, "checkin"}, :cast)
+      do: Call.submit(route, {:checkin, lease, options}, {:unheard, :checkin}, :cast)
 
     Calls.take(route.calls, lease)
     :ok

@@ -141,9 +141,12 @@ defmodule Portpool.Owner do
   defp hand(state, {:unheard, what}, packet) do
     if Wire.failed?(packet) do
       {:error, error} = Wire.result(packet)
-      Logger.error("portpool #{name(state)}: #{what} failed: #{Exception.message(error)}")
+      Logger.error("portpool #{name(state)}: the #{named(what)} failed: #{Exception.message(error)}")
     end
   end
+
+  defp named(:checkin), do: "checkin of a worker"
+  defp named({module, function}), do: "cast of #{inspect(module)}, #{inspect(function)}"
 
   defp announced(%{stage: {:starting, timer, waiting}} = state, {:ready, info}) do
     Process.cancel_timer(timer)
@@ -167,8 +170,19 @@ defmodule Portpool.Owner do
   defp server_exited(%{stage: {:draining, reason}}, _how), do: exit(reason)
 
   defp server_exited(%{stage: :ready} = state, how) do
-    Logger.error("portpool #{name(state)}: the server ended (#{how}) and is started again")
+    Logger.error(
+      "portpool #{name(state)}: the server ended (#{how})#{casts(state.calls)} and is started again"
+    )
+
     exit({:shutdown, {:server_exit, how}})
+  end
+
+  # All others hear of it.
+  defp casts(calls) do
+    case Calls.unheard(calls) do
+      0 -> ""
+      count -> " with #{count} casts in flight"
+    end
   end
 
   defp overdue(%{stage: {:starting, _timer, _waiting}} = state) do

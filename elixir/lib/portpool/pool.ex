@@ -64,10 +64,17 @@ defmodule Portpool.Pool do
   """
   @spec stop(pid, map) :: :ok
   def stop(pool, options \\ %{}) do
-    with %{drain_timeout: limit} <- options, do: pool |> owner() |> Owner.drain_within(limit)
+    with %{drain_timeout: limit} <- options, do: drain_within(pool, limit)
     Supervisor.stop(pool, :normal, :infinity)
   catch
     # Somebody else was faster.
+    :exit, _reason -> :ok
+  end
+
+  defp drain_within(pool, limit) do
+    pool |> owner() |> Owner.drain_within(limit)
+  catch
+    # It has no server at the moment, and so nothing to drain.
     :exit, _reason -> :ok
   end
 end

@@ -20,7 +20,8 @@ defmodule Portpool.Route do
             deadline: timeout,
             grace: non_neg_integer,
             retry: non_neg_integer,
-            start_timeout: non_neg_integer
+            start_timeout: non_neg_integer,
+            call: timeout
           },
           margin: non_neg_integer
         }
@@ -28,6 +29,7 @@ defmodule Portpool.Route do
   @enforce_keys [:port, :owner, :calls, :max_frame, :limits]
   defstruct [:port, :owner, :calls, :max_frame, :limits, margin: 5_000]
 
+  # A call without options of its own is the most frequent: its limit is `call`, and is reckoned once.
   @limits [:checkout_timeout, :timeout, :deadline, :grace, :retry, :start_timeout]
 
   # What the server may take for an answer that needs no worker: milliseconds.
@@ -42,12 +44,14 @@ defmodule Portpool.Route do
   @doc "Returns the way to a server whose port is owned by the calling process."
   @spec new(Config.t(), Calls.t(), port) :: t
   def new(config, calls, port) do
+    limits = Map.take(config, @limits)
+
     %__MODULE__{
       port: port,
       owner: self(),
       calls: calls,
       max_frame: config.max_frame,
-      limits: Map.take(config, @limits)
+      limits: Map.put(limits, :call, longest(limits, 1))
     }
   end
 
@@ -59,7 +63,7 @@ defmodule Portpool.Route do
   @doc "Returns the longest time in which a server that is well replies to a request: milliseconds."
   @spec limit(t, :call | :checkout | :control | :reload, map) :: timeout
   def limit(route, request, options \\ %{})
-  def limit(%__MODULE__{limits: limits}, :call, options) when options == %{}, do: longest(limits, 1)
+  def limit(%__MODULE__{limits: limits}, :call, options) when options == %{}, do: limits.call
 
   def limit(%__MODULE__{limits: limits}, :call, options) do
     limits = Map.merge(limits, options)

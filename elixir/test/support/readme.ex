@@ -10,3 +10,7 @@ defmodule MyApp.Money do
     def encode(money), do: "#{money.amount} #{money.currency}"
   end
 end
+
+defmodule MyApp.Geometry do
+  use Portpool, otp_app: :my_app, size: 1
+end
