@@ -1,11 +1,10 @@
 //! The core and the model beside it, and what has happened to both so far.
 
-use std::fmt::Write;
 use std::time::Instant;
 
 use portpool::call::{CallId, OnCancel, WorkerId};
 use portpool::config::Strategy;
-use portpool::pool::{Core, Event, Run, Seat, Settings, Terms, Want};
+use portpool::pool::{Action, Core, Event, Run, Seat, Settings, Terms, Want};
 use proptest::sample::Index;
 
 use super::model::{Ask, Model, Phase, Stage, ms};
@@ -15,8 +14,8 @@ pub struct Bench {
     pub model: Model,
     next: u64,
     began: Instant,
-    /// One line for each event and what came of it.
-    pub history: String,
+    /// What happened when, and what came of it.
+    pub history: Vec<(Instant, Event, Vec<Action>)>,
 }
 
 /// A pool of two with nothing special.
@@ -48,19 +47,29 @@ impl Bench {
     pub fn new(settings: Settings) -> Self {
         let model = Model::new(settings.clone());
         let began = model.now;
-        let mut bench = Self { core: Core::new(settings), model, next: 1, began, history: String::new() };
+        let mut bench = Self { core: Core::new(settings), model, next: 1, began, history: Vec::new() };
         bench.happen(Event::TimePassed);
         bench
     }
 
     pub fn happen(&mut self, event: Event) {
         let mut actions = Vec::new();
-        let _ = write!(self.history, "{:>6} ms  {event:?}", (self.model.now - self.began).as_millis());
+        self.history.push((self.model.now, event.clone(), Vec::new()));
         self.core.handle(self.model.now, event, &mut actions);
-        let _ = writeln!(self.history, " -> {actions:?}");
+        if let Some((_, _, came)) = self.history.last_mut() {
+            came.clone_from(&actions);
+        }
         self.rest();
         actions.into_iter().for_each(|action| self.model.take(action));
         self.model.check(&self.core);
+    }
+
+    /// One line for each event.
+    pub fn told(&self) -> String {
+        let line = |(at, event, actions): &(Instant, Event, Vec<Action>)| {
+            format!("{:>6} ms  {event:?} -> {actions:?}\n", (*at - self.began).as_millis())
+        };
+        self.history.iter().map(line).collect()
     }
 
     pub fn pass(&mut self, time: u64) {

@@ -235,7 +235,7 @@ impl Bench {
 /// What went wrong, and the history that led there.
 fn told(bench: &Bench, panic: &(dyn std::any::Any + Send)) -> TestCaseError {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    TestCaseError::fail(format!("{}\n{}", text.unwrap_or("a panic"), bench.history))
+    TestCaseError::fail(format!("{}\n{}", text.unwrap_or("a panic"), bench.told()))
 }
 
 proptest! {
