@@ -104,7 +104,7 @@ impl Core {
     }
 
     fn idle_too_long(&mut self, now: Instant, id: WorkerId, actions: &mut Vec<Action>) {
-        if self.roster.counts().useful() > self.settings.size {
+        if self.has_overflow() {
             self.retire(now, id, actions);
         } else if self.settings.idle_check.is_some() {
             self.roster.turn(id, State::Checking);
@@ -163,9 +163,13 @@ impl Core {
         self.set_idle_timer(now, worker);
     }
 
+    /// Whether there are more workers than `size`, not counting those that are to be replaced and the one that is to prove itself.
+    fn has_overflow(&self) -> bool {
+        self.roster.counts().useful() - self.roster.outdated() > self.settings.size + usize::from(self.has_candidate())
+    }
+
     pub(super) fn set_idle_timer(&mut self, now: Instant, worker: WorkerId) {
-        let is_overflow = self.roster.counts().useful() > self.settings.size;
-        let limit = if is_overflow { Some(self.settings.overflow_ttl) } else { self.settings.idle_check };
+        let limit = if self.has_overflow() { Some(self.settings.overflow_ttl) } else { self.settings.idle_check };
         self.timers.set(Timer::Worker(worker), limit.and_then(|limit| now.checked_add(limit)));
     }
 

@@ -118,9 +118,8 @@ impl Bench {
         let worker = self.model.workers.get_mut(&id).unwrap();
         let Phase::Busy(call) = worker.phase else { panic!("it was busy") };
         worker.phase = if worker.lease.is_some() { Phase::Leased } else { Phase::Idle };
-        match self.model.asks[&call].stage {
-            Stage::Abandoned => self.model.asks.get_mut(&call).unwrap().stage = Stage::Ended,
-            _ => self.model.end(call, Stage::Ended),
+        if !self.model.forget_abandoned(call) {
+            self.model.end(call);
         }
         self.model.deaths = 0;
         self.happen(Event::CallFinished(id));
@@ -132,8 +131,8 @@ impl Bench {
     }
 
     pub fn check_in(&mut self, lease: CallId, broken: bool) {
-        if let Stage::Holding(worker) = self.model.asks[&lease].stage {
-            let worker = self.model.workers.get_mut(&worker).unwrap();
+        if let Some(Ask { stage: Stage::Holding(worker), .. }) = self.model.asks.get(&lease) {
+            let worker = self.model.workers.get_mut(worker).unwrap();
             worker.spent |= broken;
             if worker.phase == Phase::Leased {
                 worker.phase = Phase::Idle;
@@ -174,14 +173,12 @@ impl Bench {
 
     /// A call whose worker died waits again, unless the actions say that this is its end.
     fn lose(&mut self, call: CallId, undelivered: bool) {
-        let ask = self.model.asks.get_mut(&call).unwrap();
-        if ask.stage == Stage::Abandoned {
-            ask.stage = Stage::Ended;
-            return;
-        }
-        ask.stage = Stage::Waiting;
+        let ask = &self.model.asks[&call];
         if let Some(fingerprint) = ask.run().and_then(|run| run.fingerprint).filter(|_| !undelivered) {
             *self.model.kills.entry(fingerprint).or_default() += 1;
+        }
+        if !self.model.forget_abandoned(call) {
+            self.model.asks.get_mut(&call).unwrap().stage = Stage::Waiting;
         }
     }
 
@@ -198,12 +195,10 @@ impl Bench {
     /// From now on all goes well: each call ends, and there are `size` workers again, or none after a drain.
     pub fn settle(&mut self) {
         for _ in 0..10_000 {
-            self.pass(40);
-            self.go_well();
+            self.live_well(40);
             let counts = self.core.counts();
             let size = if self.model.draining { 0 } else { self.model.settings.size };
-            let is_over = |ask: &Ask| matches!(ask.stage, Stage::Ended);
-            if counts.all() == size && counts.idle == size && self.model.asks.values().all(is_over) {
+            if counts.all() == size && counts.idle == size && self.model.asks.is_empty() {
                 assert!(self.model.reloads.is_empty(), "a reload was not answered");
                 assert_eq!(self.model.drained, self.model.draining);
                 return;
@@ -212,7 +207,9 @@ impl Bench {
         panic!("the pool does not come back to its size: {:?}", self.core.counts());
     }
 
-    fn go_well(&mut self) {
+    /// Some milliseconds in which all goes well: starts, answers, ends.
+    pub fn live_well(&mut self, time: u64) {
+        self.pass(time);
         let workers: Vec<WorkerId> = self.model.workers.keys().copied().collect();
         for id in workers {
             match self.model.workers[&id].phase {

@@ -1,5 +1,6 @@
 //! Random histories of all kinds.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use portpool::call::{CallId, OnCancel, WorkerId};
@@ -7,6 +8,7 @@ use portpool::config::Strategy as IdleStrategy;
 use portpool::pool::{Event, Run, Seat, Settings, Terms, Want};
 use proptest::prelude::*;
 use proptest::sample::Index;
+use proptest::test_runner::TestRunner;
 
 use super::bench::Bench;
 use super::model::{Phase, Stage, ms};
@@ -111,7 +113,7 @@ prop_compose! {
         max_queue in 0usize..6,
         fifo in any::<bool>(),
         max_calls in prop_oneof![3 => Just(None), 2 => (1u64..5).prop_map(Some), 1 => Just(Some(20))],
-        max_age in prop_oneof![3 => Just(None), 1 => Just(Some(ms(300)))],
+        max_age in prop_oneof![3 => Just(None), 1 => Just(Some(ms(1000)))],
         idle_check in prop_oneof![2 => Just(None), 1 => Just(Some(ms(30)))],
         quarantine in 0u32..4,
         seed in any::<u64>(),
@@ -142,7 +144,7 @@ impl Bench {
                 self.arrive(terms);
             }
             Op::Cancel(index) => {
-                let calls: Vec<CallId> = self.model.asks.keys().copied().collect();
+                let calls: Vec<CallId> = self.model.asks.keys().chain(&self.model.over).copied().collect();
                 if !calls.is_empty() {
                     self.cancel(*index.get(&calls));
                 }
@@ -238,17 +240,24 @@ fn told(bench: &Bench, panic: &(dyn std::any::Any + Send)) -> TestCaseError {
     TestCaseError::fail(format!("{}\n{}", text.unwrap_or("a panic"), bench.told()))
 }
 
-proptest! {
-    #[test]
-    fn whatever_happens_each_call_ends_once_and_the_pool_comes_back_to_its_size(
-        settings in settings(),
-        ops in prop::collection::vec(op(), 1..200),
-    ) {
+#[test]
+fn whatever_happens_each_call_ends_once_and_the_pool_comes_back_to_its_size() {
+    // About a million events. `PROPTEST_CASES` asks for more.
+    let given = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    let cases = given.unwrap_or(4000);
+    let mut runner = TestRunner::new(ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() });
+    let events = Cell::new(0);
+    let result = runner.run(&(settings(), prop::collection::vec(op(), 1..200)), |(settings, ops)| {
         let mut bench = Bench::new(settings);
         let run = catch_unwind(AssertUnwindSafe(|| {
             ops.into_iter().for_each(|op| bench.run(op));
             bench.settle();
         }));
-        run.map_err(|panic| told(&bench, &*panic))?;
+        events.set(events.get() + bench.history.len());
+        run.map_err(|panic| told(&bench, &*panic))
+    });
+    println!("the pool's core: {cases} random histories, {} events", events.get());
+    if let Err(failure) = result {
+        panic!("{failure}");
     }
 }

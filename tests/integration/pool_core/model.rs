@@ -36,7 +36,6 @@ pub enum Stage {
     Holding(WorkerId),
     /// Cancelled, and left to finish.
     Abandoned,
-    Ended,
 }
 
 #[derive(Clone, Debug)]
@@ -47,13 +46,12 @@ pub struct Ask {
     pub waits_since: Instant,
     pub runs_since: Instant,
     pub interrupted: Option<Instant>,
-    pub outcomes: u32,
 }
 
 impl Ask {
     pub fn new(now: Instant, terms: Terms) -> Self {
         let (stage, arrived, waits_since, runs_since) = (Stage::Waiting, now, now, now);
-        Self { terms, stage, arrived, waits_since, runs_since, interrupted: None, outcomes: 0 }
+        Self { terms, stage, arrived, waits_since, runs_since, interrupted: None }
     }
 
     pub fn run(&self) -> Option<&Run> {
@@ -86,7 +84,10 @@ pub struct Model {
     pub settings: Settings,
     pub now: Instant,
     pub workers: BTreeMap<WorkerId, Worker>,
+    /// What has not ended.
     pub asks: BTreeMap<CallId, Ask>,
+    /// What has.
+    pub over: BTreeSet<CallId>,
     pub homes: BTreeMap<u64, WorkerId>,
     pub kills: BTreeMap<u64, u32>,
     /// Workers that died since a call was last finished.
@@ -104,6 +105,7 @@ impl Model {
             now: Instant::now(),
             workers: BTreeMap::new(),
             asks: BTreeMap::new(),
+            over: BTreeSet::new(),
             homes: BTreeMap::new(),
             kills: BTreeMap::new(),
             deaths: 0,
@@ -205,7 +207,7 @@ impl Model {
         let worker = self.workers.get_mut(&id).unwrap();
         (worker.phase, worker.lease) = (Phase::Leased, Some(lease));
         let ask = self.asks.get_mut(&lease).unwrap();
-        (ask.stage, ask.outcomes) = (Stage::Holding(id), ask.outcomes + 1);
+        ask.stage = Stage::Holding(id);
     }
 
     fn is_first(&self, worker: WorkerId, call: CallId) {
@@ -225,9 +227,9 @@ impl Model {
     }
 
     fn lease_ended(&mut self, lease: CallId) {
-        let ask = self.asks.get_mut(&lease).unwrap();
+        let ask = self.asks.remove(&lease).expect("a lease that ends was held");
         let Stage::Holding(worker) = ask.stage else { panic!("the lease {lease} was not held: {:?}", ask.stage) };
-        ask.stage = Stage::Ended;
+        self.over.insert(lease);
         if let Some(worker) = self.workers.get_mut(&worker) {
             worker.lease = None;
             // The bench has turned one that was checked in to idle: this one was cut off.
@@ -266,11 +268,18 @@ impl Model {
         }
         self.homes.retain(|_, home| *home != id);
         if let Phase::Busy(call) = before {
-            let ask = self.asks.get_mut(&call).unwrap();
-            if ask.stage == Stage::Abandoned {
-                ask.stage = Stage::Ended;
-            }
+            self.forget_abandoned(call);
         }
+    }
+
+    /// The end of a call that nobody waits for.
+    pub fn forget_abandoned(&mut self, call: CallId) -> bool {
+        let is_abandoned = self.asks.get(&call).is_some_and(|ask| ask.stage == Stage::Abandoned);
+        if is_abandoned {
+            self.asks.remove(&call);
+            self.over.insert(call);
+        }
+        is_abandoned
     }
 
     fn refuse(&mut self, id: CallId, refusal: Refusal) {
@@ -280,11 +289,11 @@ impl Model {
         if self.reloads.remove(&id) {
             return assert_eq!(refusal, Refusal::Draining);
         }
-        let ask = self.asks[&id].clone();
+        let ask = self.asks.get(&id).unwrap_or_else(|| panic!("{id} ended twice")).clone();
         let stopped = |worker| self.workers.get(&worker).is_none_or(|worker: &Worker| worker.phase == Phase::Stopping);
         let waits = matches!(ask.stage, Stage::Waiting | Stage::Resting);
         let is_over = ask.must_end().is_some_and(|at| at <= self.now);
-        let mut stage = Stage::Ended;
+        let mut is_abandoned = false;
         match refusal {
             Refusal::QueueFull => {
                 let others = self.in_stage(|stage| stage == Stage::Waiting).filter(|(other, _)| *other != id);
@@ -306,9 +315,7 @@ impl Model {
                 assert_eq!(ask.stage, Stage::Running(worker));
                 let finishes = ask.run().unwrap().on_cancel == OnCancel::Finish && !stopped(worker);
                 assert!(finishes || stopped(worker), "the worker is killed before anything is said");
-                if finishes {
-                    stage = Stage::Abandoned;
-                }
+                is_abandoned = finishes;
             }
             Refusal::WorkerExit(worker) => assert!(!self.workers.contains_key(&worker)),
             Refusal::Quarantined { kills, .. } => {
@@ -317,9 +324,8 @@ impl Model {
             }
             Refusal::LeaseLost => {
                 let Seat::Lease(lease) = ask.terms.seat else { panic!("no call of a lease") };
-                let held = self.asks.get(&lease).map(|lease| lease.stage);
                 // The calls that wait in it go just before it does.
-                assert!(waits || held == Some(Stage::Ended), "the lease is held");
+                assert!(waits || self.over.contains(&lease), "the lease is held");
             }
             Refusal::LeaseLostRunning(worker) => assert!(stopped(worker)),
             Refusal::WorkerGone(worker) => assert!(waits && stopped(worker)),
@@ -327,14 +333,19 @@ impl Model {
             Refusal::DrainTimeout(worker) => assert!(self.draining && stopped(worker)),
             Refusal::ReloadFailed => unreachable!(),
         }
-        self.end(id, stage);
+        if is_abandoned {
+            let ask = self.asks.get_mut(&id).unwrap();
+            ask.stage = Stage::Abandoned;
+        } else {
+            self.end(id);
+        }
     }
 
     /// A call has its one outcome.
-    pub fn end(&mut self, id: CallId, stage: Stage) {
-        let ask = self.asks.get_mut(&id).unwrap();
-        assert_eq!(ask.outcomes, 0, "{id:?} ended twice");
-        (ask.stage, ask.outcomes) = (stage, 1);
+    pub fn end(&mut self, id: CallId) {
+        let ask = self.asks.remove(&id).expect("it ends once");
+        assert_ne!(ask.stage, Stage::Abandoned, "{id:?} ended twice");
+        self.over.insert(id);
     }
 
     pub fn check(&self, core: &Core) {
@@ -359,7 +370,7 @@ impl Model {
                     assert!(ask.must_end().is_none_or(|at| at > self.now), "{id} runs past its limit");
                 }
                 Stage::Holding(worker) => assert_eq!(self.workers[&worker].lease, Some(*id)),
-                Stage::Resting | Stage::Abandoned | Stage::Ended => {}
+                Stage::Resting | Stage::Abandoned => {}
             }
         }
         let waiting: Vec<usize> =
