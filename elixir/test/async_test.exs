@@ -93,6 +93,33 @@ defmodule Portpool.AsyncTest do
     assert_clean_process()
   end
 
+  test "an outcome whose row has been taken, but which is still on its way, is waited for", %{pool: pool} do
+    route = route(pool)
+    # An owner that has taken the row and is not quick to send the reply.
+    owner = spawn_link(fn -> slow_owner(route.calls) end)
+    call = Portpool.Async.start(%{route | owner: owner}, :status, 1_000)
+    send(owner, {:take, call.id})
+    eventually(fn -> not Portpool.Calls.in_flight?(route.calls, call.id, call.alias) end)
+    assert Portpool.await(call) == {:ok, :late}
+    assert_clean_process()
+  end
+
+  # It sends the reply when it is asked whether it has.
+  defp slow_owner(calls) do
+    receive do
+      {:take, id} -> slow_owner(calls, Portpool.Calls.take(calls, id))
+    end
+  end
+
+  defp slow_owner(_calls, {id, alias, _caller, _port, _bytes}) do
+    receive do
+      {:"$gen_call", from, :settle} ->
+        <<131, result::binary>> = :erlang.term_to_binary({:ok, :late}, minor_version: 2)
+        send(alias, {alias, <<131, 104, 3, 119, 5, "reply", 110, 8, 0, id::64-little, result::binary>>})
+        GenServer.reply(from, :ok)
+    end
+  end
+
   test "an outcome is for the process that made the call", %{pool: pool} do
     call = Portpool.async(pool, :jobs, :echo, [1])
 
