@@ -253,7 +253,9 @@ defmodule Portpool.OperateTest do
           eventually(fn -> match?({:ok, 1}, Portpool.call(pool, :jobs, :echo, [1])) end, 5_000)
         end)
 
-      assert log =~ "portpool MyApp.Python: the server ended (with status 137) and is started again"
+      # Whoever writes to it before its owner knows makes the port close with another reason.
+      assert log =~
+               ~r/portpool MyApp.Python: the server ended \((with status 137|.*:epipe)\) and is started again/
     end
   end
 end
