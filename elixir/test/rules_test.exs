@@ -179,8 +179,13 @@ defmodule Portpool.RulesTest do
       Process.flag(:trap_exit, true)
       {:ok, pool} = Portpool.start_link(size: 1, python_path: [python()], on_crash_loop: :exit)
 
-      for _ <- 1..5, do: {:error, _error} = Portpool.call(pool, :jobs, :exit_now, [1])
-      assert_receive {:EXIT, ^pool, :shutdown}, 10_000
+      log =
+        ExUnit.CaptureLog.capture_log(fn ->
+          for _ <- 1..5, do: {:error, _error} = Portpool.call(pool, :jobs, :exit_now, [1])
+          assert_receive {:EXIT, ^pool, :shutdown}, 10_000
+        end)
+
+      assert log =~ "the server ended (since its workers keep failing) and so does the pool"
       assert {:error, %Error{reason: :noproc}} = Portpool.call(pool, :jobs, :echo, [1])
     end
   end

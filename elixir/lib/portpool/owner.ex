@@ -29,10 +29,9 @@ defmodule Portpool.Owner do
   @enforce_keys [:parent, :config, :calls, :port, :stage]
   defstruct [:parent, :config, :calls, :port, :stage, features: []]
 
+  # A drain has a limit of its own, of which the supervisor need not know.
   @spec child_spec({pid, Config.t()}) :: Supervisor.child_spec()
-  def child_spec(args),
-    # It has a limit of its own, of which the supervisor need not know.
-    do: %{id: __MODULE__, start: {__MODULE__, :start_link, [args]}, shutdown: :infinity}
+  def child_spec(args), do: %{id: __MODULE__, start: {__MODULE__, :start_link, [args]}, shutdown: :infinity}
 
   @spec start_link({pid, Config.t()}) :: {:ok, pid}
   def start_link({pool, config}) do
@@ -170,10 +169,8 @@ defmodule Portpool.Owner do
   defp server_exited(%{stage: {:draining, reason}}, _how), do: exit(reason)
 
   defp server_exited(%{stage: :ready} = state, how) do
-    Logger.error(
-      "portpool #{name(state)}: the server ended (#{how})#{casts(state.calls)} and is started again"
-    )
-
+    then = if state.config.on_crash_loop == :exit, do: "and so does the pool", else: "and is started again"
+    Logger.error("portpool #{name(state)}: the server ended (#{how})#{casts(state.calls)} #{then}")
     exit({:shutdown, {:server_exit, how}})
   end
 
