@@ -322,7 +322,8 @@ defmodule Portpool do
   Calls that wait end with `:shutdown` at once, those that run have `drain_timeout` to end, the pool's or the option given
   here: milliseconds or `:infinity`. A supervisor that stops a pool does the same.
 
-  A supervisor starts its permanent children again: use `Supervisor.terminate_child/2` for those.
+  A supervisor starts its permanent children again: use `Supervisor.terminate_child/2` for those. A wrong option, or the
+  name of a pool on another node, raises `Portpool.Error`.
   """
   @spec stop(pool, keyword) :: :ok
   def stop(pool, options \\ []) do

@@ -156,6 +156,15 @@ defmodule Portpool.LeaseTest do
       Portpool.checkin(second)
     end
 
+    test "while a call of the lease runs lets it come to its end", %{pool: pool} do
+      {:ok, worker} = Portpool.checkout(pool)
+      call = Portpool.async(worker, :jobs, :sleep, [0.2])
+      assert Portpool.checkin(worker) == :ok
+      assert Portpool.await(call) == {:ok, "slept"}
+      eventually(fn -> match?({:ok, %{idle: 2, leased: 0}}, Portpool.status(pool)) end)
+      assert alive?(worker.pid)
+    end
+
     test "by another process is refused, and does nothing", %{pool: pool} do
       {:ok, worker} = Portpool.checkout(pool)
 
