@@ -41,9 +41,9 @@ defmodule Portpool do
       children = [MyApp.Python]
       {:ok, 4.0} = MyApp.Python.call(:math, :sqrt, [16])
 
-  It has the functions of this module without their first argument. Its name is that of the module. The options are those of a pool:
-  what `start_link/1` or the child specification gives comes before the configuration of the application
-  `otp_app`, and that before what `use` gives. `otp_app` itself is for `use` only.
+  It has the functions of this module without their first argument. Its name is that of the module. The options are
+  those of a pool: what `start_link/1` or the child specification gives comes before the configuration of the
+  application `otp_app`, and that before what `use` gives. `otp_app` itself is for `use` only.
   """
 
   alias Portpool.{
@@ -191,8 +191,8 @@ defmodule Portpool do
   @doc """
   Takes a worker out of the pool, for several calls that need the same one.
 
-  Only the calling process can give it back, by `checkin/2`. If it dies, or has not done so within `:lease_timeout`, the worker is
-  stopped and replaced: nobody else gets it. `transaction/3` cannot forget to. See the
+  Only the calling process can give it back, by `checkin/2`. If it dies, or has not done so within `:lease_timeout`,
+  the worker is stopped and replaced: nobody else gets it. `transaction/3` cannot forget to. See the
   [options](#module-options-of-a-checkout); `checkout_timeout: 0` does not wait.
   """
   @spec checkout(pool, keyword) :: {:ok, Worker.t()} | {:error, Error.t()}
@@ -205,8 +205,9 @@ defmodule Portpool do
   @doc """
   Gives a worker back. `broken: true` has it replaced.
 
-  It is no error if the lease has ended already, by an earlier `checkin/2` or otherwise. A call of the lease that still runs goes on,
-  and then the worker is free. From any process but the one that checked it out it is `:bad_request`, and does nothing.
+  It is no error if the lease has ended already, by an earlier `checkin/2` or otherwise. A call of the lease that
+  still runs goes on, and then the worker is free. From any process but the one that checked it out it is
+  `:bad_request`, and does nothing.
   """
   @spec checkin(Worker.t(), keyword) :: :ok | {:error, Error.t()}
   def checkin(%Worker{} = worker, options \\ []) do
@@ -306,8 +307,8 @@ defmodule Portpool do
   @doc """
   Has all workers replaced by new ones, which see the code as it now is. No call fails for it.
 
-  A new worker is started beside the others first. If it gets ready the old ones go, each between two calls; if it does not, they
-  stay, and the error `:worker_start` says why.
+  A new worker is started beside the others first. If it gets ready the old ones go, each between two calls; if it
+  does not, they stay, and the error `:worker_start` says why.
   """
   @spec reload(pool) :: :ok | {:error, Error.t()}
   def reload(pool) do
