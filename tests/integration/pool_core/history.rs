@@ -244,7 +244,7 @@ fn told(bench: &Bench, panic: &(dyn std::any::Any + Send)) -> TestCaseError {
 fn whatever_happens_each_call_ends_once_and_the_pool_comes_back_to_its_size() {
     // About a million events. `PROPTEST_CASES` asks for more.
     let given = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    let cases = given.unwrap_or(4000);
+    let cases = given.unwrap_or(10_000);
     let mut runner = TestRunner::new(ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() });
     let events = Cell::new(0);
     let result = runner.run(&(settings(), prop::collection::vec(op(), 1..200)), |(settings, ops)| {
