@@ -164,3 +164,27 @@ fn worker_of(pid: u32) -> Option<WorkerId> {
     let (server, worker) = token.split_once('.')?;
     (server == std::process::id().to_string()).then(|| worker.parse().ok().map(WorkerId))?
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn while_a_template_forks_a_child_that_nobody_knows_is_no_orphan() {
+        let children = Arc::new(Children::default());
+        let mut child = Command::new("sleep").arg("3600").spawn().unwrap();
+        assert!(children.orphans().contains(&child.id()));
+        let forks = [children.forking(), children.forking()];
+        for fork in forks {
+            assert!(children.orphans().is_empty());
+            drop(fork);
+        }
+        assert!(children.orphans().contains(&child.id()));
+        children.started(child.id(), Some(WorkerId(1)));
+        assert!(!children.orphans().contains(&child.id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}

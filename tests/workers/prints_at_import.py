@@ -1,6 +1,6 @@
-"""A module that leaves text in two buffers when it is imported."""
+"""A module that leaves text in C's buffer when it is imported, and a line in Python's."""
 
 import ctypes
 
-print("printed at import", end="")
-ctypes.CDLL(None).printf(b"")
+print("from print at import")
+ctypes.CDLL(None).puts(b"from puts at import")
