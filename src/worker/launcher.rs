@@ -48,7 +48,7 @@ pub trait Launcher: Send + Sync {
     /// Cancellation: may be dropped at any await; a process that was started is killed.
     async fn launch(&self, worker: WorkerId, generation: u64) -> Result<Launched, NoProcess>;
 
-    /// A worker of this generation has proved it good: none of an older one will be asked for.
+    /// From now on workers of this generation alone are asked for: a newer one has proved itself, or has failed to.
     fn settled(&self, _generation: u64) {}
 }
 

@@ -43,7 +43,9 @@ pub fn start(
             Some(Ok(life)) => life.live(orders, &events).await,
             Some(Err(NoProcess::Failed(error))) => Ended { start_error: Some(error), ..Ended::default() },
             Some(Err(error)) => Ended { trouble: Some(error.to_string()), ..Ended::default() },
-            None => Ended::default(),
+            None => {
+                Ended { trouble: Some("it was given up before there was a process".to_owned()), ..Ended::default() }
+            }
         };
         // The pool is gone if nobody listens; then the process is dead already.
         let _ = events.send((worker, Event::Ended(ended))).await;

@@ -206,6 +206,18 @@ fn with_a_gpu_open_in_the_template_workers_are_started_on_their_own() {
 }
 
 #[test]
+fn with_a_template_that_cannot_fork_workers_are_started_on_their_own() {
+    let mut server = Server::silent();
+    server.hello(preload(2, &["forked", "cannot_fork"]));
+    server.receive();
+    let pid = pid_of(&mut server);
+    assert_eq!(server.call(("forked", "imported_by"), []).unwrap(), int(u64::from(pid)), "it has imported by itself");
+    server.close_stdin();
+    let log = server.wait().1;
+    assert!(log.contains("not forked from a template: it cannot fork: [Errno 11]"), "{log}");
+}
+
+#[test]
 fn a_template_that_dies_is_replaced_and_its_workers_live_on() {
     let mut server = start(1, &["forked"]);
     let (template, pid) = (template_of(&server).unwrap(), pid_of(&mut server));
@@ -264,7 +276,10 @@ fn an_import_that_does_not_end_says_where_it_hangs() {
     server.receive();
     let status = server.wait_for_status("a start error", |status| get(status, "last_start_error") != atom("nil"));
     let error = get(&status, "last_start_error");
-    assert!(string(&get(&error, "message")).contains("did not end within 2700 ms (start_timeout)"), "{error}");
+    assert!(
+        string(&get(&error, "message")).contains("did not end within 2700 ms (nine tenths of start_timeout)"),
+        "{error}"
+    );
     assert!(string(&get(&get(&error, "detail"), "traceback")).contains("never_imports.py\", line 9"), "{error}");
     fs::remove_file(path).unwrap();
 }

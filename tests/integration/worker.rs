@@ -6,13 +6,16 @@ use std::time::{Duration, Instant};
 
 use portpool::call::{Body, CallId, WorkerId};
 use portpool::codec::{self, PickleWriter};
-use portpool::worker::{self, Children, Ended, Event, Exit, FromWorker, Handle, Recipe, Reply, SpawnLauncher, Stacks};
+use portpool::worker::{
+    self, Children, Ended, Event, Exit, FromWorker, Handle, Launcher, Recipe, Reply, SpawnLauncher, Stacks,
+    TemplateLauncher,
+};
 use rustix::process::Signal;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::harness::processes::{assert_dies, signal};
+use crate::harness::processes::{assert_dies, is_alive, signal};
 use crate::harness::{SOON, python, unique, workers};
 
 const MAX_FRAME: usize = 1 << 20;
@@ -50,8 +53,12 @@ impl Worker {
 
     fn begin(recipe: Recipe) -> Self {
         let launcher = SpawnLauncher::new(recipe, Arc::new(Children::default())).unwrap();
+        Self::launch(Arc::new(launcher), 1, 1)
+    }
+
+    fn launch(launcher: Arc<dyn Launcher>, number: u64, generation: u64) -> Self {
         let (sender, events) = mpsc::channel(16);
-        let handle = worker::start(WorkerId(1), 1, Arc::new(launcher), MAX_FRAME, sender);
+        let handle = worker::start(WorkerId(number), generation, launcher, MAX_FRAME, sender);
         Self { handle, events, calls: 0 }
     }
 
@@ -326,4 +333,42 @@ async fn a_failed_start_says_what_was_raised() {
     assert!(error.message.contains("no licence for this machine"), "{}", error.message);
     assert_eq!(error.detail["type"], Value::from("RuntimeError"));
     assert_eq!(ended.exit, Some(Exit::Status(1)));
+}
+
+#[tokio::test]
+async fn workers_of_one_generation_have_the_same_code_and_a_new_one_has_the_code_as_it_is() {
+    // So that what a template forks becomes a child of ours.
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
+    let folder = signpost();
+    std::fs::create_dir(&folder).unwrap();
+    let module = folder.join("reloaded.py");
+    let write = |version: &str| {
+        std::fs::write(&module, format!("import os\ntemplate = os.getpid()\ndef version():\n    return '{version}'\ndef by():\n    return template\n")).unwrap()
+    };
+    write("old");
+    let recipe = Recipe { preload: vec!["reloaded".to_owned()], python_path: vec![folder.clone()], ..recipe() };
+    let launcher = Arc::new(TemplateLauncher::new(recipe, Arc::new(Children::default())).unwrap());
+    let mut templates = Vec::new();
+    for (number, generation, version) in [(1, 1, "old"), (2, 1, "old"), (3, 2, "new!"), (4, 1, "old")] {
+        let mut worker = Worker::launch(Arc::<TemplateLauncher>::clone(&launcher), number, generation);
+        assert!(matches!(worker.event().await, Event::Started(_)));
+        worker.call("reloaded", "version", None);
+        assert_eq!(fields(&worker.reply().await), Value::from(version), "worker {number}");
+        worker.call("reloaded", "by", None);
+        templates.push(u32::try_from(fields(&worker.reply().await).as_u64().unwrap()).unwrap());
+        write("new!");
+        worker.handle.kill();
+        worker.ended().await;
+    }
+    assert!(templates[0] == templates[1] && templates[0] == templates[3] && templates[0] != templates[2]);
+    launcher.settled(2);
+    timeout(SOON, async {
+        while is_alive(templates[0]) {
+            tokio::task::yield_now().await
+        }
+    })
+    .await
+    .unwrap();
+    assert!(is_alive(templates[2]));
+    std::fs::remove_dir_all(folder).unwrap();
 }

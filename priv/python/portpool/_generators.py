@@ -49,12 +49,12 @@ class Generators:
             if issubclass(kind, random.Random):
                 if id(value) not in self._chosen:
                     self._python.append(value)
-            elif issubclass(kind, bit_generator) and _drew_its_seed(value):
+            elif issubclass(kind, bit_generator) and kind.__module__.startswith("numpy.") and _drew_its_seed(value):
                 self._numpy.append(value)
 
     def reseed(self) -> None:
         for generator in self._python:
-            generator.seed()
+            random.Random.seed(generator)  # A subclass may have a `seed` of its own, which wants arguments.
         for generator in self._numpy:
             generator.state = type(generator)().state
 

@@ -12,6 +12,7 @@ from portpool._generators import Generators
 class BitGenerator:
     """numpy's, as far as it is looked at; with the real one, tests/integration/template.rs has the same promise."""
 
+    __module__ = "numpy.random._fake"
     made = 0
 
     def __init__(self, entropy: Any = None, underscore: bool = False) -> None:

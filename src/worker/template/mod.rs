@@ -138,6 +138,6 @@ impl Launcher for TemplateLauncher {
     }
 
     fn settled(&self, generation: u64) {
-        self.generations().retain(|known, _| *known >= generation);
+        self.generations().retain(|known, _| *known == generation);
     }
 }
