@@ -331,14 +331,6 @@ fn workers_that_die_as_fast_as_they_are_forked_are_all_reaped() {
 }
 
 #[test]
-fn a_forked_worker_says_where_it_is_when_its_time_is_over() {
-    let mut server = start(1, &["forked"]);
-    let error = server.call_with(("echo", "forever"), [], &[("timeout", int(100))]).unwrap_err();
-    assert_eq!(error.reason(), "timeout");
-    server.wait_for_status("replaced", |status| count(status, "idle") == 1);
-}
-
-#[test]
 fn forked_workers_die_with_a_server_that_gets_sigkill() {
     let mut server = start(2, &["forked", "hangs"]);
     let path = std::env::temp_dir().join(format!("portpool-test-{}-{}", std::process::id(), unique()));

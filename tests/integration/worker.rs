@@ -336,6 +336,27 @@ async fn a_failed_start_says_what_was_raised() {
 }
 
 #[tokio::test]
+async fn a_forked_worker_says_where_it_is_and_is_interrupted_by_a_file_of_its_own() {
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
+    let recipe = Recipe { preload: vec!["hangs".to_owned()], ..recipe() };
+    let launcher = Arc::new(TemplateLauncher::new(recipe, Arc::new(Children::default())).unwrap());
+    let mut workers = [1, 2].map(|number| Worker::launch(Arc::<TemplateLauncher>::clone(&launcher), number, 1));
+    for worker in &mut workers {
+        assert!(matches!(worker.event().await, Event::Started(_)));
+        worker.run("busy").await;
+    }
+    let [one, other] = &mut workers;
+    one.handle.interrupt();
+    assert_eq!(fields(&one.reply().await)["type"], Value::from("KeyboardInterrupt"));
+    other.handle.time_out();
+    let Event::Stopped(Stacks::Dumped(text)) = other.event().await else { panic!("no stacks") };
+    assert!(text.contains("in busy") && text.matches("most recent call first").count() == 1, "{text}");
+    other.ended().await;
+    one.call("echo", "pid", None);
+    assert_eq!(one.reply().await.kind, FromWorker::Result);
+}
+
+#[tokio::test]
 async fn workers_of_one_generation_have_the_same_code_and_a_new_one_has_the_code_as_it_is() {
     // So that what a template forks becomes a child of ours.
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
