@@ -323,6 +323,9 @@ impl Pool {
             waiting: self.core.waiting().0,
         };
         let failure = outcome::of_refusal(refusal, &in_hand, context);
+        if matches!(refusal, Refusal::ReloadFailed) {
+            self.launcher.settled(self.core.generation());
+        }
         // The worker that ran too long is still being killed: `worker_stopped` answers.
         match refusal.worker().and_then(|worker| self.timed_out.get_mut(&worker)) {
             Some(held) => *held = TimedOut::Call(Some((call, failure))),

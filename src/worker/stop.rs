@@ -24,17 +24,17 @@ const LONGEST: u64 = 64 << 10;
 
 /// A process whose channel is closed is usually about to end; one that is not is killed after this.
 pub(super) const END_GRACE: Duration = Duration::from_millis(100);
-/// How long a process has to say where Python is before it is killed.
-const DUMP_LIMIT: Duration = Duration::from_millis(20);
+/// How long a worker has to say where Python is before it is killed: its caller waits for the answer.
+pub(super) const DUMP_LIMIT: Duration = Duration::from_millis(20);
 
 /// Has Python say where it is, and kills it. A process that takes the signal ends when it has written all. docs/worker_protocol.md 6.3
-pub(super) async fn dump_and_kill(process: &Process) -> Stacks {
+pub(super) async fn dump_and_kill(process: &Process, limit: Duration) -> Stacks {
     let was_stopped = process.is_stopped();
     let file = SharedFile::of(process.pid());
     if file.is_some() && !was_stopped {
         process.signal(DUMP);
         // It may be unable to say, for instance in the middle of a system call that nothing interrupts.
-        let _ = timeout(DUMP_LIMIT, process.ended()).await;
+        let _ = timeout(limit, process.ended()).await;
     }
     process.kill();
     if was_stopped { Stacks::WasStopped } else { file.map_or(Stacks::None, SharedFile::stacks) }

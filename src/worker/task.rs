@@ -15,7 +15,7 @@ use super::launcher::{Launched, Launcher, NoProcess};
 use super::logs::LogPipe;
 use super::memory::OomKills;
 use super::process::{Exit, Process};
-use super::stop::{self, END_GRACE};
+use super::stop::{self, DUMP_LIMIT, END_GRACE};
 use super::wire::FromWorker;
 use crate::call::{CallId, WorkerId};
 
@@ -187,7 +187,7 @@ impl Life {
 
     async fn time_out(&mut self) -> Stacks {
         self.listening = false;
-        stop::dump_and_kill(&self.process).await
+        stop::dump_and_kill(&self.process, DUMP_LIMIT).await
     }
 
     /// What comes of the next frame, or of there being none.

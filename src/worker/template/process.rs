@@ -25,6 +25,8 @@ use crate::worker::wire::FromWorker;
 pub(super) const NUMBER: WorkerId = WorkerId(0);
 /// How long a fork may take: a thousand times what it does take.
 const FORK_LIMIT: Duration = Duration::from_secs(5);
+/// How long it has to say where its import hangs: nobody waits for that but a worker whose start is in vain.
+const DUMP_LIMIT: Duration = Duration::from_millis(200);
 
 /// Why a template forks no more.
 #[derive(Clone, Debug)]
@@ -77,7 +79,7 @@ impl TemplateProcess {
         let message =
             format!("preload and warmup did not end within {} ms (nine tenths of start_timeout)", limit.as_millis());
         let mut detail = Map::new();
-        if let Stacks::Dumped(text) = stop::dump_and_kill(&self.process).await {
+        if let Stacks::Dumped(text) = stop::dump_and_kill(&self.process, DUMP_LIMIT).await {
             detail.insert("traceback".to_owned(), Value::String(text));
         }
         Ending::Failed(StartError { message, detail })
