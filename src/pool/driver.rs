@@ -55,6 +55,8 @@ pub struct Pool {
     pub(super) in_hand: HashMap<CallId, InHand>,
     /// Workers whose time is over, while they say where they are and are killed.
     timed_out: HashMap<WorkerId, TimedOut>,
+    /// Why workers were killed that have not ended yet.
+    killed: HashMap<WorkerId, KillCause>,
     done: VecDeque<Done>,
     events: mpsc::Receiver<(WorkerId, worker::Event)>,
     sender: mpsc::Sender<(WorkerId, worker::Event)>,
@@ -78,6 +80,7 @@ impl Pool {
             workers: BTreeMap::new(),
             in_hand: HashMap::new(),
             timed_out: HashMap::new(),
+            killed: HashMap::new(),
             done: VecDeque::new(),
             events,
             sender,
@@ -236,8 +239,13 @@ impl Pool {
         if self.core.is_starting(worker) {
             self.start_failed(worker, outcome::of_start(ended));
         } else if !self.core.is_retiring(worker) {
-            self.last_exit = Some(LastExit { worker, pid: ended.pid, how: outcome::how_it_ended(ended) });
+            let how = match self.killed.get(&worker) {
+                Some(cause) => format!("killed: {}", outcome::why_killed(*cause)),
+                None => outcome::how_it_ended(ended),
+            };
+            self.last_exit = Some(LastExit { worker, pid: ended.pid, how });
         }
+        self.killed.remove(&worker);
         // A call that was handed over while the worker ended was not even taken.
         let undelivered = ended.undelivered || self.core.runs(worker) != ended.call;
         self.step(Event::WorkerExited { worker, undelivered }, Some(ended));
@@ -303,6 +311,7 @@ impl Pool {
 
     fn kill(&mut self, worker: WorkerId, cause: KillCause) {
         debug!(worker = worker.0, ?cause, "killed");
+        self.killed.insert(worker, cause);
         let timed_out = match cause {
             KillCause::StartTimeout => TimedOut::Start(outcome::of_slow_start(self.settings.start_timeout)),
             KillCause::Timeout => TimedOut::Call(None),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use serde_json::json;
 
-use super::event::Refusal;
+use super::event::{KillCause, Refusal};
 use super::in_hand::InHand;
 use crate::call::{Blame, Failure, Form, Meta, Outcome, Phase, Reason, Returned, Success, WorkerId};
 use crate::worker::{Ended, Exit, FromWorker, Reply, Stacks, fields};
@@ -207,6 +207,20 @@ pub(super) fn how_it_ended(ended: &Ended) -> String {
     let last_line = ended.stderr.last().map(|line| format!("its last word was: {line}"));
     let parts: Vec<String> = [ended.trouble.clone(), exit, last_line].into_iter().flatten().collect();
     parts.join("; ")
+}
+
+/// Why the pool has killed a worker, in words.
+pub(super) fn why_killed(cause: KillCause) -> &'static str {
+    match cause {
+        KillCause::StartTimeout => "it was not ready in time (start_timeout)",
+        KillCause::Timeout => "its call ran too long",
+        KillCause::Cancelled => "its call was cancelled",
+        KillCause::LeaseEnded => "its lease ended while its call ran",
+        KillCause::RetireTimeout => "it was asked to end and did not",
+        KillCause::Silent => "it did not say that it is alive (idle_check)",
+        KillCause::Superseded => "it was not wanted any more",
+        KillCause::DrainTimeout => "the time to drain was over",
+    }
 }
 
 fn with_exit(failure: Failure, ended: &Ended) -> Failure {

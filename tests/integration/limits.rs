@@ -164,6 +164,8 @@ fn a_call_that_runs_too_long_says_where_it_was_in_python_and_in_c() {
     }
     let error = server.call_with(("dies", "stop"), [], &[("timeout", int(300))]).unwrap_err();
     assert!(error.message().contains("SIGSTOP"), "{error:?}");
+    let status = server.wait_for_status("it is gone", |status| count(status, "restarts") == 3);
+    assert_eq!(string(&get(&get(&status, "last_exit"), "how")), "killed: its call ran too long");
 }
 
 #[test]
