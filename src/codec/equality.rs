@@ -2,13 +2,14 @@
 //!
 //! Python holds `:a` and `"a"` for equal, and `1`, `1.0` and `true`, also inside tuples; Erlang tells them apart.
 
+use super::calendar::Moment;
 use super::error::Fault;
 use super::etf::atom::Name;
 use super::etf::{Token, skip, token};
 use super::integer::Integer;
 use super::options::{Binaries, Options};
 use super::reader::Reader;
-use super::wrapped;
+use super::structs::{self, Own};
 
 /// Whose equality.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +36,11 @@ pub(crate) fn image(key: &[u8], view: View, out: &mut Vec<u8>) -> Result<(), Fau
             }
             Token::Map(pairs) if view != View::Erlang => {
                 // Of all maps only these are hashable.
-                let Some((bytes, after)) = wrapped::bytes(pairs, reader) else { continue };
-                text(b'b', bytes, out);
+                let Some((own, after)) = structs::read(pairs, reader) else { continue };
+                match own {
+                    Own::Bytes(bytes) => text(b'b', bytes, out),
+                    Own::Moment(moment) => instant(&moment, out),
+                }
                 reader = after;
             }
             _ => {
@@ -58,6 +62,13 @@ fn text(kind: u8, bytes: &[u8], out: &mut Vec<u8>) {
     out.push(kind);
     out.extend_from_slice(&bytes.len().to_le_bytes());
     out.extend_from_slice(bytes);
+}
+
+/// Two moments of one kind are equal if their instants are, whatever their precision and, with zones, wherever they are.
+fn instant(moment: &Moment<'_>, out: &mut Vec<u8>) {
+    out.push(b'm');
+    out.extend([moment.day.is_some(), moment.clock.is_some(), moment.zone.is_some()].map(u8::from));
+    out.extend_from_slice(&moment.instant().to_le_bytes());
 }
 
 fn atom(name: Name<'_>, view: View, out: &mut Vec<u8>) {

@@ -1,11 +1,12 @@
 //! The allow-list machine: runs the opcodes of one pickle and builds a [`Document`]; it never calls anything.
 //!
-//! It knows what CPython's C pickler writes at protocol 5 for plain values, and four names of our own package
-//! (docs/worker_protocol.md 4.2). For each byte of the pickle it takes less than 100 bytes of memory: an empty list is one byte
+//! It knows what CPython's C pickler writes at protocol 5 for plain values, and the names of our own package
+//! (docs/worker_protocol.md 4.6). For each byte of the pickle it takes less than 100 bytes of memory: an empty list is one byte
 //! there and 24 here, a stack and a vector that grows come on top.
 
+use super::callee;
 use super::document::Document;
-use super::document::arena::{Arena, At, Container, Kind, LARGEST_PICKLE, Node};
+use super::document::arena::{Arena, At, Kind, LARGEST_PICKLE, Node};
 use super::document::scalar::{self, Scalar};
 use super::error::{CodecError, Fault, What};
 use super::global::Global;
@@ -216,7 +217,9 @@ impl<'a> Machine<'a> {
         let arguments = self.arena.container(arguments).filter(|arguments| arguments.kind == Kind::Tuple).copied();
         let is_foreign = self.arena.container(callable).is_some_and(|container| container.kind == Kind::Foreign);
         let value = match (callable.at(), arguments) {
-            (At::Global(global), Some(arguments)) => self.call(global, &arguments).ok_or(What::Callable)?,
+            (At::Global(global), Some(arguments)) => {
+                callee::call(&mut self.arena, self.pickle, global, &arguments).ok_or(What::Callable)?
+            }
             (At::Container(_), Some(_)) if is_foreign => callable,
             _ => return Err(What::Callable),
         };
@@ -225,26 +228,8 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// What one of ours makes of its arguments; None if they are wrong.
-    fn call(&mut self, global: Global, arguments: &Container) -> Option<Node> {
-        let kind = match (global, self.arena.nodes(arguments)) {
-            (Global::Plain, [value]) => return Some(*value),
-            (Global::Atom, [name]) => matches!(self.scalar(*name)?, Scalar::Text(_)).then_some(Kind::Atom),
-            (Global::Opaque, [term]) => matches!(self.scalar(*term)?, Scalar::Bytes(_)).then_some(Kind::Opaque),
-            (Global::ImproperList, [items, _tail]) => {
-                let items = self.arena.container(*items)?;
-                (items.kind == Kind::List && items.count > 0).then_some(Kind::ImproperList)
-            }
-            _ => None,
-        };
-        Some(self.arena.add_as(kind?, arguments))
-    }
-
     fn scalar(&self, node: Node) -> Option<Scalar<'a>> {
-        match node.at() {
-            At::Scalar(offset) => scalar::at(self.pickle, offset),
-            At::Container(_) | At::Global(_) => None,
-        }
+        node.scalar_in(self.pickle)
     }
 }
 

@@ -12,7 +12,7 @@ use super::error::{Fault, What};
 use super::etf::{Token, skip, tag, token};
 use super::options::Options;
 use super::reader::Reader;
-use super::wrapped;
+use super::structs;
 
 /// How deep tuples may nest in a key: Python hashes them by recursion (docs/protocol.md 11.3).
 const MAX_DEPTH: usize = 64;
@@ -192,15 +192,17 @@ pub(crate) fn check_tuple(mut reader: Reader<'_>, arity: u32) -> Result<usize, F
                 reader.go_to(before);
                 skip(&mut reader)?;
             }
-            Token::Map(pairs) => match wrapped::bytes(pairs, reader) {
-                Some((_, after)) => reader = after,
-                None => return Err(Fault::new(before, What::UnhashableKey)),
-            },
+            Token::Map(pairs) => reader.go_to(check_map(reader, pairs, before)?),
             token if is_hashable(token) => {}
             _ => return Err(Fault::new(before, What::UnhashableKey)),
         }
     }
     Ok(reader.at())
+}
+
+/// Checks a key, or a part of one, that is a map and tells where it ends; `reader` stands after its head.
+pub(crate) fn check_map(reader: Reader<'_>, pairs: u32, at: usize) -> Result<usize, Fault> {
+    structs::read(pairs, reader).map(|(_, after)| after.at()).ok_or(Fault::new(at, What::UnhashableKey))
 }
 
 /// Tells whether Python can hash what a token becomes; tuples are up to their elements, and maps to what they stand for.

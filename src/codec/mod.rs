@@ -2,13 +2,15 @@
 //!
 //! `etf` reads Erlang's external term format: whole packets ([`etf::open`]), control-plane terms by hand
 //! ([`etf::Cursor`]) and single tokens for everyone else in here. [`to_pickle`] turns the arguments of a call into
-//! one pickle, by way of [`PickleWriter`]; `keys` watches over map keys, `memo` over what Python has seen already, `wrapped`
-//! knows what is `bytes` whatever the [`Options`] say.
+//! one pickle, by way of [`PickleWriter`]; `keys` watches over map keys, `memo` over what Python has seen already, `structs`
+//! knows those that have a type of their own in Python, `calendar` the dates among them.
 //! [`from_pickle`] runs the allow-list machine over a worker's pickle and leaves a [`Document`], which writes itself
 //! as a term or as JSON. [`json`] is the command line's way in, [`control`] the bridge to the `eetf` crate for small
 //! terms. Every refusal is a [`CodecError`]: what, where, and of which kind.
 
 mod address;
+mod calendar;
+mod callee;
 pub mod control;
 mod distinct;
 pub mod document;
@@ -25,8 +27,8 @@ mod opcode;
 mod options;
 pub mod pickle_writer;
 mod reader;
+mod structs;
 pub mod to_pickle;
-mod wrapped;
 
 pub use document::Document;
 pub use error::{CodecError, CodecErrorKind};

@@ -100,7 +100,7 @@ elements([Head | Tail], Elements) -> elements(Tail, [Head | Elements]);
 elements(Tail, Elements) -> {lists:reverse(Elements), Tail}.
 
 terms() ->
-    integers() ++ floats() ++ atoms() ++ binaries() ++ lists() ++ tuples() ++ maps() ++ opaques() ++ mixed().
+    integers() ++ floats() ++ atoms() ++ binaries() ++ lists() ++ tuples() ++ maps() ++ dates() ++ opaques() ++ mixed().
 
 integers() ->
     Edges = lists:usort([Sign * ((1 bsl Bits) + Near) || Bits <- [0, 7, 8, 15, 16, 27, 31, 32, 59, 60, 62, 63, 64, 127, 128, 2039, 2040, 8192],
@@ -151,6 +151,26 @@ maps() ->
      {"1000 atoms as keys", maps:from_list([{list_to_atom("k" ++ integer_to_list(N)), N} || N <- lists:seq(1, 1000)])},
      {"keys 64 deep", #{lists:foldl(fun(_, Tuple) -> {Tuple} end, {}, lists:seq(1, 63)) => 1}},
      {"maps in maps", #{a => #{b => #{c => #{<<"d">> => [#{}]}}}}}, {"struct", #{'__struct__' => 'Elixir.URI', host => <<"h">>, port => nil}}].
+
+%% The structs of Elixir's calendar, and maps that are nearly such: docs/types.md 1.7.
+dates() ->
+    Date = #{'__struct__' => 'Elixir.Date', calendar => 'Elixir.Calendar.ISO', year => 2024, month => 2, day => 29},
+    Time = #{'__struct__' => 'Elixir.Time', calendar => 'Elixir.Calendar.ISO', hour => 23, minute => 59, second => 58, microsecond => {120000, 2}},
+    Naive = maps:merge(Time, Date#{'__struct__' := 'Elixir.NaiveDateTime'}),
+    Zoned = Naive#{'__struct__' := 'Elixir.DateTime', time_zone => <<"Europe/Paris">>, zone_abbr => <<"CEST">>, utc_offset => 3600, std_offset => 3600},
+    Moved = Zoned#{hour := 22, time_zone := <<"Europe/London">>, zone_abbr := <<"BST">>, utc_offset := 0},
+    [{"date", Date}, {"first date", Date#{year := 1, month := 1, day := 1}}, {"last date", Date#{year := 9999, month := 12, day := 31}},
+     {"date of year 0", Date#{year := 0}}, {"date of year 10000", Date#{year := 10000}}, {"29 February of 2023", Date#{year := 2023}},
+     {"29 February of 1900", Date#{year := 1900}}, {"29 February of 2000", Date#{year := 2000}}, {"date of another calendar", Date#{calendar := 'Elixir.Calendar.Holocene'}},
+     {"date with more", Date#{more => 1}}, {"date with less", maps:remove(day, Date)}, {"date with text", Date#{day := <<"29">>}},
+     {"time", Time}, {"times", [Time#{microsecond := {Micro, Precision}} || {Micro, Precision} <- [{0, 0}, {0, 6}, {999999, 6}, {999999, 0}, {123456, 3}]]},
+     {"leap second", Time#{second := 60}}, {"time of precision 7", Time#{microsecond := {0, 7}}}, {"naive date and time", Naive}, {"date and time", Zoned},
+     {"date and time west", Zoned#{utc_offset := -18000, std_offset := 0, zone_abbr := <<>>, time_zone := <<"h\x{e9}"/utf8>>}},
+     {"offsets of nearly a day", [Zoned#{utc_offset := 86399, std_offset := 0}, Zoned#{utc_offset := -86399, std_offset := 0}, Zoned#{utc_offset := 172798, std_offset := -86399}]},
+     {"offset of a day", Zoned#{utc_offset := 86400, std_offset := 0}}, {"summer time of a day", Zoned#{utc_offset := 0, std_offset := -86400}},
+     {"zone of a bitstring", Zoned#{time_zone := <<1:1>>}}, {"zone of no UTF-8", [Zoned#{time_zone := nil}]},
+     {"dates as keys", #{Date => 1, {Date#{day := 28}, Time} => 2, Naive => 3, Zoned => 4, Moved#{hour := 21} => 5, {Zoned} => 6}},
+     {"dates in dates", [Date, #{Date => Naive}, {Time, [Zoned, Zoned]}]}].
 
 opaques() ->
     Port = hd(erlang:ports()),

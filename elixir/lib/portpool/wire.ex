@@ -28,6 +28,11 @@ defmodule Portpool.Wire do
     queue_us run_us grace init
   )a
 
+  # And the fields and types of the structs that Python makes: docs/types.md 1.7.
+  @structs [Date, Time, NaiveDateTime, DateTime]
+  @fields for module <- @structs, do: module |> struct() |> Map.from_struct() |> Map.keys()
+  @made_by_python Enum.uniq([Calendar.ISO | @structs] ++ List.flatten(@fields))
+
   @type id :: 0..0xFFFFFFFFFFFFFFFF
   @type text :: atom | String.t() | charlist
   @type request ::
@@ -43,6 +48,10 @@ defmodule Portpool.Wire do
   @doc "Returns every atom that the server may write in a reply of its own."
   @spec atoms() :: [atom]
   def atoms, do: @atoms
+
+  @doc "Returns every atom in the structs that Python may make."
+  @spec made_by_python() :: [atom]
+  def made_by_python, do: @made_by_python
 
   # 2.1
   @spec hello(map) :: packet

@@ -5,16 +5,16 @@ from __future__ import annotations
 import sys
 from _pickle import Pickler, loads  # the C part of pickle alone: what Python adds to it imports re and more
 
-from portpool._types import FIRST_CODE, GLOBALS, Atom, ImproperList, Opaque, _plain
+from portpool._types import CODES, Atom, ImproperList, Opaque, _plain
 
-__all__ = ["Unencodable", "dumps", "loads"]
+__all__ = ["Unencodable", "admit", "dumps", "loads"]
 
 TYPE_CHECKING = False  # see _types.py
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any, Optional
 
-    # What a reducer makes of a value: one of GLOBALS, and the arguments to call it with.
+    # What a reducer makes of a value: something that CODES has, and the arguments to call it with.
     Reduced = tuple[Any, tuple[Any, ...]]
     Reducer = Callable[[Any], Reduced]
     # A way down: the way so far, the kind of the next step, and where it leads.
@@ -65,33 +65,39 @@ class _Reducers(dict):  # type: ignore[type-arg]
 
 
 class _TermPickler(Pickler):
-    """Writes values that are not plain as calls of what is in GLOBALS."""
+    """Writes values that are not plain as calls of what CODES has."""
 
     dispatch_table = _Reducers()
 
 
-def _preamble() -> bytes:
-    """Opcodes that put GLOBALS into the reader's memo: EXT4 code, MEMOIZE, POP for each."""
-    codes = range(FIRST_CODE, FIRST_CODE + len(GLOBALS))
-    return b"".join(b"\x84" + code.to_bytes(4, "little") + b"\x940" for code in codes)
-
-
-# A pickler that has GLOBALS in its memo need not look each of them up, which takes it more than a microsecond. The
-# reader's memo has them because _PREAMBLE comes first. One pickler serves all calls: making one takes as long as a
+# A pickler that has what it names in its memo need not look each of them up, which takes it more than a microsecond. The
+# reader's memo has them because the preamble comes first. One pickler serves all calls: making one takes as long as a
 # small value. Giving it a fresh memo each time also drops a large one.
-_PREAMBLE = _preamble()
+_admitted: list[Any] = []
+_preamble = b""
 _seed = Pickler(_Chunks(), 5)
-_seed.memo = {id(named): (index, named) for index, named in enumerate(GLOBALS)}
-_MEMO = _seed.memo
 _chunks = _Chunks()
 _pickler = _TermPickler(_chunks, 5)
 
 
+def admit(*named: Any) -> None:
+    """Makes the pickles after the one at hand begin with these: EXT4 code, MEMOIZE, POP puts each into the reader's memo."""
+    global _preamble
+    _admitted.extend(one for one in named if one not in _admitted)
+    _preamble = b"".join(b"\x84" + CODES[one.__name__].to_bytes(4, "little") + b"\x940" for one in _admitted)
+    _seed.memo = {id(one): (index, one) for index, one in enumerate(_admitted)}
+
+
+admit(Atom, Opaque, ImproperList, _plain)
+
+
 def _dump(value: Any) -> list[Any]:
+    chunks = [_preamble]
     try:
-        _pickler.memo = _MEMO
+        _pickler.memo = _seed.memo
         _pickler.dump(value)
-        return [_PREAMBLE, *_chunks]
+        chunks += _chunks
+        return chunks
     finally:
         _chunks.clear()
 
@@ -101,6 +107,9 @@ def _find_reducer(cls: type[Any]) -> Reducer:
     for base, reducer in _candidates():
         if base is not None and issubclass(cls, base):
             return reducer
+    for base, rules in _elsewhere():
+        if base is not None and issubclass(cls, base):
+            return __import__("portpool." + rules, fromlist=[rules]).find_reducer(cls)  # type: ignore[no-any-return]
     if hasattr(cls, "__dataclass_fields__"):
         return _reduce_dataclass
     for base, make in _PLAIN_BASES:
@@ -119,6 +128,12 @@ def _candidates() -> Iterator[tuple[type[Any] | None, Reducer]]:
     yield _imported("enum", "Enum"), _reduce_enum
     yield _imported("uuid", "UUID"), _reduce_by(str)
     yield _imported("decimal", "Decimal"), _reduce_by(str)
+
+
+def _elsewhere() -> Iterator[tuple[type[Any] | None, str]]:
+    """Types whose rules are a module of their own, imported with the first value."""
+    yield _imported("_datetime", "date"), "_dates"
+    yield _imported("_datetime", "time"), "_dates"
 
 
 def _imported(module: str, name: str) -> type[Any] | None:

@@ -89,9 +89,11 @@ def _plain(value: T) -> T:
 
 _plain.__module__ = "portpool"
 
-# The twin of src/codec/global.rs: the same order, the same codes. A code loads eight times faster than a name.
-GLOBALS: list[Any] = [Atom, Opaque, ImproperList, _plain]
+# What pickles may name of this package, with their codes: the twin of src/codec/global.rs, the same order. A code loads
+# eight times faster than a name. What a name stands for is looked up, and imported, when its code is loaded first.
 FIRST_CODE = 0x70700000
+_NAMES = ("Atom", "Opaque", "ImproperList", "_plain", "Date", "Time", "NaiveDateTime", "DateTime")
+CODES: dict[str, int] = {name: FIRST_CODE + number for number, name in enumerate(_NAMES)}
 
-for _number, _named in enumerate(GLOBALS):
-    copyreg.add_extension("portpool", _named.__name__, FIRST_CODE + _number)
+for _name, _code in CODES.items():
+    copyreg.add_extension("portpool", _name, _code)

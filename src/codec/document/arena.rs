@@ -3,7 +3,7 @@
 //! A container gets its contents before it becomes part of another; the machine keeps to that, so the arena has no
 //! cycles, and the size of a container is final when it is added to the size of its owner.
 
-use super::scalar;
+use super::scalar::{self, Scalar};
 use crate::codec::global::Global;
 use crate::codec::options::NoneIs;
 
@@ -38,6 +38,11 @@ impl Node {
         Self(u32::MAX - global as u32)
     }
 
+    /// The scalar, if it is one, which stands in this pickle.
+    pub(crate) fn scalar_in(self, pickle: &[u8]) -> Option<Scalar<'_>> {
+        if let At::Scalar(offset) = self.at() { scalar::at(pickle, offset) } else { None }
+    }
+
     #[inline(always)]
     pub(crate) fn at(self) -> At {
         if self.0 & CONTAINER == 0 {
@@ -65,6 +70,10 @@ pub(crate) enum Kind {
     Opaque,
     /// The list of elements, and the tail.
     ImproperList,
+    /// A date or time: the arguments of its class.
+    Moment,
+    /// A call of one of ours with arguments that make nothing.
+    Invalid(Global),
     /// A class or function that is not ours, or what calling it would have made: its module and its name.
     Foreign,
 }
@@ -123,7 +132,8 @@ impl Container {
             Kind::Opaque => inner.saturating_sub(5),
             // The empty list at the end of the elements gives way to the tail.
             Kind::ImproperList => inner.saturating_sub(1),
-            Kind::Foreign => 0,
+            Kind::Moment => inner,
+            Kind::Foreign | Kind::Invalid(_) => 0,
         }
     }
 }
@@ -168,6 +178,11 @@ impl Arena {
     pub(crate) fn add_as(&mut self, kind: Kind, other: &Container) -> Node {
         self.containers.push(Container { kind, embedded: false, ..*other });
         Node::container(self.containers.len() - 1)
+    }
+
+    /// Makes a container that shares the nodes of another and takes so many bytes as a term.
+    pub(crate) fn add_sized(&mut self, kind: Kind, other: &Container, size: u64) -> Node {
+        self.add_as(kind, &Container { inner: size, ..*other })
     }
 
     /// Adds nodes to a container, unless it is part of another: then it contains itself.

@@ -19,6 +19,8 @@ pub(crate) enum Objection {
     AtomLength,
     #[error("the bytes of an Opaque must be exactly one pid, reference, port, fun or bitstring")]
     Opaque,
+    #[error("what this portpool.{0} holds has no form as a term: it was made or changed by hand")]
+    Invalid(&'static str),
     #[error("{0} has no form outside Python: it is a class, a function, or an object that one of them makes")]
     Foreign(String),
     #[error("a key must be text to have a form in JSON")]
@@ -35,6 +37,7 @@ impl Objection {
             Self::Surrogate => Some("str".to_owned()),
             Self::AtomLength => Some("portpool.Atom".to_owned()),
             Self::Opaque => Some("portpool.Opaque".to_owned()),
+            Self::Invalid(name) => Some(format!("portpool.{name}")),
             Self::Foreign(name) => Some(name.clone()),
             _ => None,
         }

@@ -8,6 +8,7 @@ use super::objection::Objection;
 use super::scalar::Scalar;
 use super::walk::{self, Sink};
 use crate::codec::address;
+use crate::codec::calendar::Moment;
 use crate::codec::distinct;
 use crate::codec::error::CodecError;
 use crate::codec::etf::{Token, atom, skip, tag, token};
@@ -80,6 +81,11 @@ impl Sink for Writer<'_> {
             return Err(Objection::Opaque);
         }
         self.out.put_slice(term);
+        Ok(())
+    }
+
+    fn moment(&mut self, moment: &Moment<'_>) -> Result<(), Objection> {
+        moment.write_term(self.out);
         Ok(())
     }
 

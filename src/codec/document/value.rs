@@ -9,6 +9,7 @@ use super::arena::Kind;
 use super::objection::Objection;
 use super::scalar::Scalar;
 use super::walk::{self, Sink};
+use crate::codec::calendar::Moment;
 use crate::codec::error::CodecError;
 use crate::codec::integer::Integer;
 use crate::codec::json;
@@ -78,6 +79,10 @@ impl Sink for Builder {
 
     fn opaque(&mut self, _term: &[u8]) -> Result<(), Objection> {
         Err(Objection::JsonValue("a pid, reference, port, fun or bitstring"))
+    }
+
+    fn moment(&mut self, moment: &Moment<'_>) -> Result<(), Objection> {
+        self.put(Value::String(moment.iso()))
     }
 
     fn open(&mut self, kind: Kind, _count: u32) -> Result<(), Objection> {

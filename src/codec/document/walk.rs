@@ -3,8 +3,10 @@
 use super::Document;
 use super::arena::{At, Batches, Container, Kind, Node};
 use super::objection::Objection;
+use super::own;
 use super::scalar::{self, Scalar};
 use crate::codec::address;
+use crate::codec::calendar::Moment;
 use crate::codec::error::CodecError;
 use crate::codec::integer::Integer;
 
@@ -22,6 +24,8 @@ pub(crate) trait Sink {
     fn atom(&mut self, name: &[u8]) -> Result<(), Objection>;
     /// Takes the bytes of a term that Python has only carried.
     fn opaque(&mut self, term: &[u8]) -> Result<(), Objection>;
+    /// Takes a date or time.
+    fn moment(&mut self, moment: &Moment<'_>) -> Result<(), Objection>;
     /// Begins a list, set, tuple or dict of so many nodes, or an improper list of so many elements before its tail.
     fn open(&mut self, kind: Kind, count: u32) -> Result<(), Objection>;
     /// Ends what was begun last.
@@ -105,6 +109,11 @@ impl<'d> Walk<'d> {
         match container.kind {
             Kind::Atom => sink.atom(self.bytes(parts.next())),
             Kind::Opaque => sink.opaque(self.bytes(parts.next())),
+            Kind::Moment => {
+                let moment = own::moment(&document.arena, document.pickle, parts.as_slice());
+                moment.map_or(Ok(()), |moment| sink.moment(&moment))
+            }
+            Kind::Invalid(global) => Err(Objection::Invalid(global.name())),
             Kind::Foreign => {
                 let [module, name] = [self.bytes(parts.next()), self.bytes(parts.next())].map(String::from_utf8_lossy);
                 Err(Objection::Foreign(format!("{module}.{name}")))

@@ -3,7 +3,8 @@
 //! There is no tree in between: the stack of what is open is all the memory this takes besides its output. A list is
 //! `EMPTY_LIST MARK .. APPENDS`, a map `EMPTY_DICT MARK .. SETITEMS`, a tuple its elements and `TUPLE1..3` or
 //! `MARK .. TUPLE`. That a list is improper shows only at its end: then the finished list goes to the memo and comes
-//! back as the first argument of `portpool.ImproperList`. `value` writes one term, or the beginning of one.
+//! back as the first argument of `portpool.ImproperList`. `value` writes one term, or the beginning of one, `own` a struct that
+//! has a type of its own in Python.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -19,6 +20,7 @@ use super::options::Options;
 use super::pickle_writer::PickleWriter;
 use super::reader::Reader;
 
+mod own;
 mod value;
 
 /// From this size on `bytes` stay where they are: they travel beside the pickle.

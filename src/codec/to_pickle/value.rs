@@ -10,7 +10,7 @@ use crate::codec::memo::Kind;
 use crate::codec::opcode;
 use crate::codec::options::Binaries;
 use crate::codec::reader::Reader;
-use crate::codec::wrapped;
+use crate::codec::structs;
 
 /// Maps with more keys than this are tables, not records: their keys will hardly be seen again.
 const LARGEST_RECORD: u32 = 64;
@@ -31,7 +31,7 @@ impl<'t> Encoder<'t> {
         let end = match token {
             Token::Tuple(arity) => keys::check_tuple(*reader, arity)?,
             Token::Fun(_) => end_of_term(*reader, before)?,
-            Token::Map(pairs) => wrapped::bytes(pairs, *reader).ok_or(Fault::new(before, What::UnhashableKey))?.1.at(),
+            Token::Map(pairs) => keys::check_map(*reader, pairs, before)?,
             token if keys::is_hashable(token) => reader.at(),
             _ => return Err(Fault::new(before, What::UnhashableKey)),
         };
@@ -62,10 +62,10 @@ impl<'t> Encoder<'t> {
                 self.open.push(Open { left, shape: Shape::List { end: opcode::APPENDS } });
             }
             Token::Tuple(arity) => self.tuple(arity),
-            Token::Map(pairs) => match wrapped::bytes(pairs, *reader) {
-                Some((bytes, after)) => {
+            Token::Map(pairs) => match structs::read(pairs, *reader) {
+                Some((own, after)) => {
                     *reader = after;
-                    self.bytes(bytes);
+                    self.own(own);
                 }
                 None => self.map(pairs),
             },
@@ -113,7 +113,7 @@ impl<'t> Encoder<'t> {
     }
 
     /// Writes `bytes`, or where the next of those beside the pickle belongs.
-    fn bytes(&mut self, bytes: &'t [u8]) {
+    pub(super) fn bytes(&mut self, bytes: &'t [u8]) {
         if bytes.len() < OUT_OF_BAND {
             return self.out.bytes(bytes);
         }

@@ -2,6 +2,7 @@
 
 use portpool::codec::etf;
 
+use super::dates::moment;
 use super::python::Python;
 use super::vectors;
 use super::{LIMIT, list_of, packet, term_of};
@@ -61,4 +62,11 @@ fn values_arrive_with_the_types_of_the_table() {
     assert_eq!(types(b"\x74\0\0\0\0"), "dict");
     assert_eq!(types(b"\x6c\0\0\0\x01a\x01a\x02"), "ImproperList");
     assert_eq!(types(b"\x4d\0\0\0\x01\x01\x80"), "Opaque");
+    let zone = Some(("Etc/UTC", "UTC", 0, 0));
+    let (day, clock) = (Some((2024, 2, 29)), Some((1, 2, 3, 4, 6)));
+    assert_eq!(types(&moment(day, None, None).canonical()), "Date");
+    assert_eq!(types(&moment(None, clock, None).canonical()), "Time");
+    assert_eq!(types(&moment(day, clock, None).canonical()), "NaiveDateTime");
+    assert_eq!(types(&moment(day, clock, zone).canonical()), "DateTime");
+    assert_eq!(types(&moment(Some((2023, 2, 29)), None, None).canonical()), "dict");
 }

@@ -231,7 +231,7 @@ fn nothing_but_ours_can_be_called() {
         term_of(&[named("portpool", "Atom"), b"\x8c\x02id\x85R.".to_vec()].concat()).expect("ours"),
         b"\x77\x02id"
     );
-    for code in [0, 1, 240, 0x7070_0004, 0x7071_0000, u32::MAX] {
+    for code in [0, 1, 240, 0x7070_00ff, 0x7071_0000, u32::MAX] {
         let pickle = [&[0x84][..], &code.to_le_bytes(), b"\x8c\x02id\x85R."].concat();
         assert_eq!(from_pickle::read(&pickle).unwrap_err().kind, CodecErrorKind::Malformed, "{code:x}");
     }

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod control;
+mod dates;
 mod differential;
 mod echo;
 mod generate;

@@ -1,0 +1,281 @@
+"""Dates and times of Elixir, and what those of Python become. Imported when the first one is seen."""
+
+from __future__ import annotations
+
+import sys
+from _datetime import date, datetime, time, timedelta, timezone, tzinfo  # the C part: importing the rest takes longer
+
+from portpool import _codec
+from portpool._codec import Unencodable
+
+TYPE_CHECKING = False  # see _types.py
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Optional, Union
+
+    from portpool._codec import Reduced, Reducer
+
+    Fields = tuple[str, str, int, int]
+
+
+class Date(date):
+    """A date of Elixir: the ``datetime.date`` of the same day, equal to it and hashed as it."""
+
+    __slots__ = ()
+    __module__ = "portpool"
+
+
+def _beside_datetimes(name: str) -> Callable[[Any, Any], Any]:
+    compare = getattr(date, name)
+    return lambda self, other: NotImplemented if isinstance(other, datetime) else compare(self, other)
+
+
+if sys.version_info < (3, 13):
+    # There a subclass of date is equal to each datetime of that day, which date itself is not.
+    for _name in ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"):
+        setattr(Date, _name, _beside_datetimes(_name))
+
+
+class Zone(tzinfo):
+    """What a ``DateTime`` of Elixir knows of its time zone: a snapshot, with the offsets of one moment.
+
+    ``utc_offset`` and ``std_offset`` are in seconds; their sum is what is ahead of universal time. Arithmetic keeps them. To
+    reckon with changes of the clocks: ``value.astimezone(zoneinfo.ZoneInfo(value.time_zone))``.
+    """
+
+    __slots__ = ("_fields", "_offset")
+    __module__ = "portpool"
+
+    def __new__(cls, time_zone: str, zone_abbr: str, utc_offset: int, std_offset: int) -> Zone:
+        for offset in (utc_offset + std_offset, std_offset):
+            if not -86_400 < offset < 86_400:
+                raise ValueError(f"offsets are less than a day, not {offset} seconds")
+        self = tzinfo.__new__(cls)
+        self._fields = (time_zone, zone_abbr, utc_offset, std_offset)
+        self._offset = timedelta(seconds=utc_offset + std_offset)
+        return self
+
+    def utcoffset(self, when: Optional[datetime], /) -> timedelta:
+        return self._offset
+
+    def dst(self, when: Optional[datetime], /) -> timedelta:
+        return timedelta(seconds=self._fields[3])
+
+    def tzname(self, when: Optional[datetime], /) -> str:
+        return self._fields[1]
+
+    def fromutc(self, when: datetime, /) -> datetime:
+        return when + self._offset
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Zone) and self._fields == other._fields
+
+    def __hash__(self) -> int:
+        return hash(self._fields)
+
+    def __repr__(self) -> str:
+        return f"Zone{self._fields}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Zone, self._fields
+
+
+UTC: Fields = ("Etc/UTC", "UTC", 0, 0)
+
+
+class _Precise:
+    """What the classes with a time have in common."""
+
+    __slots__ = ()
+
+    @property
+    def precision(self) -> int:
+        """How many digits of the microsecond count, 0 to 6. Of values made in Python: 6, or 0 without microseconds."""
+        return self._precision  # type: ignore[attr-defined, no-any-return]
+
+    def replace(self, *args: Any, **changes: Any) -> Any:
+        """Like that of the base class; keeps the precision if the microsecond stays the same."""
+        # Up to Python 3.12 the base class makes the new value without asking this one.
+        bare = super().replace(*args, **changes)  # type: ignore[misc]
+        precision = self.precision if bare.microsecond == self.microsecond else None  # type: ignore[attr-defined]
+        return type(self)(*_clock(bare), bare.tzinfo, precision, bare.fold)  # type: ignore[call-arg]
+
+    __replace__ = replace
+
+    def __reduce_ex__(self, protocol: Any, /) -> tuple[Any, ...]:
+        return type(self), (*_clock(self), self.tzinfo, self.precision, self.fold)  # type: ignore[attr-defined]
+
+
+class Time(_Precise, time):
+    """A time of Elixir: the ``datetime.time`` of the same hour, equal to it and hashed as it, with a ``precision``."""
+
+    __slots__ = ("_precision",)
+    __module__ = "portpool"
+
+    def __new__(
+        cls,
+        hour: int = 0,
+        minute: int = 0,
+        second: int = 0,
+        microsecond: int = 0,
+        tzinfo: Optional[tzinfo] = None,
+        precision: Optional[int] = None,
+        fold: int = 0,
+    ) -> Time:
+        self = time.__new__(cls, hour, minute, second, microsecond, tzinfo, fold=fold)
+        self._precision = _precise(microsecond, precision)
+        return self
+
+
+class _DateTime(_Precise, datetime):
+    """A value with a time zone is a DateTime and one without a NaiveDateTime, whichever of the two makes it."""
+
+    __slots__ = ("_precision",)
+
+    def __new__(
+        cls,
+        year: int,
+        month: int,
+        day: int,
+        hour: int = 0,
+        minute: int = 0,
+        second: int = 0,
+        microsecond: int = 0,
+        tzinfo: Union[tzinfo, Fields, None] = None,
+        precision: Optional[int] = None,
+        fold: int = 0,
+    ) -> Any:
+        zone: Any = Zone(*tzinfo) if tzinfo.__class__ is tuple else tzinfo  # type: ignore[misc]
+        if zone is None:
+            kind: Any = NaiveDateTime if cls is DateTime else cls
+        else:
+            kind = DateTime if cls is NaiveDateTime else cls
+        self = datetime.__new__(kind, year, month, day, hour, minute, second, microsecond, zone, fold=fold)
+        self._precision = _precise(microsecond, precision)
+        return self
+
+
+class NaiveDateTime(_DateTime):
+    """A date and time of Elixir without a zone: the ``datetime`` equal to it, with a ``precision``."""
+
+    __slots__ = ()
+    __module__ = "portpool"
+
+
+class DateTime(_DateTime):
+    """A date and time of Elixir with its zone: the aware ``datetime`` equal to it, with a ``precision``.
+
+    ``time_zone``, ``zone_abbr``, ``utc_offset`` and ``std_offset`` (seconds) are those of Elixir; of a zone that is Python's,
+    they are what Elixir will get. ``tzinfo`` is a ``Zone`` if the value came from Elixir.
+    """
+
+    __slots__ = ()
+    __module__ = "portpool"
+
+    @property
+    def time_zone(self) -> str:
+        """The name of the zone: ``"Europe/Paris"``."""
+        return _zoned(self)[1][0]
+
+    @property
+    def zone_abbr(self) -> str:
+        """Its abbreviation at this moment: ``"CEST"``."""
+        return _zoned(self)[1][1]
+
+    @property
+    def utc_offset(self) -> int:
+        """Seconds that its standard time is ahead of universal time."""
+        return _zoned(self)[1][2]
+
+    @property
+    def std_offset(self) -> int:
+        """Seconds that its clocks are ahead of standard time."""
+        return _zoned(self)[1][3]
+
+
+def _precise(microsecond: int, precision: Optional[int]) -> int:
+    if precision is None:
+        return 6 if microsecond else 0
+    if type(precision) is not int or not 0 <= precision <= 6:
+        raise ValueError(f"precision must be in 0..6, not {precision!r}")
+    return precision
+
+
+def find_reducer(cls: type[Any]) -> Reducer:
+    """The reducer of a date, time or datetime."""
+    _codec.admit(Date, Time, NaiveDateTime, DateTime)
+    reducer = _reduce_datetime if issubclass(cls, datetime) else _reduce_date if issubclass(cls, date) else _reduce_time
+    exact = (date, time, datetime, Date, Time, NaiveDateTime, DateTime)
+    return reducer if cls in exact else _checked(reducer)
+
+
+def _checked(reducer: Reducer) -> Reducer:
+    """For classes of others that may hold more than their base, as those of pandas do."""
+
+    def reduce(value: Any) -> Reduced:
+        if value != value or getattr(value, "nanosecond", 0):
+            raise Unencodable(f"{value!r} is nothing that a date or time of Elixir can hold")
+        return reducer(value)
+
+    return reduce
+
+
+def _reduce_date(value: date) -> Reduced:
+    return Date, (value.year, value.month, value.day)
+
+
+def _reduce_time(value: time) -> Reduced:
+    if value.tzinfo is not None:
+        raise Unencodable("a time with a tzinfo has no form as a term: use a datetime, or replace(tzinfo=None)")
+    return Time, (*_clock(value), None, _precision_of(value))
+
+
+def _reduce_datetime(value: datetime) -> Reduced:
+    zone = value.tzinfo
+    if zone is None or zone.utcoffset(value) is None:
+        return NaiveDateTime, (*_clock(value), None, _precision_of(value))
+    value, fields = _zoned(value)
+    return DateTime, (*_clock(value), fields, _precision_of(value))
+
+
+def _clock(value: Any) -> tuple[int, ...]:
+    clock = (value.hour, value.minute, value.second, value.microsecond)
+    return (value.year, value.month, value.day, *clock) if isinstance(value, date) else clock
+
+
+def _precision_of(value: Any) -> int:
+    if isinstance(value, _Precise):
+        return value.precision
+    return 6 if value.microsecond else 0
+
+
+def _zoned(value: datetime) -> tuple[datetime, Fields]:
+    """The same instant as a DateTime of Elixir has it, and the fields of its zone.
+
+    Elixir has no name for a fixed offset, so a value whose zone has none is moved to UTC.
+    """
+    zone = value.tzinfo
+    if type(zone) is Zone:
+        return value, zone._fields
+    name = getattr(zone, "key", None) or getattr(zone, "zone", None)  # of zoneinfo, of pytz
+    if not isinstance(name, str):
+        return _in_utc(value), UTC
+    if name in ("UTC", "Etc/UTC"):
+        return value, UTC
+    offset, summer = _seconds(value.utcoffset()), _seconds(value.dst())
+    return value, (name, value.tzname() or "", offset - summer, summer)
+
+
+def _in_utc(value: datetime) -> datetime:
+    if value.tzinfo is timezone.utc:
+        return value
+    moved = value.astimezone(timezone.utc)
+    return DateTime(*_clock(moved), timezone.utc, _precision_of(value))
+
+
+def _seconds(offset: Optional[timedelta]) -> int:
+    if not offset:
+        return 0
+    if offset.microseconds:
+        raise Unencodable("an offset with a fraction of a second has no form as a term: astimezone(datetime.timezone.utc) first")
+    return offset.days * 86_400 + offset.seconds

@@ -1,0 +1,27 @@
+//! What calling one of ours would make of its arguments, and whether they are what it takes. Nothing is executed.
+
+use super::document::arena::{Arena, Container, Kind, Node};
+use super::document::own;
+use super::document::scalar::Scalar;
+use super::global::Global;
+
+/// The value that a call makes; None if the arguments are wrong.
+pub(super) fn call(arena: &mut Arena, pickle: &[u8], global: Global, arguments: &Container) -> Option<Node> {
+    let scalar = |node: &Node| node.scalar_in(pickle);
+    let kind = match (global, arena.nodes(arguments)) {
+        (Global::Plain, [value]) => return Some(*value),
+        (Global::Atom, [name]) => matches!(scalar(name)?, Scalar::Text(_)).then_some(Kind::Atom),
+        (Global::Opaque, [term]) => matches!(scalar(term)?, Scalar::Bytes(_)).then_some(Kind::Opaque),
+        (Global::ImproperList, [items, _tail]) => {
+            let items = arena.container(*items)?;
+            (items.kind == Kind::List && items.count > 0).then_some(Kind::ImproperList)
+        }
+        (Global::Date | Global::Time | Global::NaiveDateTime | Global::DateTime, nodes) => {
+            let moment = own::moment(arena, pickle, nodes).filter(|moment| moment.global() == global);
+            let (kind, size) = moment.map_or((Kind::Invalid(global), 0), |moment| (Kind::Moment, moment.term_size()));
+            return Some(arena.add_sized(kind, arguments, size));
+        }
+        _ => None,
+    };
+    Some(arena.add_as(kind?, arguments))
+}

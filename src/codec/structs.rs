@@ -1,0 +1,67 @@
+//! Structs that have a type of their own in Python, where any other is a dict: docs/types.md 1.5, 1.7 and 1.8.
+
+use super::calendar::{self, Moment};
+use super::etf::atom::Name;
+use super::etf::{Token, tag, token};
+use super::reader::Reader;
+
+/// What such a struct holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Own<'t> {
+    /// `%Portpool.Bytes{}`: what is `bytes` whatever the options say.
+    Bytes(&'t [u8]),
+    /// `%Date{}`, `%Time{}`, `%NaiveDateTime{}`, `%DateTime{}`.
+    Moment(Moment<'t>),
+}
+
+/// Reads the rest of a map that is such a struct, where `reader` stands after the head of a map of so many pairs: the
+/// struct, and the reader after the map. None if it is any other map.
+#[inline(always)]
+pub(crate) fn read<'t>(pairs: u32, reader: Reader<'t>) -> Option<(Own<'t>, Reader<'t>)> {
+    // Most maps are told apart here already.
+    if !matches!(pairs, 2 | 5 | 6 | 9 | 13) || !reader.peek().is_some_and(is_atom_tag) {
+        return None;
+    }
+    read_struct(pairs, reader)
+}
+
+#[inline(never)]
+fn read_struct<'t>(pairs: u32, reader: Reader<'t>) -> Option<(Own<'t>, Reader<'t>)> {
+    match pairs {
+        2 => bytes(reader).map(|(bytes, after)| (Own::Bytes(bytes), after)),
+        _ => calendar::read(pairs, reader).map(|(moment, after)| (Own::Moment(moment), after)),
+    }
+}
+
+fn is_atom_tag(tag: u8) -> bool {
+    matches!(tag, tag::SMALL_ATOM_UTF8_EXT | tag::ATOM_EXT | tag::SMALL_ATOM_EXT | tag::ATOM_UTF8_EXT)
+}
+
+/// `%Portpool.Bytes{binary: Bin}`: exactly these two keys.
+fn bytes(mut reader: Reader<'_>) -> Option<(&[u8], Reader<'_>)> {
+    let (mut is_ours, mut bytes) = (false, None);
+    for _ in 0..2 {
+        match atom(&mut reader)? {
+            "__struct__" => is_ours = atom(&mut reader)? == "Elixir.Portpool.Bytes",
+            "binary" => bytes = Some(binary(&mut reader)?),
+            _ => return None,
+        }
+    }
+    bytes.filter(|_| is_ours).map(|bytes| (bytes, reader))
+}
+
+/// Reads an atom; None if anything else comes.
+pub(super) fn atom<'t>(reader: &mut Reader<'t>) -> Option<&'t str> {
+    match token::next(reader) {
+        Ok(Token::Atom(Name::Utf8(text))) => Some(text),
+        _ => None,
+    }
+}
+
+/// Reads a binary; None if anything else comes.
+pub(super) fn binary<'t>(reader: &mut Reader<'t>) -> Option<&'t [u8]> {
+    match token::next(reader) {
+        Ok(Token::Binary(bytes)) => Some(bytes),
+        _ => None,
+    }
+}
