@@ -8,16 +8,20 @@ SHELL := /bin/bash
 PYTHON ?= $(shell python3 -c 'import sys; print(sys.executable)' 2>/dev/null)
 PROGRAM := $(abspath $(or $(CARGO_TARGET_DIR),target))/release/portpool
 # Tests of other languages use the program that was just built.
-WITH_PROGRAM = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_TEST_PYTHON=$(PYTHON)
+WITH_PROGRAM = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_TEST_PYTHON=$(TEST_PYTHON)
 
-.PHONY: help demo test build tools lint test-rust test-python test-elixir test-demo bench-codec bench-pool bench-template fmt clean
+# That interpreter, with the packages whose values the tests turn into terms.
+TEST_VENV := $(abspath $(or $(CARGO_TARGET_DIR),target))/test-venv
+TEST_PYTHON := $(TEST_VENV)/bin/python
+
+.PHONY: help demo test build tools test-venv lint test-rust test-python test-elixir test-demo bench-codec bench-pool bench-template fmt clean
 
 help: ## lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: tools build ## stacks four delivery jobs into courier routes, from Elixir, in a pool of Python workers
 	elixir_demo/bin/setup-venv
-	cd elixir_demo && $(WITH_PROGRAM) mix demo
+	cd elixir_demo && PORTPOOL_BINARY=$(PROGRAM) mix demo
 
 test: tools lint test-rust test-python test-elixir test-demo ## runs all tests
 
@@ -27,35 +31,38 @@ build: ## builds the program
 tools: ## installs what is missing: Erlang and Elixir, Python with venv, a C linker
 	@bin/install-tools
 
+test-venv: tools ## makes an interpreter with numpy for the tests, unless it is there
+	@PYTHON=$(PYTHON) bin/setup-test-venv $(TEST_VENV)
+
 lint: tools ## checks form and lints
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 	cd elixir && mix format --check-formatted
 	cd elixir_demo && mix format --check-formatted
 
-test-rust: tools
+test-rust: tools test-venv
 	if cargo nextest --version >/dev/null 2>&1; then \
-	  PORTPOOL_TEST_PYTHON=$(PYTHON) cargo nextest run --locked; \
+	  PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo nextest run --locked; \
 	else \
-	  PORTPOOL_TEST_PYTHON=$(PYTHON) cargo test --locked; \
+	  PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo test --locked; \
 	fi
 
-test-python: tools
-	cd priv/python && $(PYTHON) -m unittest discover -s tests
+test-python: tools test-venv
+	cd priv/python && $(TEST_PYTHON) -m unittest discover -s tests
 
-test-elixir: tools build
+test-elixir: tools test-venv build
 	cd elixir && $(WITH_PROGRAM) mix test --warnings-as-errors
 
-test-demo: tools build
+test-demo: tools test-venv build
 	elixir_demo/bin/setup-venv
 	cd elixir_demo && .venv/bin/python -m unittest discover -s test/python
 	cd elixir_demo && $(WITH_PROGRAM) mix test --warnings-as-errors
 
-bench-codec: tools ## measures the codec and the pool's core
-	PORTPOOL_TEST_PYTHON=$(PYTHON) cargo bench --locked --bench codec --bench pool_core
+bench-codec: tools test-venv ## measures the codec and the pool's core
+	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench codec --bench pool_core
 
 bench-pool: tools build ## measures overflow, and how soon preloaded workers are back (PYTHON with pandas)
-	cd elixir && $(WITH_PROGRAM) MIX_ENV=prod mix run bench/pool.exs
+	cd elixir && PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_TEST_PYTHON=$(PYTHON) MIX_ENV=prod mix run bench/pool.exs
 
 bench-template: tools ## measures how fast workers are ready, with and without a template, and what they take: make bench-template MODULES="numpy pandas"
 	PORTPOOL_TEST_PYTHON=$(PYTHON) cargo bench --locked --bench template -- $(MODULES)

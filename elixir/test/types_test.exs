@@ -87,6 +87,70 @@ defmodule Portpool.TypesTest do
     end
   end
 
+  describe "dates" do
+    setup do: {:ok, pool: start_pool!()}
+
+    @dates [
+      {~D[2024-02-29], "Date", "date", "2024-02-29"},
+      {~T[23:59:58.12], "Time", "time", "23:59:58.120000"},
+      {~N[2024-02-29 23:59:58.120], "NaiveDateTime", "datetime", "2024-02-29T23:59:58.120000"},
+      {~U[2024-02-29 23:59:58Z], "DateTime", "datetime", "2024-02-29T23:59:58+00:00"}
+    ]
+
+    test "are those of Python", %{pool: pool} do
+      for {date, kind, base, text} <- @dates do
+        assert Portpool.call(pool, :values, :kind, [date]) == {:ok, kind}
+        assert Portpool.call(pool, :dates, :is_a, [date, base]) == {:ok, true}
+        assert Portpool.call(pool, :dates, :text, [date]) == {:ok, text}
+      end
+    end
+
+    test "are keys, and come back as they were", %{pool: pool} do
+      for {date, _kind, _base, _text} <- @dates,
+          term <- [%{date => 1}, %{{date, 1} => [date]}, [%{"at" => {date}} | date], {date, date}] do
+        assert Portpool.call(pool, :jobs, :echo, [term]) == {:ok, term}
+      end
+    end
+
+    test "that are equal in Python are refused as keys", %{pool: pool} do
+      paris = %{~U[2024-02-29 11:00:00Z] | utc_offset: 3_600, time_zone: "Europe/Paris", zone_abbr: "CET"}
+
+      for map <- [%{~T[10:00:00] => 1, ~T[10:00:00.000] => 2}, %{~U[2024-02-29 10:00:00Z] => 1, paris => 2}] do
+        assert {:error, %Error{reason: :unencodable, blame: :caller} = error} =
+                 Portpool.call(pool, :jobs, :echo, [map])
+
+        assert error.message =~ "key collision"
+      end
+    end
+
+    test "that Python does not have are dicts", %{pool: pool} do
+      for date <- [
+            %{~D[2024-02-29] | year: 10_000},
+            %{~D[2024-02-29] | calendar: Calendar.Other},
+            %{~T[23:59:59] | second: 60},
+            %{~U[2024-02-29 10:00:00Z] | utc_offset: 86_400}
+          ] do
+        assert Portpool.call(pool, :values, :kind, [date]) == {:ok, "dict"}
+        assert Portpool.call(pool, :jobs, :echo, [date]) == {:ok, date}
+      end
+    end
+
+    test "of Python become structs", %{pool: pool} do
+      assert {:ok, [date, time, naive, utc, paris, fixed]} = Portpool.call(pool, :dates, :made, [])
+      assert [date, time, naive] == [~D[2024-07-01], ~T[12:00:00], ~N[2024-07-01 12:00:00.000001]]
+      assert [utc, fixed] == [~U[2024-07-01 12:00:00Z], ~U[2024-07-01 10:00:00Z]]
+      assert %DateTime{hour: 12, time_zone: "Europe/Paris", utc_offset: 3_600, std_offset: 3_600} = paris
+      assert DateTime.compare(paris, fixed) == :eq
+    end
+
+    test "that Elixir does not have are refused with path and reason", %{pool: pool} do
+      assert {:error, %Error{reason: :unencodable, blame: :worker} = error} =
+               Portpool.call(pool, :dates, :without_a_form, [])
+
+      assert %{path: ~s(key "at", element 2), type: "datetime.timedelta"} = error.detail
+    end
+  end
+
   describe "none" do
     test ":undefined of the pool or of the call is None, both ways" do
       pool = start_pool!(none: :undefined)

@@ -2,14 +2,16 @@
 
 use bytes::BufMut;
 
-use super::etf::{Token, tag, token};
+use super::etf::{Token, atom, tag, token};
 use super::global::Global;
 use super::integer::Integer;
 use super::reader::Reader;
-use super::structs::atom;
+use super::structs;
 
 /// The only calendar that Python knows.
 const ISO: &str = "Elixir.Calendar.ISO";
+/// In bytes; real ones have less than 40.
+const LONGEST_NAME: usize = 255;
 const SECONDS_PER_DAY: i64 = 86_400;
 
 /// One of the four structs: a day is a `Date`, a clock a `Time`, both are a `NaiveDateTime`, and with a zone a `DateTime`.
@@ -101,9 +103,9 @@ enum Value<'t> {
 pub(crate) fn read(pairs: u32, mut reader: Reader<'_>) -> Option<(Moment<'_>, Reader<'_>)> {
     let (mut name, mut iso, mut fields) = (None, false, Fields::default());
     for _ in 0..pairs {
-        match atom(&mut reader)? {
-            "__struct__" => name = Some(atom(&mut reader)?),
-            "calendar" => iso = atom(&mut reader)? == ISO,
+        match structs::atom(&mut reader)? {
+            "__struct__" => name = Some(structs::atom(&mut reader)?),
+            "calendar" => iso = structs::atom(&mut reader)? == ISO,
             other => fields.set(Field::by_name(other)?, value(&mut reader)?),
         }
     }
@@ -238,10 +240,10 @@ impl<'t> Moment<'t> {
         out.put_u8(tag::MAP_EXT);
         out.put_u32(2 + self.fields().count() as u32);
         for name in ["__struct__", self.name(), "calendar", ISO] {
-            write_atom(name, out);
+            atom::write(name, out);
         }
         for (name, value) in self.fields() {
-            write_atom(name, out);
+            atom::write(name, out);
             value.write_term(out);
         }
     }
@@ -312,7 +314,11 @@ impl Zone<'_> {
     /// Python takes offsets of less than a day, the sum and summer time alike.
     fn is_valid(self) -> bool {
         let less_than_a_day = |offset: i64| -SECONDS_PER_DAY < offset && offset < SECONDS_PER_DAY;
-        less_than_a_day(self.std_offset) && less_than_a_day(self.offset())
+        let is_short = |name: &str| name.len() <= LONGEST_NAME;
+        is_short(self.time_zone)
+            && is_short(self.zone_abbr)
+            && less_than_a_day(self.std_offset)
+            && less_than_a_day(self.offset())
     }
 
     /// Seconds to add to universal time.
@@ -357,10 +363,4 @@ impl Value<'_> {
             }
         }
     }
-}
-
-/// Writes one of the short names above.
-fn write_atom(name: &str, out: &mut impl BufMut) {
-    out.put_slice(&[tag::SMALL_ATOM_UTF8_EXT, name.len() as u8]);
-    out.put_slice(name.as_bytes());
 }

@@ -18,10 +18,22 @@ pub(super) fn call(arena: &mut Arena, pickle: &[u8], global: Global, arguments: 
         }
         (Global::Date | Global::Time | Global::NaiveDateTime | Global::DateTime, nodes) => {
             let moment = own::moment(arena, pickle, nodes).filter(|moment| moment.global() == global);
-            let (kind, size) = moment.map_or((Kind::Invalid(global), 0), |moment| (Kind::Moment, moment.term_size()));
-            return Some(arena.add_sized(kind, arguments, size));
+            let size = moment.map(|moment| moment.term_size());
+            return Some(sized(arena, global, Kind::Moment, arguments, size));
+        }
+        (Global::Tensor, nodes) => {
+            let size = own::tensor(arena, pickle, nodes).map(|tensor| tensor.term_size());
+            return Some(sized(arena, global, Kind::Tensor, arguments, size));
         }
         _ => None,
     };
     Some(arena.add_as(kind?, arguments))
+}
+
+/// A value that takes so many bytes as a term, or what is refused when it is written: the user of a worker can make such.
+fn sized(arena: &mut Arena, global: Global, kind: Kind, arguments: &Container, size: Option<u64>) -> Node {
+    match size {
+        Some(size) => arena.add_sized(kind, arguments, size),
+        None => arena.add_sized(Kind::Invalid(global), arguments, 0),
+    }
 }

@@ -40,6 +40,8 @@ pub(crate) fn image(key: &[u8], view: View, out: &mut Vec<u8>) -> Result<(), Fau
                 match own {
                     Own::Bytes(bytes) => text(b'b', bytes, out),
                     Own::Moment(moment) => instant(&moment, out),
+                    // No key.
+                    Own::Tensor(_) => {}
                 }
                 reader = after;
             }

@@ -22,10 +22,12 @@ pub(crate) enum Global {
     NaiveDateTime,
     /// The class of `%DateTime{}`, called likewise, with a tuple of time zone, abbreviation and two offsets for `None`.
     DateTime,
+    /// What makes an array of `%Portpool.Tensor{}`, called with kind and bits of its type, shape and data.
+    Tensor,
 }
 
 impl Global {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Atom,
         Self::Opaque,
         Self::ImproperList,
@@ -34,6 +36,7 @@ impl Global {
         Self::Time,
         Self::NaiveDateTime,
         Self::DateTime,
+        Self::Tensor,
     ];
 
     /// The code in the extension registry.
@@ -53,7 +56,13 @@ impl Global {
             Self::Time => "Time",
             Self::NaiveDateTime => "NaiveDateTime",
             Self::DateTime => "DateTime",
+            Self::Tensor => "_tensor",
         }
+    }
+
+    /// The name of the type of what calling it makes.
+    pub(crate) fn type_name(self) -> &'static str {
+        if self == Self::Tensor { "Tensor" } else { self.name() }
     }
 
     /// Finds what a code names.

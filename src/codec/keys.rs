@@ -202,7 +202,8 @@ pub(crate) fn check_tuple(mut reader: Reader<'_>, arity: u32) -> Result<usize, F
 
 /// Checks a key, or a part of one, that is a map and tells where it ends; `reader` stands after its head.
 pub(crate) fn check_map(reader: Reader<'_>, pairs: u32, at: usize) -> Result<usize, Fault> {
-    structs::read(pairs, reader).map(|(_, after)| after.at()).ok_or(Fault::new(at, What::UnhashableKey))
+    let own = structs::read(pairs, reader).filter(|(own, _)| own.is_hashable());
+    own.map(|(_, after)| after.at()).ok_or(Fault::new(at, What::UnhashableKey))
 }
 
 /// Tells whether Python can hash what a token becomes; tuples are up to their elements, and maps to what they stand for.

@@ -3,7 +3,7 @@
 //! `etf` reads Erlang's external term format: whole packets ([`etf::open`]), control-plane terms by hand
 //! ([`etf::Cursor`]) and single tokens for everyone else in here. [`to_pickle`] turns the arguments of a call into
 //! one pickle, by way of [`PickleWriter`]; `keys` watches over map keys, `memo` over what Python has seen already, `structs`
-//! knows those that have a type of their own in Python, `calendar` the dates among them.
+//! knows those that have a type of their own in Python, `calendar` and `tensor` are of those.
 //! [`from_pickle`] runs the allow-list machine over a worker's pickle and leaves a [`Document`], which writes itself
 //! as a term or as JSON. [`json`] is the command line's way in, [`control`] the bridge to the `eetf` crate for small
 //! terms. Every refusal is a [`CodecError`]: what, where, and of which kind.
@@ -28,6 +28,7 @@ mod options;
 pub mod pickle_writer;
 mod reader;
 mod structs;
+mod tensor;
 pub mod to_pickle;
 
 pub use document::Document;

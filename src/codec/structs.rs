@@ -4,14 +4,24 @@ use super::calendar::{self, Moment};
 use super::etf::atom::Name;
 use super::etf::{Token, tag, token};
 use super::reader::Reader;
+use super::tensor::{self, Tensor};
 
 /// What such a struct holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Own<'t> {
     /// `%Portpool.Bytes{}`: what is `bytes` whatever the options say.
     Bytes(&'t [u8]),
     /// `%Date{}`, `%Time{}`, `%NaiveDateTime{}`, `%DateTime{}`.
     Moment(Moment<'t>),
+    /// `%Portpool.Tensor{}`.
+    Tensor(Tensor<'t>),
+}
+
+impl Own<'_> {
+    /// Tells whether it can be a key in Python.
+    pub(crate) fn is_hashable(&self) -> bool {
+        !matches!(self, Self::Tensor(_))
+    }
 }
 
 /// Reads the rest of a map that is such a struct, where `reader` stands after the head of a map of so many pairs: the
@@ -19,7 +29,7 @@ pub(crate) enum Own<'t> {
 #[inline(always)]
 pub(crate) fn read<'t>(pairs: u32, reader: Reader<'t>) -> Option<(Own<'t>, Reader<'t>)> {
     // Most maps are told apart here already.
-    if !matches!(pairs, 2 | 5 | 6 | 9 | 13) || !reader.peek().is_some_and(is_atom_tag) {
+    if !matches!(pairs, 2 | 4 | 5 | 6 | 9 | 13) || !reader.peek().is_some_and(is_atom_tag) {
         return None;
     }
     read_struct(pairs, reader)
@@ -29,6 +39,7 @@ pub(crate) fn read<'t>(pairs: u32, reader: Reader<'t>) -> Option<(Own<'t>, Reade
 fn read_struct<'t>(pairs: u32, reader: Reader<'t>) -> Option<(Own<'t>, Reader<'t>)> {
     match pairs {
         2 => bytes(reader).map(|(bytes, after)| (Own::Bytes(bytes), after)),
+        4 => tensor::read(reader).map(|(tensor, after)| (Own::Tensor(tensor), after)),
         _ => calendar::read(pairs, reader).map(|(moment, after)| (Own::Moment(moment), after)),
     }
 }

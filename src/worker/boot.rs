@@ -24,7 +24,7 @@ const DIRECTORY: &str = "PORTPOOL_PYTHON_DIR";
 const BOOT: (&str, &str) = ("_boot.py", include_str!("../../priv/python/portpool/_boot.py"));
 
 /// Module, file, embedded source.
-const SOURCES: [(&str, &str, &str); 16] = [
+const SOURCES: [(&str, &str, &str); 17] = [
     ("portpool", "__init__.py", include_str!("../../priv/python/portpool/__init__.py")),
     ("portpool._codec", "_codec.py", include_str!("../../priv/python/portpool/_codec.py")),
     ("portpool._dates", "_dates.py", include_str!("../../priv/python/portpool/_dates.py")),
@@ -38,6 +38,7 @@ const SOURCES: [(&str, &str, &str); 16] = [
     ("portpool._start", "_start.py", include_str!("../../priv/python/portpool/_start.py")),
     ("portpool._stop", "_stop.py", include_str!("../../priv/python/portpool/_stop.py")),
     ("portpool._template", "_template.py", include_str!("../../priv/python/portpool/_template.py")),
+    ("portpool._tensors", "_tensors.py", include_str!("../../priv/python/portpool/_tensors.py")),
     ("portpool._types", "_types.py", include_str!("../../priv/python/portpool/_types.py")),
     ("portpool._wire", "_wire.py", include_str!("../../priv/python/portpool/_wire.py")),
     ("portpool._worker", "_worker.py", include_str!("../../priv/python/portpool/_worker.py")),

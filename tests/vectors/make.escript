@@ -100,7 +100,7 @@ elements([Head | Tail], Elements) -> elements(Tail, [Head | Elements]);
 elements(Tail, Elements) -> {lists:reverse(Elements), Tail}.
 
 terms() ->
-    integers() ++ floats() ++ atoms() ++ binaries() ++ lists() ++ tuples() ++ maps() ++ dates() ++ opaques() ++ mixed().
+    integers() ++ floats() ++ atoms() ++ binaries() ++ lists() ++ tuples() ++ maps() ++ dates() ++ tensors() ++ opaques() ++ mixed().
 
 integers() ->
     Edges = lists:usort([Sign * ((1 bsl Bits) + Near) || Bits <- [0, 7, 8, 15, 16, 27, 31, 32, 59, 60, 62, 63, 64, 127, 128, 2039, 2040, 8192],
@@ -171,6 +171,18 @@ dates() ->
      {"zone of a bitstring", Zoned#{time_zone := <<1:1>>}}, {"zone of no UTF-8", [Zoned#{time_zone := nil}]},
      {"dates as keys", #{Date => 1, {Date#{day := 28}, Time} => 2, Naive => 3, Zoned => 4, Moved#{hour := 21} => 5, {Zoned} => 6}},
      {"dates in dates", [Date, #{Date => Naive}, {Time, [Zoned, Zoned]}]}].
+
+%% Tensors, and maps that are nearly such: docs/types.md 1.8.
+tensors() ->
+    Tensor = #{'__struct__' => 'Elixir.Portpool.Tensor', type => {f, 32}, shape => {2, 3}, data => <<0:192>>},
+    [{"tensor", Tensor}, {"tensor of no dimension", Tensor#{shape := {}, data := <<0:32>>}}, {"tensor of nothing", Tensor#{shape := {0, 3}, data := <<>>}},
+     {"tensor of 32 dimensions", Tensor#{shape := list_to_tuple(lists:duplicate(32, 1)), data := <<0:32>>}},
+     {"tensor of 33 dimensions", Tensor#{shape := list_to_tuple(lists:duplicate(33, 1)), data := <<0:32>>}},
+     {"tensors of other types, Latin-1 too", [Tensor#{type := {Kind, Bits}, shape := {192 div Bits}} || {Kind, Bits} <- [{u, 8}, {s, 64}, {bf, 16}, {f, 8}, {s, 4}, {c, 64}, {nil, 32}, {'h\x{e9}', 8}]]},
+     {"tensors of other sizes", [Tensor#{data := <<>>}, Tensor#{shape := {2, 4}}, Tensor#{shape := {-2, -3}}, Tensor#{shape := {1 bsl 62, 1 bsl 62, 0}, data := <<>>},
+                                 Tensor#{type := {f, 0}}, Tensor#{type := {f, -32}}, Tensor#{type := {f, 1 bsl 70}}]},
+     {"almost tensors", [Tensor#{data := <<0:191>>}, Tensor#{shape := [2, 3]}, Tensor#{type := f32}, Tensor#{type := {<<"f">>, 32}}, Tensor#{shape := {2.0, 3}},
+                         maps:remove(type, Tensor), Tensor#{more => 1}, (maps:remove(type, Tensor))#{typ => {f, 32}}]}].
 
 opaques() ->
     Port = hd(erlang:ports()),

@@ -3,7 +3,7 @@ defmodule Portpool.Wire do
 
   # Bytes from and to the server: docs/protocol.md, the numbers in the comments are its sections.
 
-  alias Portpool.{Atoms, Bytes, Error}
+  alias Portpool.{Atoms, Bytes, Error, Tensor}
 
   @version 1
 
@@ -28,10 +28,10 @@ defmodule Portpool.Wire do
     queue_us run_us grace init
   )a
 
-  # And the fields and types of the structs that Python makes: docs/types.md 1.7.
-  @structs [Date, Time, NaiveDateTime, DateTime]
-  @fields for module <- @structs, do: module |> struct() |> Map.from_struct() |> Map.keys()
-  @made_by_python Enum.uniq([Calendar.ISO | @structs] ++ List.flatten(@fields))
+  # And those in the structs that Python makes: docs/types.md 1.7 and 1.8.
+  @structs [Date, Time, NaiveDateTime, DateTime, Tensor]
+  @fields for module <- @structs, do: module.__struct__() |> Map.from_struct() |> Map.keys()
+  @made_by_python Enum.uniq([Calendar.ISO, :s, :u, :f, :bf, :c | @structs] ++ List.flatten(@fields))
 
   @type id :: 0..0xFFFFFFFFFFFFFFFF
   @type text :: atom | String.t() | charlist
@@ -73,6 +73,7 @@ defmodule Portpool.Wire do
   # Whatever `args` is, a list or not: the server judges it.
   defp large?([arg | _rest]) when is_binary(arg) and byte_size(arg) >= @large, do: true
   defp large?([%Bytes{binary: binary} | rest]), do: large?([binary | rest])
+  defp large?([%Tensor{data: data} | rest]), do: large?([data | rest])
   defp large?([_arg | rest]), do: large?(rest)
   defp large?(_end), do: false
 

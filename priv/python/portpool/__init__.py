@@ -8,6 +8,7 @@ tuples, dicts. For the rest there are classes:
 * ``ImproperList``: a list whose tail is no list.
 * ``Date``, ``Time``, ``NaiveDateTime``, ``DateTime``: those of Elixir. They are a ``date``, ``time`` or ``datetime`` of
   Python and equal to it, and know their precision and their ``Zone``.
+* ``Tensor``: ``%Portpool.Tensor{}`` where it cannot be an array of numpy, which it is else.
 
 What a function returns goes the same way back; see docs/types.md. ``after_fork`` names a function that each worker
 calls before it is ready. Standard library only.
@@ -18,21 +19,24 @@ from __future__ import annotations
 from portpool._hooks import after_fork
 from portpool._types import Atom, ImproperList, Opaque, _plain
 
-__all__ = ["Atom", "Date", "DateTime", "ImproperList", "NaiveDateTime", "Opaque", "Time", "Zone", "after_fork"]
+__all__ = ["Atom", "Date", "DateTime", "ImproperList", "NaiveDateTime", "Opaque", "Tensor", "Time", "Zone", "after_fork"]
 
 TYPE_CHECKING = False  # see _types.py
 if TYPE_CHECKING:
     from typing import Any
 
     from portpool._dates import Date, DateTime, NaiveDateTime, Time, Zone
+    from portpool._tensors import Tensor, _tensor
 
 # What is imported when it is asked for: most workers never see it, and each module costs them time to boot.
 _ELSEWHERE = {
     "Date": "_dates",
     "DateTime": "_dates",
     "NaiveDateTime": "_dates",
+    "Tensor": "_tensors",
     "Time": "_dates",
     "Zone": "_dates",
+    "_tensor": "_tensors",
 }
 
 

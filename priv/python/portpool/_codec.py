@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from _pickle import Pickler, loads  # the C part of pickle alone: what Python adds to it imports re and more
+from _pickle import PickleBuffer, Pickler, loads  # the C part of pickle alone: what Python adds to it imports re and more
 
 from portpool._types import CODES, Atom, ImproperList, Opaque, _plain
 
@@ -96,7 +96,8 @@ def _dump(value: Any) -> list[Any]:
     try:
         _pickler.memo = _seed.memo
         _pickler.dump(value)
-        chunks += _chunks
+        # Large buffers come as they are, and have no length.
+        chunks += [chunk.raw() if chunk.__class__ is PickleBuffer else chunk for chunk in _chunks]
         return chunks
     finally:
         _chunks.clear()
@@ -114,7 +115,7 @@ def _find_reducer(cls: type[Any]) -> Reducer:
         return _reduce_dataclass
     for base, make in _PLAIN_BASES:
         if issubclass(cls, base):
-            return _reduce_by(make)
+            return reduce_by(make)
     return _refuse
 
 
@@ -123,17 +124,20 @@ def _candidates() -> Iterator[tuple[type[Any] | None, Reducer]]:
     yield Atom, _reduce_atom
     yield Opaque, _reduce_opaque
     yield ImproperList, _reduce_improper_list
-    yield memoryview, _reduce_by(bytes)
-    yield range, _reduce_by(list)
+    yield memoryview, reduce_by(bytes)
+    yield range, reduce_by(list)
     yield _imported("enum", "Enum"), _reduce_enum
-    yield _imported("uuid", "UUID"), _reduce_by(str)
-    yield _imported("decimal", "Decimal"), _reduce_by(str)
+    yield _imported("uuid", "UUID"), reduce_by(str)
+    yield _imported("decimal", "Decimal"), reduce_by(str)
 
 
 def _elsewhere() -> Iterator[tuple[type[Any] | None, str]]:
     """Types whose rules are a module of their own, imported with the first value."""
     yield _imported("_datetime", "date"), "_dates"
     yield _imported("_datetime", "time"), "_dates"
+    yield _imported("numpy", "ndarray"), "_tensors"
+    yield _imported("numpy", "generic"), "_tensors"
+    yield _imported("portpool._tensors", "Tensor"), "_tensors"
 
 
 def _imported(module: str, name: str) -> type[Any] | None:
@@ -159,7 +163,8 @@ _PLAIN_BASES: list[tuple[type[Any], Callable[[Any], Any]]] = [
 ]
 
 
-def _reduce_by(make: Callable[[Any], Any]) -> Reducer:
+def reduce_by(make: Callable[[Any], Any]) -> Reducer:
+    """A reducer of values that a function turns into others."""
     return lambda value: (_plain, (make(value),))
 
 
@@ -185,16 +190,17 @@ def _reduce_dataclass(value: Any) -> Reduced:
 
 
 def _refuse(value: Any) -> Reduced:
-    raise Unencodable(_no_form(type(value)), type_name=_name(type(value)))
+    raise Unencodable(_no_form(type(value)), type_name=name(type(value)))
 
 
-def _name(cls: type[Any]) -> str:
+def name(cls: type[Any]) -> str:
+    """The name of a type as messages have it."""
     return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
 
 
 def _no_form(cls: type[Any]) -> str:
     return (
-        f"a value of type {_name(cls)} has no form as a term; return numbers, str, bytes, lists, tuples and dicts instead"
+        f"a value of type {name(cls)} has no form as a term; return numbers, str, bytes, lists, tuples and dicts instead"
     )
 
 
@@ -222,8 +228,8 @@ def _search(root: Any) -> Unencodable | None:
         try:
             parts = list(_parts(value, cls, path))
         except Exception as error:
-            refusal = error if isinstance(error, Unencodable) else Unencodable(str(error), type_name=_name(cls))
-            return Unencodable(refusal.message, _format(path), refusal.type_name)
+            refusal = error if isinstance(error, Unencodable) else Unencodable(str(error), type_name=name(cls))
+            return Unencodable(refusal.message, _format(path), refusal.type_name or name(cls))
         todo.extend(reversed(parts))
     return None
 

@@ -72,6 +72,8 @@ pub(crate) enum Kind {
     ImproperList,
     /// A date or time: the arguments of its class.
     Moment,
+    /// A tensor: the arguments that it was made of.
+    Tensor,
     /// A call of one of ours with arguments that make nothing.
     Invalid(Global),
     /// A class or function that is not ours, or what calling it would have made: its module and its name.
@@ -132,7 +134,7 @@ impl Container {
             Kind::Opaque => inner.saturating_sub(5),
             // The empty list at the end of the elements gives way to the tail.
             Kind::ImproperList => inner.saturating_sub(1),
-            Kind::Moment => inner,
+            Kind::Moment | Kind::Tensor => inner,
             Kind::Foreign | Kind::Invalid(_) => 0,
         }
     }

@@ -3,7 +3,12 @@
 use super::arena::{Arena, Kind, Node};
 use super::scalar::Scalar;
 use crate::codec::calendar::{Clock, Day, Moment, Zone};
+use crate::codec::etf::atom::MAX_CHARACTERS;
 use crate::codec::integer::Integer;
+use crate::codec::tensor::{MOST_DIMENSIONS, Tensor};
+
+/// An atom of 255 characters; zones have shorter names.
+const LONGEST_TEXT: usize = 4 * MAX_CHARACTERS;
 
 /// The moment of which these are the arguments, as `to_pickle/own` writes them; None if they are those of none.
 pub(crate) fn moment<'p>(arena: &Arena, pickle: &'p [u8], arguments: &[Node]) -> Option<Moment<'p>> {
@@ -34,6 +39,15 @@ pub(crate) fn moment<'p>(arena: &Arena, pickle: &'p [u8], arguments: &[Node]) ->
     moment.is_valid().then_some(moment)
 }
 
+/// The tensor of which these are the arguments; None if they are those of none.
+pub(crate) fn tensor<'p>(arena: &Arena, pickle: &'p [u8], arguments: &[Node]) -> Option<Tensor<'p>> {
+    let [kind, bits, shape, data] = arguments else { return None };
+    let shape = arena.container(*shape).filter(|shape| shape.kind == Kind::Tuple && shape.count <= MOST_DIMENSIONS)?;
+    let shape = arena.nodes(shape).iter().map(|size| integer(pickle, *size)).collect::<Option<Vec<_>>>()?;
+    let Scalar::Bytes(data) = data.scalar_in(pickle)? else { return None };
+    Tensor::new(text(pickle, *kind)?, integer(pickle, *bits)?, shape, data)
+}
+
 fn zone_or_none<'p>(arena: &Arena, pickle: &'p [u8], node: Node) -> Option<Option<Zone<'p>>> {
     if node.scalar_in(pickle) == Some(Scalar::None) {
         return Some(None);
@@ -53,5 +67,9 @@ fn integer(pickle: &[u8], node: Node) -> Option<i64> {
 }
 
 fn text(pickle: &[u8], node: Node) -> Option<&str> {
-    if let Scalar::Text(bytes) = node.scalar_in(pickle)? { std::str::from_utf8(bytes).ok() } else { None }
+    match node.scalar_in(pickle)? {
+        // It may stand in the memo and be read again and again.
+        Scalar::Text(bytes) if bytes.len() <= LONGEST_TEXT => std::str::from_utf8(bytes).ok(),
+        _ => None,
+    }
 }

@@ -14,6 +14,7 @@ use crate::codec::error::CodecError;
 use crate::codec::etf::{Token, atom, skip, tag, token};
 use crate::codec::options::NoneIs;
 use crate::codec::reader::Reader;
+use crate::codec::tensor::Tensor;
 
 /// Writes the document, which takes `size` bytes.
 pub(super) fn write(document: &Document<'_>, size: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
@@ -64,15 +65,7 @@ impl Sink for Writer<'_> {
         if !atom::fits(text) {
             return Err(Objection::AtomLength);
         }
-        match u8::try_from(name.len()) {
-            Ok(_) => self.small_atom(name),
-            Err(_) => {
-                self.out.put_u8(tag::ATOM_UTF8_EXT);
-                // 255 characters of at most four bytes.
-                self.out.put_u16(name.len() as u16);
-                self.out.put_slice(name);
-            }
-        }
+        atom::write(text, self.out);
         Ok(())
     }
 
@@ -81,6 +74,11 @@ impl Sink for Writer<'_> {
             return Err(Objection::Opaque);
         }
         self.out.put_slice(term);
+        Ok(())
+    }
+
+    fn tensor(&mut self, tensor: &Tensor<'_>) -> Result<(), Objection> {
+        tensor.write_term(self.out);
         Ok(())
     }
 

@@ -13,6 +13,7 @@ use crate::codec::calendar::Moment;
 use crate::codec::error::CodecError;
 use crate::codec::integer::Integer;
 use crate::codec::json;
+use crate::codec::tensor::Tensor;
 
 /// Builds the JSON value.
 pub(super) fn build(document: &Document<'_>) -> Result<Value, CodecError> {
@@ -79,6 +80,10 @@ impl Sink for Builder {
 
     fn opaque(&mut self, _term: &[u8]) -> Result<(), Objection> {
         Err(Objection::JsonValue("a pid, reference, port, fun or bitstring"))
+    }
+
+    fn tensor(&mut self, _tensor: &Tensor<'_>) -> Result<(), Objection> {
+        Err(Objection::JsonValue("a tensor"))
     }
 
     fn moment(&mut self, moment: &Moment<'_>) -> Result<(), Objection> {

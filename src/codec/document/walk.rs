@@ -9,6 +9,7 @@ use crate::codec::address;
 use crate::codec::calendar::Moment;
 use crate::codec::error::CodecError;
 use crate::codec::integer::Integer;
+use crate::codec::tensor::Tensor;
 
 /// How deep results may nest.
 ///
@@ -24,6 +25,8 @@ pub(crate) trait Sink {
     fn atom(&mut self, name: &[u8]) -> Result<(), Objection>;
     /// Takes the bytes of a term that Python has only carried.
     fn opaque(&mut self, term: &[u8]) -> Result<(), Objection>;
+    /// Takes a tensor.
+    fn tensor(&mut self, tensor: &Tensor<'_>) -> Result<(), Objection>;
     /// Takes a date or time.
     fn moment(&mut self, moment: &Moment<'_>) -> Result<(), Objection>;
     /// Begins a list, set, tuple or dict of so many nodes, or an improper list of so many elements before its tail.
@@ -113,7 +116,11 @@ impl<'d> Walk<'d> {
                 let moment = own::moment(&document.arena, document.pickle, parts.as_slice());
                 moment.map_or(Ok(()), |moment| sink.moment(&moment))
             }
-            Kind::Invalid(global) => Err(Objection::Invalid(global.name())),
+            Kind::Tensor => {
+                let tensor = own::tensor(&document.arena, document.pickle, parts.as_slice());
+                tensor.map_or(Ok(()), |tensor| sink.tensor(&tensor))
+            }
+            Kind::Invalid(global) => Err(Objection::Invalid(global.type_name())),
             Kind::Foreign => {
                 let [module, name] = [self.bytes(parts.next()), self.bytes(parts.next())].map(String::from_utf8_lossy);
                 Err(Objection::Foreign(format!("{module}.{name}")))

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use bytes::BufMut;
+
 use super::tag;
 use crate::codec::error::{Fault, What};
 use crate::codec::reader::Reader;
@@ -69,6 +71,19 @@ fn latin1(bytes: &[u8]) -> Result<Name<'_>, What> {
 fn utf8(bytes: &[u8]) -> Result<Name<'_>, What> {
     let text = std::str::from_utf8(bytes).map_err(|_| What::AtomText)?;
     if fits(text) { Ok(Name::Utf8(text)) } else { Err(What::AtomLength) }
+}
+
+/// Writes an atom whose text fits (docs/protocol.md 11.2).
+pub(crate) fn write(text: &str, out: &mut impl BufMut) {
+    match u8::try_from(text.len()) {
+        Ok(length) => out.put_slice(&[tag::SMALL_ATOM_UTF8_EXT, length]),
+        Err(_) => {
+            out.put_u8(tag::ATOM_UTF8_EXT);
+            // 255 characters of at most four bytes.
+            out.put_u16(text.len() as u16);
+        }
+    }
+    out.put_slice(text.as_bytes());
 }
 
 /// Tells whether a text can be an atom: characters count, not bytes.

@@ -2,8 +2,10 @@
 
 use super::Encoder;
 use crate::codec::calendar::{Clock, Day, Moment, Zone};
+use crate::codec::global::Global;
 use crate::codec::opcode;
 use crate::codec::structs::Own;
+use crate::codec::tensor::Tensor;
 
 impl<'t> Encoder<'t> {
     /// Writes such a struct.
@@ -11,6 +13,7 @@ impl<'t> Encoder<'t> {
         match own {
             Own::Bytes(bytes) => self.bytes(bytes),
             Own::Moment(moment) => self.moment(moment),
+            Own::Tensor(tensor) => self.tensor(&tensor),
         }
     }
 
@@ -26,6 +29,20 @@ impl<'t> Encoder<'t> {
             self.zone(moment.zone);
             self.out.int(precision);
         }
+        self.out.tuple_end();
+        self.out.op(opcode::REDUCE);
+    }
+
+    /// Writes the call of `portpool._tensor`. Data that are large go beside the pickle like all `bytes`.
+    fn tensor(&mut self, tensor: &Tensor<'t>) {
+        self.out.global(Global::Tensor);
+        self.out.tuple_start();
+        self.out.str(tensor.kind);
+        self.out.int(tensor.bits);
+        self.out.tuple_start();
+        tensor.shape.iter().for_each(|size| self.out.int(*size));
+        self.out.tuple_end();
+        self.bytes(tensor.data);
         self.out.tuple_end();
         self.out.op(opcode::REDUCE);
     }

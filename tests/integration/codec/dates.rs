@@ -159,7 +159,7 @@ fn dates_of_python_get_a_precision_of_six_or_none_and_a_zone_that_elixir_knows()
 fn dates_without_a_form_are_refused_with_the_reason() {
     let mut python = Python::start();
     for (value, says) in [
-        ("d.time(1, tzinfo=d.timezone.utc)", "element 1|None|a time with a tzinfo has no form"),
+        ("d.time(1, tzinfo=d.timezone.utc)", "element 1|datetime.time|a time with a tzinfo has no form"),
         ("d.timedelta(1)", "element 1|datetime.timedelta|a value of type datetime.timedelta has no form"),
         ("d.datetime(1, 1, 1, tzinfo=d.timezone(d.timedelta(hours=1)))", "date value out of range"),
         (

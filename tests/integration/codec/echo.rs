@@ -4,6 +4,7 @@ use portpool::codec::etf;
 
 use super::dates::moment;
 use super::python::Python;
+use super::tensors::tensor;
 use super::vectors;
 use super::{LIMIT, list_of, packet, term_of};
 
@@ -68,5 +69,8 @@ fn values_arrive_with_the_types_of_the_table() {
     assert_eq!(types(&moment(None, clock, None).canonical()), "Time");
     assert_eq!(types(&moment(day, clock, None).canonical()), "NaiveDateTime");
     assert_eq!(types(&moment(day, clock, zone).canonical()), "DateTime");
+    // Of bfloat16: numpy may be there or not.
+    assert_eq!(types(&tensor("bf", 16, &[2], &[1, 2, 3, 4]).canonical()), "Tensor");
+    assert_eq!(types(&tensor("bf", 16, &[2], &[1, 2, 3]).canonical()), "dict");
     assert_eq!(types(&moment(Some((2023, 2, 29)), None, None).canonical()), "dict");
 }

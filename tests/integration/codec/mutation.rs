@@ -130,6 +130,8 @@ fn mutated_pickles_are_refused_or_become_a_term_of_ours() {
         "[ImproperList([1, 2], 3), Opaque(b'M\\0\\0\\0\\1\\3\\340'), (x := [1], x, x), bytearray(b'xyz'), -2 ** 63, 'y' * 300]",
         "(x := [], [x := [x, x] for _ in range(8)], x)[2]",
         "(x := [], x.append((x, {'k': x})), x)[2]",
+        "[Date(2024, 2, 29), Time(1, 2, 3, 4), NaiveDateTime(2024, 2, 29), DateTime(2024, 2, 29, 1, tzinfo=Zone('A/B', 'C', 3600, 0))]",
+        "{Date(1, 1, 1): Tensor(('f', 32), (2, 1), b'abcdefgh'), Time(1): [Tensor(('bf', 16), (), b'ab')]}",
         "[{'id': i, 'name': 'n', Atom('x'): i * 1.5} for i in range(10)]",
     ];
     let mut corpus: Vec<Vec<u8>> = values.iter().map(|value| python.eval(value).expect(value)).collect();

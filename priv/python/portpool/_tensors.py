@@ -1,0 +1,131 @@
+"""Tensors, and what arrays and scalars of numpy become. Imported, and numpy with it, when the first one is seen."""
+
+from __future__ import annotations
+
+import sys
+from _pickle import PickleBuffer
+
+from portpool import _codec
+from portpool._codec import Unencodable
+from portpool._types import _plain
+
+TYPE_CHECKING = False  # see _types.py
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Optional
+
+    from portpool._codec import Reduced, Reducer
+
+try:
+    import numpy
+except ImportError:  # Nothing has to be installed.
+    numpy = None  # type: ignore[assignment]
+
+# The kinds of Nx that numpy has, with the bits of their types.
+_BITS = {"s": (8, 16, 32, 64), "u": (8, 16, 32, 64), "f": (16, 32, 64), "c": (64, 128)}
+# What numpy calls these kinds, and bool, which Nx has as u8.
+_KINDS = {"i": "s", "u": "u", "f": "f", "c": "c", "b": "u"}
+_LETTERS = {"s": "i", "u": "u", "f": "f", "c": "c"}
+
+
+class Tensor:
+    """Numbers of one type, row by row: ``%Portpool.Tensor{}`` where it cannot be an array of numpy.
+
+    ``type`` is that of Nx: ``("bf", 16)``; ``shape`` the sizes of the dimensions; ``data`` the bytes, little-endian. A tensor is
+    an array wherever numpy is installed and has the type.
+    """
+
+    __slots__ = ("data", "shape", "type")
+    __module__ = "portpool"
+    __hash__ = None  # type: ignore[assignment]
+
+    data: bytes
+    shape: tuple[int, ...]
+    type: tuple[str, int]
+
+    def __init__(self, type: tuple[str, int], shape: tuple[int, ...], data: bytes) -> None:
+        bits = type[1]
+        for size in shape:
+            bits *= size
+        if bits != 8 * len(data):
+            raise ValueError(f"a tensor of type {type} and shape {shape} has {bits} bits, not {len(data)} bytes")
+        self.type = type
+        self.shape = shape
+        self.data = data
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tensor) and (self.type, self.shape, self.data) == (other.type, other.shape, other.data)
+
+    def __repr__(self) -> str:
+        return f"<portpool.Tensor {self.type[0]}{self.type[1]} {self.shape}>"
+
+
+def _tensor(kind: str, bits: int, shape: tuple[int, ...], data: bytes) -> Any:
+    """An array over these very bytes, which cannot be written to; or a Tensor."""
+    if numpy is not None and bits in _BITS.get(kind, ()):
+        try:
+            return numpy.ndarray(shape, f"<{_LETTERS[kind]}{bits // 8}", data)
+        except ValueError:
+            pass  # Sizes that numpy does not take, with a zero among them.
+    return Tensor((kind, bits), shape, data)
+
+
+_tensor.__module__ = "portpool"
+
+
+def find_reducer(cls: type[Any]) -> Reducer:
+    """The reducer of an array, a scalar of numpy, or a Tensor."""
+    _codec.admit(_tensor)
+    if issubclass(cls, Tensor):
+        return _reduce_tensor
+    if issubclass(cls, numpy.ndarray):
+        return _refuse_masked if _is_masked(cls) else _reduce_array
+    for base, make in _SCALARS:
+        if issubclass(cls, base):
+            return _codec.reduce_by(make)
+    return _refuse_scalar
+
+
+def _refuse_scalar(value: Any) -> Any:
+    raise Unencodable(f"a value of type {_codec.name(type(value))} has no form as a term: value.item() may be one that has")
+
+
+def _is_masked(cls: type[Any]) -> bool:
+    masked = sys.modules.get("numpy.ma")
+    return masked is not None and issubclass(cls, masked.MaskedArray)
+
+
+def _refuse_masked(value: Any) -> Reduced:
+    raise Unencodable("a masked array has no form as a term: its filled() has")
+
+
+def _reduce_tensor(value: Tensor) -> Reduced:
+    kind, bits = value.type
+    return _tensor, (kind, bits, tuple(value.shape), PickleBuffer(value.data))
+
+
+def _reduce_array(value: Any) -> Reduced:
+    kind, bits = _KINDS.get(value.dtype.kind), 8 * value.dtype.itemsize
+    if kind is None or bits not in _BITS[kind]:
+        raise Unencodable(
+            f"an array of dtype {value.dtype} has no form as a term: use astype() for a type of number with at most 64 bits, "
+            "or tolist()"
+        )
+    # A copy only if the bytes do not lie in their order.
+    rows = numpy.ascontiguousarray(value, value.dtype.newbyteorder("<"))
+    return _tensor, (kind, bits, value.shape, PickleBuffer(rows))
+
+
+# The scalars that a term can hold, the first that fits. Not here: complex, times, and floats of more than 64 bits.
+_SCALARS: list[tuple[type[Any], Callable[[Any], Any]]] = []
+if numpy is not None:
+    _SCALARS = [
+        (numpy.bool_, bool),
+        (numpy.timedelta64, _refuse_scalar),  # Its base is an integer, and its unit would be lost.
+        (numpy.integer, int),
+        (numpy.float64, float),
+        (numpy.float32, float),
+        (numpy.float16, float),
+        (numpy.str_, str.__str__),
+        (numpy.bytes_, bytes),
+    ]

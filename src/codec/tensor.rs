@@ -1,0 +1,107 @@
+//! `%Portpool.Tensor{}`: from external terms and to them; its data have as many bytes as its type and shape say.
+
+use bytes::BufMut;
+
+use super::etf::{Token, atom, tag, token};
+use super::integer::Integer;
+use super::reader::Reader;
+use super::structs::{atom, binary};
+
+/// The name of the struct.
+const STRUCT: &str = "Elixir.Portpool.Tensor";
+/// numpy has 32 dimensions in its older versions.
+pub(crate) const MOST_DIMENSIONS: u32 = 32;
+
+/// Numbers of one type, row by row. Only tensors whose parts fit each other are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tensor<'t> {
+    /// What the elements are, as Nx calls it: `s`, `u`, `f`, `bf`, `c`, or what is to come.
+    pub(crate) kind: &'t str,
+    /// The bits of an element.
+    pub(crate) bits: i64,
+    pub(crate) shape: Vec<i64>,
+    /// Little-endian.
+    pub(crate) data: &'t [u8],
+}
+
+/// Reads the rest of a map of four pairs that is a tensor, where `reader` stands after its head: the tensor, and the reader
+/// after the map. None if it is any other map, also if it has the name and its parts do not fit each other.
+pub(crate) fn read<'t>(mut reader: Reader<'t>) -> Option<(Tensor<'t>, Reader<'t>)> {
+    let (mut is_ours, mut element, mut shape, mut data) = (false, None, None, None);
+    for _ in 0..4 {
+        match atom(&mut reader)? {
+            "__struct__" => is_ours = atom(&mut reader)? == STRUCT,
+            "type" => element = Some(read_type(&mut reader)?),
+            "shape" => shape = Some(read_shape(&mut reader)?),
+            "data" => data = Some(binary(&mut reader)?),
+            _ => return None,
+        }
+    }
+    let (kind, bits) = element.filter(|_| is_ours)?;
+    Tensor::new(kind, bits, shape?, data?).map(|tensor| (tensor, reader))
+}
+
+/// `{:f, 64}`
+fn read_type<'t>(reader: &mut Reader<'t>) -> Option<(&'t str, i64)> {
+    match token::next(reader) {
+        Ok(Token::Tuple(2)) => Some((atom(reader)?, number(reader)?)),
+        _ => None,
+    }
+}
+
+/// `{2, 3}`
+fn read_shape(reader: &mut Reader<'_>) -> Option<Vec<i64>> {
+    match token::next(reader) {
+        Ok(Token::Tuple(arity)) if arity <= MOST_DIMENSIONS => (0..arity).map(|_| number(reader)).collect(),
+        _ => None,
+    }
+}
+
+fn number(reader: &mut Reader<'_>) -> Option<i64> {
+    match token::next(reader) {
+        Ok(Token::Integer(Integer::Small(number))) => Some(number),
+        _ => None,
+    }
+}
+
+impl<'t> Tensor<'t> {
+    /// Puts a tensor together; None if its parts do not fit each other.
+    pub(crate) fn new(kind: &'t str, bits: i64, shape: Vec<i64>, data: &'t [u8]) -> Option<Self> {
+        let dimension = |dimension: &i64| u64::try_from(*dimension).ok();
+        let elements = shape.iter().try_fold(1, |product: u64, size| product.checked_mul(dimension(size)?))?;
+        let wanted = elements.checked_mul(u64::try_from(bits).ok().filter(|bits| *bits > 0)?)?;
+        let fits = wanted == 8 * data.len() as u64 && shape.len() <= MOST_DIMENSIONS as usize && atom::fits(kind);
+        fits.then_some(Self { kind, bits, shape, data })
+    }
+
+    /// How many bytes [`Tensor::write_term`] writes.
+    pub(crate) fn term_size(&self) -> u64 {
+        let names: usize =
+            ["__struct__", STRUCT, "data", "shape", "type", self.kind].map(|name| 2 + name.len()).iter().sum();
+        let number = |number: i64| Integer::Small(number).term_size();
+        let shape: u64 = self.shape.iter().copied().map(number).sum();
+        // An atom of more than 255 bytes has a length of two bytes.
+        let long_kind = usize::from(self.kind.len() > 255);
+        (5 + names + long_kind + 5 + self.data.len() + 2 + 2) as u64 + shape + number(self.bits)
+    }
+
+    /// Writes the map, keys in the order of their names.
+    pub(crate) fn write_term(&self, out: &mut impl BufMut) {
+        out.put_u8(tag::MAP_EXT);
+        out.put_u32(4);
+        atom::write("__struct__", out);
+        atom::write(STRUCT, out);
+        atom::write("data", out);
+        out.put_u8(tag::BINARY_EXT);
+        // A pickle has less than 2 GiB.
+        out.put_u32(self.data.len() as u32);
+        out.put_slice(self.data);
+        atom::write("shape", out);
+        out.put_slice(&[tag::SMALL_TUPLE_EXT, self.shape.len() as u8]);
+        self.shape.iter().for_each(|size| Integer::Small(*size).write_term(out));
+        atom::write("type", out);
+        out.put_slice(&[tag::SMALL_TUPLE_EXT, 2]);
+        atom::write(self.kind, out);
+        Integer::Small(self.bits).write_term(out);
+    }
+}
