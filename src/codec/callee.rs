@@ -16,6 +16,12 @@ pub(super) fn call(arena: &mut Arena, pickle: &[u8], global: Global, arguments: 
             let items = arena.container(*items)?;
             (items.kind == Kind::List && items.count > 0).then_some(Kind::ImproperList)
         }
+        (Global::Struct, [fields]) if is_kind(arena, fields, Kind::Dict) => return Some(*fields),
+        (Global::Dict, [pairs]) => {
+            let pairs = arena.container(*pairs).filter(|pairs| pairs.kind == Kind::Tuple && pairs.count % 2 == 0)?;
+            return Some(arena.add_as(Kind::Dict, &pairs.clone()));
+        }
+        (Global::Import, [module, _function]) => return Some(*module),
         (Global::Date | Global::Time | Global::NaiveDateTime | Global::DateTime, nodes) => {
             let moment = own::moment(arena, pickle, nodes).filter(|moment| moment.global() == global);
             let size = moment.map(|moment| moment.term_size());
@@ -28,6 +34,10 @@ pub(super) fn call(arena: &mut Arena, pickle: &[u8], global: Global, arguments: 
         _ => None,
     };
     Some(arena.add_as(kind?, arguments))
+}
+
+fn is_kind(arena: &Arena, node: &Node, kind: Kind) -> bool {
+    arena.container(*node).is_some_and(|container| container.kind == kind)
 }
 
 /// A value that takes so many bytes as a term, or what is refused when it is written: the user of a worker can make such.

@@ -34,22 +34,15 @@ pub(crate) fn image(key: &[u8], view: View, out: &mut Vec<u8>) -> Result<(), Fau
                 out.push(b't');
                 out.extend_from_slice(&arity.to_le_bytes());
             }
-            Token::Map(pairs) if view != View::Erlang => {
-                // Of all maps only these are hashable.
-                let Some((own, after)) = structs::read(pairs, reader) else { continue };
-                match own {
-                    Own::Bytes(bytes) => text(b'b', bytes, out),
-                    Own::Moment(moment) => instant(&moment, out),
-                    // No key.
-                    Own::Tensor(_) => {}
+            Token::Map(pairs) if view != View::Erlang => match structs::read(pairs, reader) {
+                Some((own, after)) => {
+                    own_struct(&own, out);
+                    reader = after;
                 }
-                reader = after;
-            }
-            _ => {
-                reader.go_to(before);
-                skip(&mut reader)?;
-                text(b'o', reader.since(before), out);
-            }
+                // What it is equal to is told by Python.
+                None => opaque(&mut reader, before, out)?,
+            },
+            _ => opaque(&mut reader, before, out)?,
         }
     }
     Ok(())
@@ -64,6 +57,23 @@ fn text(kind: u8, bytes: &[u8], out: &mut Vec<u8>) {
     out.push(kind);
     out.extend_from_slice(&bytes.len().to_le_bytes());
     out.extend_from_slice(bytes);
+}
+
+/// The term that begins there is equal to the same bytes alone.
+fn opaque(reader: &mut Reader<'_>, at: usize, out: &mut Vec<u8>) -> Result<(), Fault> {
+    reader.go_to(at);
+    skip(reader)?;
+    text(b'o', reader.since(at), out);
+    Ok(())
+}
+
+fn own_struct(own: &Own<'_>, out: &mut Vec<u8>) {
+    match own {
+        Own::Bytes(bytes) => text(b'b', bytes, out),
+        Own::Moment(moment) => instant(moment, out),
+        // No key.
+        Own::Tensor(_) => {}
+    }
 }
 
 /// Two moments of one kind are equal if their instants are, whatever their precision and, with zones, wherever they are.

@@ -113,6 +113,8 @@ pub(crate) enum What {
     KeyCollision,
     #[error("a key that is or contains a list or a map cannot be hashed in Python")]
     UnhashableKey,
+    #[error("a key with a struct in it has structs among its own keys, which may not be")]
+    StructInKey,
     #[error("map keys may nest at most 64 tuples deep")]
     DeepKey,
     #[error("opcode 0x{0:02x} is not one of those that a worker writes")]
@@ -128,7 +130,7 @@ pub(crate) enum What {
 impl What {
     /// Tells whether the value is sound but has no form on the other side.
     pub(crate) fn is_unencodable(self) -> bool {
-        matches!(self, Self::BinaryText | Self::KeyCollision | Self::UnhashableKey | Self::DeepKey)
+        matches!(self, Self::BinaryText | Self::KeyCollision | Self::UnhashableKey | Self::StructInKey | Self::DeepKey)
     }
 }
 

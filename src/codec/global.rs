@@ -24,10 +24,16 @@ pub(crate) enum Global {
     DateTime,
     /// What makes an array of `%Portpool.Tensor{}`, called with kind and bits of its type, shape and data.
     Tensor,
+    /// What may make something else of a struct, called with its dict.
+    Struct,
+    /// What makes a dict of keys that only Python can look through, called with a tuple of keys and values in turn.
+    Dict,
+    /// What imports a module, called with the names of module and function, so that its decoders are there; from the server only.
+    Import,
 }
 
 impl Global {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Atom,
         Self::Opaque,
         Self::ImproperList,
@@ -37,6 +43,9 @@ impl Global {
         Self::NaiveDateTime,
         Self::DateTime,
         Self::Tensor,
+        Self::Struct,
+        Self::Dict,
+        Self::Import,
     ];
 
     /// The code in the extension registry.
@@ -57,6 +66,9 @@ impl Global {
             Self::NaiveDateTime => "NaiveDateTime",
             Self::DateTime => "DateTime",
             Self::Tensor => "_tensor",
+            Self::Struct => "_struct",
+            Self::Dict => "_dict",
+            Self::Import => "_import",
         }
     }
 

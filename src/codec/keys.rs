@@ -175,9 +175,25 @@ fn why_equal(one: &[u8], other: &[u8]) -> What {
     if image(one) == image(other) { What::DuplicateKey } else { What::KeyCollision }
 }
 
+/// How far a key goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Extent {
+    pub(crate) end: usize,
+    /// Whether there is a struct in it: then Python alone can tell what it is equal to, and whether it can be hashed.
+    pub(crate) has_struct: bool,
+}
+
+impl Extent {
+    /// The extent of a key without structs that ends there.
+    pub(crate) fn to(end: usize) -> Self {
+        Self { end, has_struct: false }
+    }
+}
+
 /// Checks a key that is a tuple before it is written, and tells where it ends; `reader` stands after its head.
-pub(crate) fn check_tuple(mut reader: Reader<'_>, arity: u32) -> Result<usize, Fault> {
+pub(crate) fn check_tuple(mut reader: Reader<'_>, arity: u32) -> Result<Extent, Fault> {
     let mut open = vec![arity];
+    let mut has_struct = false;
     while let Some(left) = open.last_mut() {
         if *left == 0 {
             open.pop();
@@ -192,18 +208,26 @@ pub(crate) fn check_tuple(mut reader: Reader<'_>, arity: u32) -> Result<usize, F
                 reader.go_to(before);
                 skip(&mut reader)?;
             }
-            Token::Map(pairs) => reader.go_to(check_map(reader, pairs, before)?),
+            Token::Map(pairs) => {
+                let map = check_map(reader, pairs, before)?;
+                reader.go_to(map.end);
+                has_struct |= map.has_struct;
+            }
             token if is_hashable(token) => {}
             _ => return Err(Fault::new(before, What::UnhashableKey)),
         }
     }
-    Ok(reader.at())
+    Ok(Extent { end: reader.at(), has_struct })
 }
 
 /// Checks a key, or a part of one, that is a map and tells where it ends; `reader` stands after its head.
-pub(crate) fn check_map(reader: Reader<'_>, pairs: u32, at: usize) -> Result<usize, Fault> {
-    let own = structs::read(pairs, reader).filter(|(own, _)| own.is_hashable());
-    own.map(|(_, after)| after.at()).ok_or(Fault::new(at, What::UnhashableKey))
+pub(crate) fn check_map(reader: Reader<'_>, pairs: u32, at: usize) -> Result<Extent, Fault> {
+    match structs::read(pairs, reader) {
+        Some((own, after)) if own.is_hashable() => return Ok(Extent::to(after.at())),
+        Some(_) => None,
+        None => structs::end_of_named(pairs, reader).map(|end| Extent { end, has_struct: true }),
+    }
+    .ok_or(Fault::new(at, What::UnhashableKey))
 }
 
 /// Tells whether Python can hash what a token becomes; tuples are up to their elements, and maps to what they stand for.

@@ -2,7 +2,7 @@
 
 use super::calendar::{self, Moment};
 use super::etf::atom::Name;
-use super::etf::{Token, tag, token};
+use super::etf::{Token, skip, tag, token};
 use super::reader::Reader;
 use super::tensor::{self, Tensor};
 
@@ -29,7 +29,7 @@ impl Own<'_> {
 #[inline(always)]
 pub(crate) fn read<'t>(pairs: u32, reader: Reader<'t>) -> Option<(Own<'t>, Reader<'t>)> {
     // Most maps are told apart here already.
-    if !matches!(pairs, 2 | 4 | 5 | 6 | 9 | 13) || !reader.peek().is_some_and(is_atom_tag) {
+    if !matches!(pairs, 2 | 4 | 5 | 6 | 9 | 13) || !has_atom_next(&reader) {
         return None;
     }
     read_struct(pairs, reader)
@@ -42,6 +42,30 @@ fn read_struct<'t>(pairs: u32, reader: Reader<'t>) -> Option<(Own<'t>, Reader<'t
         4 => tensor::read(reader).map(|(tensor, after)| (Own::Tensor(tensor), after)),
         _ => calendar::read(pairs, reader).map(|(moment, after)| (Own::Moment(moment), after)),
     }
+}
+
+/// Tells where a map ends if it is a struct, which has a name, where `reader` stands after the head of a map of so many pairs.
+pub(crate) fn end_of_named(pairs: u32, mut reader: Reader<'_>) -> Option<usize> {
+    let mut named = false;
+    for _ in 0..pairs {
+        let before = reader.at();
+        if token::next(&mut reader).ok()? == NAME {
+            named |= has_atom_next(&reader);
+        } else {
+            reader.go_to(before);
+            skip(&mut reader).ok()?;
+        }
+        skip(&mut reader).ok()?;
+    }
+    named.then_some(reader.at())
+}
+
+/// The key that makes a map a struct, if its value is an atom.
+pub(crate) const NAME: Token<'_> = Token::Atom(Name::Utf8("__struct__"));
+
+/// Tells whether the next term is an atom.
+pub(crate) fn has_atom_next(reader: &Reader<'_>) -> bool {
+    reader.peek().is_some_and(is_atom_tag)
 }
 
 fn is_atom_tag(tag: u8) -> bool {

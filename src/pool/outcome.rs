@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::event::{KillCause, Refusal};
 use super::in_hand::InHand;
@@ -35,7 +35,11 @@ pub(super) fn of_reply(kind: FromWorker, body: Bytes, form: Form, meta: Option<M
         | FromWorker::Forked
         | FromWorker::Unfit => (Reason::Internal, Phase::Call, Blame::Server),
     };
-    let (message, detail) = fields(&body);
+    let (message, mut detail) = fields(&body);
+    let (phase, blame) = match detail.remove("argument") {
+        Some(Value::Bool(true)) => (Phase::Call, Blame::Caller),
+        _ => (phase, blame),
+    };
     Err(Failure { detail, ..Failure::new(reason, phase, blame, message) })
 }
 

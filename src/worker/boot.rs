@@ -24,11 +24,12 @@ const DIRECTORY: &str = "PORTPOOL_PYTHON_DIR";
 const BOOT: (&str, &str) = ("_boot.py", include_str!("../../priv/python/portpool/_boot.py"));
 
 /// Module, file, embedded source.
-const SOURCES: [(&str, &str, &str); 17] = [
+const SOURCES: [(&str, &str, &str); 18] = [
     ("portpool", "__init__.py", include_str!("../../priv/python/portpool/__init__.py")),
     ("portpool._codec", "_codec.py", include_str!("../../priv/python/portpool/_codec.py")),
     ("portpool._dates", "_dates.py", include_str!("../../priv/python/portpool/_dates.py")),
     ("portpool._errors", "_errors.py", include_str!("../../priv/python/portpool/_errors.py")),
+    ("portpool._extend", "_extend.py", include_str!("../../priv/python/portpool/_extend.py")),
     ("portpool._generators", "_generators.py", include_str!("../../priv/python/portpool/_generators.py")),
     ("portpool._hooks", "_hooks.py", include_str!("../../priv/python/portpool/_hooks.py")),
     ("portpool._identity", "_identity.py", include_str!("../../priv/python/portpool/_identity.py")),

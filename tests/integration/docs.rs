@@ -73,3 +73,14 @@ fn the_two_halves_of_the_worker_protocol_have_the_same_kinds() {
         assert!(python.contains(&format!("\n{} = {number}\n", name.to_uppercase())), "_wire.py: {name} = {number}");
     }
 }
+
+#[test]
+fn the_table_of_what_pickles_call_is_the_programs() {
+    let source = document("src/codec/global.rs");
+    let names = source.split_once("fn name(self)").unwrap().1.split_once("\n    }\n").unwrap().0;
+    let known: Vec<&str> = names.split('"').skip(1).step_by(2).collect();
+    let rows = table_after(&document("docs/worker_protocol.md"), "4.5 Beside plain values");
+    let documented: Vec<(String, String)> = rows.into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
+    let coded = known.iter().enumerate().map(|(number, name)| (format!("{:#x}", 0x7070_0000 + number), (*name).into()));
+    assert_eq!(documented, coded.collect::<Vec<_>>());
+}

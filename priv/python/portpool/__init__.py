@@ -10,6 +10,8 @@ tuples, dicts. For the rest there are classes:
   Python and equal to it, and know their precision and their ``Zone``.
 * ``Tensor``: ``%Portpool.Tensor{}`` where it cannot be an array of numpy, which it is else.
 
+``encoder`` and ``decoder`` say what values of a user's own classes become, and structs of a user's own.
+
 What a function returns goes the same way back; see docs/types.md. ``after_fork`` names a function that each worker
 calls before it is ready. Standard library only.
 """
@@ -19,13 +21,14 @@ from __future__ import annotations
 from portpool._hooks import after_fork
 from portpool._types import Atom, ImproperList, Opaque, _plain
 
-__all__ = ["Atom", "Date", "DateTime", "ImproperList", "NaiveDateTime", "Opaque", "Tensor", "Time", "Zone", "after_fork"]
+__all__ = ["Atom", "Date", "DateTime", "ImproperList", "NaiveDateTime", "Opaque", "Tensor", "Time", "Zone", "after_fork", "decoder", "encoder"]
 
 TYPE_CHECKING = False  # see _types.py
 if TYPE_CHECKING:
     from typing import Any
 
     from portpool._dates import Date, DateTime, NaiveDateTime, Time, Zone
+    from portpool._extend import _dict, _import, _struct, decoder, encoder
     from portpool._tensors import Tensor, _tensor
 
 # What is imported when it is asked for: most workers never see it, and each module costs them time to boot.
@@ -36,7 +39,12 @@ _ELSEWHERE = {
     "Tensor": "_tensors",
     "Time": "_dates",
     "Zone": "_dates",
+    "_dict": "_extend",
+    "_import": "_extend",
+    "_struct": "_extend",
     "_tensor": "_tensors",
+    "decoder": "_extend",
+    "encoder": "_extend",
 }
 
 

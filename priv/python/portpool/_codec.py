@@ -7,7 +7,7 @@ from _pickle import PickleBuffer, Pickler, loads  # the C part of pickle alone: 
 
 from portpool._types import CODES, Atom, ImproperList, Opaque, _plain
 
-__all__ = ["Unencodable", "admit", "dumps", "loads"]
+__all__ = ["Unencodable", "admit", "dumps", "loads", "register"]
 
 TYPE_CHECKING = False  # see _types.py
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ _TOO_DEEP = "the value nests deeper than 400 levels"
 
 
 class Unencodable(Exception):
-    """A value that has no form as a term: where it is, and of which type."""
+    """A value that has no form on the other side: where it is, and of which type."""
+
+    # Whether it was to come in and not to go out.
+    is_argument = False
 
     def __init__(self, message: str, path: str = "", type_name: str | None = None) -> None:
         super().__init__(f"{path}: {message}" if path else message)
@@ -52,6 +55,18 @@ class _Chunks(list):  # type: ignore[type-arg]
 
     __slots__ = ()
     write = list.append
+
+
+# The encoder of each class that has one.
+_encoders: dict[type[Any], Callable[[Any], Any]] = {}
+# Types that the pickler writes as they are, whatever is said about them.
+NEVER_ASKED = _SCALARS | {tuple, list, dict, set, frozenset, type, type(lambda: None), PickleBuffer}
+
+
+def register(cls: type[Any], encode: Callable[[Any], Any]) -> None:
+    """Says what values of a class become, from the next value on."""
+    _encoders[cls] = encode
+    _TermPickler.dispatch_table.clear()
 
 
 class _Reducers(dict):  # type: ignore[type-arg]
@@ -105,6 +120,9 @@ def _dump(value: Any) -> list[Any]:
 
 def _find_reducer(cls: type[Any]) -> Reducer:
     """Finds out how values of a type become plain."""
+    for base in cls.__mro__:
+        if base in _encoders:
+            return _reduce_with(_encoders[base])
     for base, reducer in _candidates():
         if base is not None and issubclass(cls, base):
             return reducer
@@ -163,6 +181,21 @@ _PLAIN_BASES: list[tuple[type[Any], Callable[[Any], Any]]] = [
 ]
 
 
+def _reduce_with(encode: Callable[[Any], Any]) -> Reducer:
+    def reduce(value: Any) -> Reduced:
+        try:
+            encoded = encode(value)
+        except RecursionError:
+            raise  # The pickler is as deep as it can be.
+        except Exception as error:
+            raise Unencodable(f"its encoder raised {type(error).__name__}: {error}") from error
+        if encoded is value:
+            raise Unencodable("its encoder returned the value itself, where it must return another")
+        return _plain, (encoded,)
+
+    return reduce
+
+
 def reduce_by(make: Callable[[Any], Any]) -> Reducer:
     """A reducer of values that a function turns into others."""
     return lambda value: (_plain, (make(value),))
@@ -200,7 +233,8 @@ def name(cls: type[Any]) -> str:
 
 def _no_form(cls: type[Any]) -> str:
     return (
-        f"a value of type {name(cls)} has no form as a term; return numbers, str, bytes, lists, tuples and dicts instead"
+        f"a value of type {name(cls)} has no form as a term: return numbers, str, bytes, lists, tuples and dicts "
+        f"instead, or say what it becomes with portpool.encoder"
     )
 
 

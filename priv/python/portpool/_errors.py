@@ -79,7 +79,8 @@ def _undefined(error: Undefined) -> dict[str, Any]:
 
 
 def _unencodable(error: Unencodable) -> dict[str, Any]:
-    return {"message": _cut(str(error), _MESSAGE), "path": error.path, "type": error.type_name or ""}
+    fields = {"message": _cut(str(error), _MESSAGE), "path": error.path, "type": error.type_name or ""}
+    return {**fields, "argument": True} if error.is_argument else fields
 
 
 def _hint(module: str, function: str) -> str:

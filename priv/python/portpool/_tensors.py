@@ -87,7 +87,8 @@ def find_reducer(cls: type[Any]) -> Reducer:
 
 
 def _refuse_scalar(value: Any) -> Any:
-    raise Unencodable(f"a value of type {_codec.name(type(value))} has no form as a term: value.item() may be one that has")
+    kind = _codec.name(type(value))
+    raise Unencodable(f"a value of type {kind} has no form as a term: convert it, or say what it becomes with portpool.encoder")
 
 
 def _is_masked(cls: type[Any]) -> bool:

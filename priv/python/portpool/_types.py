@@ -92,7 +92,7 @@ _plain.__module__ = "portpool"
 # What pickles may name of this package, with their codes: the twin of src/codec/global.rs, the same order. A code loads
 # eight times faster than a name. What a name stands for is looked up, and imported, when its code is loaded first.
 FIRST_CODE = 0x70700000
-_NAMES = ("Atom", "Opaque", "ImproperList", "_plain", "Date", "Time", "NaiveDateTime", "DateTime", "_tensor")
+_NAMES = ("Atom", "Opaque", "ImproperList", "_plain", "Date", "Time", "NaiveDateTime", "DateTime", "_tensor", "_struct", "_dict", "_import")
 CODES: dict[str, int] = {name: FIRST_CODE + number for number, name in enumerate(_NAMES)}
 
 for _name, _code in CODES.items():

@@ -128,7 +128,7 @@ def find(module: str, function: str) -> Callable[..., Any]:
     """The function that a call names. It is looked up each time: a module may rebind its names."""
     target: Any = _modules.get(module)
     if target is None:
-        target = _import(module, function)
+        target = import_module(module, function)
     for name in function.split("."):
         try:
             target = getattr(target, name)
@@ -139,7 +139,8 @@ def find(module: str, function: str) -> Callable[..., Any]:
     return target
 
 
-def _import(module: str, function: str) -> Any:
+def import_module(module: str, function: str) -> Any:
+    """The module that a call names, which nobody has imported yet."""
     try:
         __import__(module)
     except ModuleNotFoundError as error:

@@ -4,7 +4,7 @@
 //! `EMPTY_LIST MARK .. APPENDS`, a map `EMPTY_DICT MARK .. SETITEMS`, a tuple its elements and `TUPLE1..3` or
 //! `MARK .. TUPLE`. That a list is improper shows only at its end: then the finished list goes to the memo and comes
 //! back as the first argument of `portpool.ImproperList`. `value` writes one term, or the beginning of one, `own` a struct that
-//! has a type of its own in Python.
+//! has a type of its own in Python, `structs` what Python makes of the others.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -19,8 +19,10 @@ use super::opcode;
 use super::options::Options;
 use super::pickle_writer::PickleWriter;
 use super::reader::Reader;
+use structs::Structs;
 
 mod own;
+mod structs;
 mod value;
 
 /// From this size on `bytes` stay where they are: they travel beside the pickle.
@@ -54,7 +56,7 @@ pub fn call<'t>(
     if u32::try_from(bytes).is_err() {
         return Err(CodecError::too_large(bytes as u64, u32::MAX as usize));
     }
-    let mut encoder = Encoder::new(bytes, module.len() + function.len(), options);
+    let mut encoder = Encoder::new(module, function, bytes, options);
     encoder.out.tuple_start();
     encoder.out.str(module);
     encoder.out.str(function);
@@ -75,13 +77,14 @@ fn refusal(fault: Fault, root: Root, term: &[u8]) -> CodecError {
     CodecError::unencodable(address::of(root, term, fault.at), fault.what.to_string())
 }
 
-struct Encoder<'t> {
+struct Encoder<'t, 'n> {
     out: PickleWriter,
     memo: Memo<'t>,
     open: Vec<Open>,
     keys: Keys,
     options: Options,
     buffers: Vec<&'t [u8]>,
+    structs: Structs<'n>,
 }
 
 /// Something that has begun, and how many terms of it are still to come.
@@ -100,11 +103,20 @@ enum Shape {
     /// A tuple, and the opcode that ends it.
     Tuple { end: u8 },
     /// A map: keys and values in turn.
-    Map { is_record: bool, keys: Run },
+    Map {
+        /// Whether its keys will be seen again.
+        is_record: bool,
+        keys: Run,
+        /// Whether it has a name, so that Python may make something else of it.
+        is_struct: bool,
+        /// Whether there are structs among its keys, so that Python has to put it together.
+        by_pairs: bool,
+    },
 }
 
-impl<'t> Encoder<'t> {
-    fn new(terms: usize, names: usize, options: Options) -> Self {
+impl<'t, 'n> Encoder<'t, 'n> {
+    fn new(module: &'n str, function: &'n str, terms: usize, options: Options) -> Self {
+        let names = module.len() + function.len();
         // Pickles of everyday terms are smaller than the terms; a STRING_EXT doubles.
         let out = PickleWriter::with_capacity(terms + terms / 8 + names + 64);
         Self {
@@ -114,6 +126,7 @@ impl<'t> Encoder<'t> {
             keys: Keys::new(options),
             options,
             buffers: Vec::new(),
+            structs: Structs::new(module, function),
         }
     }
 
@@ -146,6 +159,7 @@ impl<'t> Encoder<'t> {
     fn keywords(&mut self, kwargs: &'t [u8]) -> Result<(), Fault> {
         let mut reader = Reader::new(kwargs);
         let Token::Map(pairs) = token::next(&mut reader)? else { return Err(Fault::new(0, What::NotAMap)) };
+        self.structs.begin_term();
         let mut names = HashSet::new();
         self.out.dict_start();
         for _ in 0..pairs {
@@ -184,9 +198,9 @@ impl<'t> Encoder<'t> {
         match shape {
             Shape::List { end } => return self.list_tail(end, reader),
             Shape::Tuple { end } => self.out.op(end),
-            Shape::Map { keys, .. } => {
+            Shape::Map { keys, is_struct, by_pairs, .. } => {
                 self.keys.close(keys, reader.whole())?;
-                self.out.dict_end();
+                self.map_end(is_struct, by_pairs);
             }
             Shape::Improper => self.out.raw(&[opcode::TUPLE2, opcode::REDUCE]),
         }

@@ -7,7 +7,7 @@ use crate::codec::opcode;
 use crate::codec::structs::Own;
 use crate::codec::tensor::Tensor;
 
-impl<'t> Encoder<'t> {
+impl<'t> Encoder<'t, '_> {
     /// Writes such a struct.
     pub(super) fn own(&mut self, own: Own<'t>) {
         match own {

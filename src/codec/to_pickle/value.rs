@@ -5,7 +5,7 @@ use crate::codec::error::{Fault, What};
 use crate::codec::etf::atom::Name;
 use crate::codec::etf::{Token, skip, token};
 use crate::codec::global::Global;
-use crate::codec::keys;
+use crate::codec::keys::{self, Extent};
 use crate::codec::memo::Kind;
 use crate::codec::opcode;
 use crate::codec::options::Binaries;
@@ -15,7 +15,7 @@ use crate::codec::structs;
 /// Maps with more keys than this are tables, not records: their keys will hardly be seen again.
 const LARGEST_RECORD: u32 = 64;
 
-impl<'t> Encoder<'t> {
+impl<'t> Encoder<'t, '_> {
     /// Writes one term, or opens it.
     #[inline(always)]
     pub(super) fn term(&mut self, reader: &mut Reader<'t>) -> Result<(), Fault> {
@@ -28,15 +28,20 @@ impl<'t> Encoder<'t> {
     pub(super) fn key(&mut self, reader: &mut Reader<'t>, is_record: bool) -> Result<(), Fault> {
         let before = reader.at();
         let token = token::next(reader)?;
-        let end = match token {
+        let key = match token {
             Token::Tuple(arity) => keys::check_tuple(*reader, arity)?,
-            Token::Fun(_) => end_of_term(*reader, before)?,
+            Token::Fun(_) => Extent::to(end_of_term(*reader, before)?),
             Token::Map(pairs) => keys::check_map(*reader, pairs, before)?,
-            token if keys::is_hashable(token) => reader.at(),
+            token if keys::is_hashable(token) => Extent::to(reader.at()),
             _ => return Err(Fault::new(before, What::UnhashableKey)),
         };
-        if let Some(Open { shape: Shape::Map { keys, .. }, .. }) = self.open.last_mut() {
-            self.keys.push(keys, reader.whole(), before, end);
+        if let Some(Open { shape: Shape::Map { keys, is_struct, by_pairs, .. }, .. }) = self.open.last_mut() {
+            self.keys.push(keys, reader.whole(), before, key.end);
+            *is_struct |= token == structs::NAME && structs::has_atom_next(reader);
+            *by_pairs |= key.has_struct;
+        }
+        if key.has_struct {
+            self.structs.enter_key(before, key.end)?;
         }
         match token {
             Token::Binary(bytes) if is_record => self.record_key(bytes, before),
@@ -98,7 +103,12 @@ impl<'t> Encoder<'t> {
             return self.out.op(opcode::EMPTY_DICT);
         }
         self.out.dict_start();
-        let shape = Shape::Map { is_record: pairs <= LARGEST_RECORD, keys: self.keys.open() };
+        let shape = Shape::Map {
+            is_record: pairs <= LARGEST_RECORD,
+            keys: self.keys.open(),
+            is_struct: false,
+            by_pairs: false,
+        };
         // Pairs take two bytes each and inputs have less than 4 GiB.
         self.open.push(Open { left: pairs.saturating_mul(2), shape });
     }

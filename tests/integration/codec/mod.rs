@@ -13,6 +13,7 @@ mod options;
 mod pickles;
 mod python;
 mod roundtrip;
+mod structs;
 mod tensors;
 mod vectors;
 mod verdicts;

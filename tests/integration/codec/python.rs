@@ -6,10 +6,13 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 /// Reads calls (a little-endian length and a pickle), evaluates an expression over the arguments, and answers likewise:
 /// a byte 0 and what `dumps` wrote, or a byte 1 and a refusal as text.
 const LOOP: &str = r#"
-import struct, sys
+import struct, sys, types
 sys.path.insert(0, sys.argv[1])
 from portpool import *
 from portpool import _codec
+
+# The module of all calls of these tests, which is imported before the first struct.
+sys.modules["m"] = types.ModuleType("m")
 
 def answer(body):
     try:
