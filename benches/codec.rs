@@ -6,19 +6,18 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "a bench stops at the first surprise")]
 
+use std::cell::LazyCell;
 use std::hint::black_box;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use criterion::{Criterion, Throughput};
-use portpool::codec::{Binaries, Options, from_pickle, to_pickle};
+use criterion::Criterion;
+use portpool::codec::{Binaries, NoneIs, Options, from_pickle, to_pickle};
 
 /// More than any of the terms.
 const LIMIT: usize = 1 << 30;
-/// Terms of this size and more are measured ten times.
-const LARGE: usize = 1 << 20;
 
 /// What a worker does, without its channel: reads the pickle of a call and the buffers beside it, each behind its length,
 /// and writes the pickle of the only argument.
@@ -35,7 +34,6 @@ sys.stdout.buffer.write(b''.join(map(bytes, _codec.dumps(value))))
 
 /// A value in both forms.
 struct Sample {
-    name: &'static str,
     /// The list of arguments, without version byte.
     args: Vec<u8>,
     /// What a worker sends when it returns the only argument.
@@ -44,19 +42,10 @@ struct Sample {
 }
 
 impl Sample {
-    fn new(name: &'static str, term: &[u8]) -> Self {
-        Self::with(name, term, Options::default())
-    }
-
-    /// A sample whose binaries are `bytes` in Python.
-    fn of_bytes(name: &'static str, term: &[u8]) -> Self {
-        Self::with(name, term, Options { binaries: Binaries::Bytes, ..Options::default() })
-    }
-
-    fn with(name: &'static str, term: &[u8], options: Options) -> Self {
+    fn new(term: &[u8], options: Options) -> Self {
         let args = [&[108, 0, 0, 0, 1], term, &[106]].concat();
         let pickle = python(&args, options);
-        Self { name, args, pickle, options }
+        Self { args, pickle, options }
     }
 
     fn there(&self) -> usize {
@@ -151,26 +140,38 @@ fn text(bytes: usize) -> Vec<u8> {
     binary(&"0123456789abcdef".repeat(bytes / 16))
 }
 
-fn samples() -> Vec<Sample> {
-    vec![
-        Sample::new("small call", &[104, 2, 97, 1, 97, 2]),
-        Sample::new("1000 maps of 5 keys", &maps(1000)),
-        Sample::new("100k floats", &floats(100_000)),
-        Sample::new("200-stop job", &job(200)),
-        Sample::of_bytes("10 MB binary as bytes", &text(10 << 20)),
-        Sample::new("10 MB binary as str", &text(10 << 20)),
-        Sample::of_bytes("64 MB binary as bytes", &text(64 << 20)),
-        Sample::new("64 MB binary as str", &text(64 << 20)),
-    ]
+/// A payload by name; it is made when it is wanted.
+struct Payload {
+    name: &'static str,
+    term: fn() -> Vec<u8>,
+    options: Options,
 }
 
+impl Payload {
+    fn sample(&self) -> Sample {
+        Sample::new(&(self.term)(), self.options)
+    }
+}
+
+const STR: Options = Options { binaries: Binaries::Str, none: NoneIs::Nil };
+const BYTES: Options = Options { binaries: Binaries::Bytes, none: NoneIs::Nil };
+
+const PAYLOADS: [Payload; 8] = [
+    Payload { name: "small call", term: || vec![104, 2, 97, 1, 97, 2], options: STR },
+    Payload { name: "1000 maps of 5 keys", term: || maps(1000), options: STR },
+    Payload { name: "100k floats", term: || floats(100_000), options: STR },
+    Payload { name: "200-stop job", term: || job(200), options: STR },
+    Payload { name: "10 MB binary as bytes", term: || text(10 << 20), options: BYTES },
+    Payload { name: "10 MB binary as str", term: || text(10 << 20), options: STR },
+    Payload { name: "64 MB binary as bytes", term: || text(64 << 20), options: BYTES },
+    Payload { name: "64 MB binary as str", term: || text(64 << 20), options: STR },
+];
+
 fn each_way(criterion: &mut Criterion) {
-    for sample in samples() {
-        let mut group = criterion.benchmark_group(sample.name);
-        if sample.args.len() > LARGE {
-            group.sample_size(10);
-        }
-        group.throughput(Throughput::Bytes(sample.args.len() as u64));
+    for payload in PAYLOADS {
+        let sample = LazyCell::new(|| payload.sample());
+        let mut group = criterion.benchmark_group(payload.name);
+        group.sample_size(if payload.name.contains("MB") { 10 } else { 100 });
         group.bench_function("to pickle", |bencher| bencher.iter(|| sample.there()));
         group.bench_function("from pickle", |bencher| bencher.iter(|| sample.back()));
         group.finish();
@@ -180,13 +181,14 @@ fn each_way(criterion: &mut Criterion) {
 /// How long the runs of one cell of the table take together.
 const CELL: Duration = Duration::from_secs(1);
 
-/// Prints the fastest run of each sample.
+/// Prints the fastest run of each payload.
 fn fastest_runs() {
     println!("| payload | bytes | to pickle, µs | from pickle, µs |\n|---|---|---|---|");
-    for sample in samples() {
+    for payload in PAYLOADS {
+        let sample = payload.sample();
         let micros = |time: Duration| time.as_secs_f64() * 1e6;
         let (there, back) = (micros(fastest(CELL, || sample.there())), micros(fastest(CELL, || sample.back())));
-        println!("| {} | {} | {there:.2} | {back:.2} |", sample.name, sample.args.len());
+        println!("| {} | {} | {there:.2} | {back:.2} |", payload.name, sample.args.len());
     }
 }
 
@@ -204,7 +206,7 @@ fn doubling() {
     for (name, bytes, make) in kinds {
         let mut before: Option<(Duration, Duration)> = None;
         for megabytes in [1, 2, 4, 8, 16, 32, 64] {
-            let sample = Sample::new("", &make((megabytes << 20) / bytes));
+            let sample = Sample::new(&make((megabytes << 20) / bytes), STR);
             let took = (fastest(CELL / 2, || sample.there()), fastest(CELL / 2, || sample.back()));
             let ratio = |now: Duration, then: Option<Duration>| match then {
                 Some(then) => {
@@ -245,7 +247,7 @@ fn main() {
         criterion.final_summary();
     }
     // `cargo test --benches` runs this too, for its form only.
-    if is_bench {
+    if is_bench && !std::env::args().any(|arg| arg == "--profile-time") {
         fastest_runs();
         doubling();
     }

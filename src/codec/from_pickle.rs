@@ -6,9 +6,10 @@
 
 use super::callee;
 use super::document::Document;
-use super::document::arena::{Arena, At, Kind, LARGEST_PICKLE, Node};
-use super::document::scalar::{self, Scalar};
+use super::document::arena::{Arena, At, Kind, LARGEST_PICKLE, Node, Value};
+use super::document::scalar::{self, Scalar, Size};
 use super::error::{CodecError, Fault, What};
+use super::floats;
 use super::global::Global;
 use super::opcode;
 use super::options::Options;
@@ -39,10 +40,10 @@ pub fn read_with(pickle: &[u8], options: Options) -> Result<Document<'_>, CodecE
 
 struct Machine<'a> {
     pickle: &'a [u8],
-    stack: Vec<Node>,
+    stack: Vec<Value>,
     /// How high the stack was at each mark.
     marks: Vec<u32>,
-    memo: Vec<Node>,
+    memo: Vec<Value>,
     arena: Arena,
 }
 
@@ -95,10 +96,7 @@ impl<'a> Machine<'a> {
             // What is there for the sake of files only.
             opcode::PROTO => drop(operand::<1>(reader)?),
             opcode::FRAME => drop(operand::<8>(reader)?),
-            _ => match scalar::after_opcode(reader, opcode).map_err(|fault| fault.what)? {
-                Some(_) => self.stack.push(Node::scalar(at)),
-                None => return Err(What::Opcode(opcode)),
-            },
+            _ => self.push_scalar(opcode, at, reader)?,
         }
         Ok(())
     }
@@ -106,7 +104,7 @@ impl<'a> Machine<'a> {
     /// The one value that is left at the end.
     fn result(&mut self) -> Result<Node, What> {
         match (self.stack.as_slice(), self.marks.as_slice()) {
-            ([root], []) => Ok(*root),
+            ([root], []) => Ok(root.node()),
             _ => Err(What::Stack),
         }
     }
@@ -116,7 +114,7 @@ impl<'a> Machine<'a> {
         self.marks.last().map_or(0, |mark| *mark as usize)
     }
 
-    fn top(&self) -> Result<Node, What> {
+    fn top(&self) -> Result<Value, What> {
         self.below(1).and_then(|at| self.stack.get(at).copied().ok_or(What::Stack))
     }
 
@@ -125,11 +123,19 @@ impl<'a> Machine<'a> {
         self.stack.len().checked_sub(count).filter(|from| *from >= self.floor()).ok_or(What::Stack)
     }
 
-    fn pop(&mut self) -> Result<Node, What> {
+    fn pop(&mut self) -> Result<Value, What> {
         let from = self.below(1)?;
-        let node = self.stack.get(from).copied().ok_or(What::Stack)?;
+        let value = self.stack.get(from).copied().ok_or(What::Stack)?;
         self.stack.truncate(from);
-        Ok(node)
+        Ok(value)
+    }
+
+    /// The two values that are all there is from `from` on.
+    fn two_from(&self, from: usize) -> Result<[Node; 2], What> {
+        match self.stack.get(from..) {
+            Some([one, other]) => Ok([one.node(), other.node()]),
+            _ => Err(What::Stack),
+        }
     }
 
     /// Takes the last mark away and tells where it was.
@@ -150,16 +156,36 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
+    /// Pushes the value that an opcode at `at` makes; of floats all that stand side by side from there on.
+    #[inline(always)]
+    fn push_scalar(&mut self, opcode: u8, at: usize, reader: &mut Reader<'a>) -> Result<(), What> {
+        if opcode == opcode::BINFLOAT && self.pickle.get(at + floats::SIZE) == Some(&opcode) {
+            let run = floats::count(self.pickle.get(at..).unwrap_or_default(), opcode, usize::MAX);
+            if run > 0 {
+                let end = at + run * floats::SIZE;
+                let places = (at..end).step_by(floats::SIZE);
+                self.stack.extend(places.map(|place| Value::scalar(place, floats::SIZE as u64)));
+                reader.go_to(end);
+                return Ok(());
+            }
+        }
+        match scalar::after_opcode(reader, opcode, Size(self.arena.none)).map_err(|fault| fault.what)? {
+            Some(size) => self.stack.push(Value::scalar(at, size)),
+            None => return Err(What::Opcode(opcode)),
+        }
+        Ok(())
+    }
+
     fn push_new(&mut self, kind: Kind) {
-        let node = self.arena.add(self.pickle, kind, &[]);
-        self.stack.push(node);
+        let node = self.arena.add(kind, &[]);
+        self.stack.push(Value::of(node));
     }
 
     /// Replaces the values from `from` on by a container of them.
     fn collect(&mut self, kind: Kind, from: usize) {
-        let node = self.arena.add(self.pickle, kind, self.stack.get(from..).unwrap_or_default());
+        let node = self.arena.add(kind, self.stack.get(from..).unwrap_or_default());
         self.stack.truncate(from);
-        self.stack.push(node);
+        self.stack.push(Value::of(node));
     }
 
     fn collect_from_mark(&mut self, kind: Kind) -> Result<(), What> {
@@ -171,13 +197,13 @@ impl<'a> Machine<'a> {
     /// Moves the values from `from` on into the container below them.
     fn extend(&mut self, kind: Kind, from: usize) -> Result<(), What> {
         let owner = from.checked_sub(1).filter(|at| *at >= self.floor()).and_then(|at| self.stack.get(at));
-        let owner = owner.copied().ok_or(What::Stack)?;
-        let nodes = self.stack.get(from..).unwrap_or_default();
+        let owner = owner.ok_or(What::Stack)?.node();
+        let values = self.stack.get(from..).unwrap_or_default();
         let fits = self.arena.container(owner).is_some_and(|container| container.kind == kind);
-        if !fits || (kind == Kind::Dict && nodes.len() % 2 == 1) {
+        if !fits || (kind == Kind::Dict && values.len() % 2 == 1) {
             return Err(What::Stack);
         }
-        self.arena.extend(self.pickle, owner, nodes);
+        self.arena.extend(owner, values);
         self.stack.truncate(from);
         Ok(())
     }
@@ -188,21 +214,21 @@ impl<'a> Machine<'a> {
     }
 
     fn extension(&mut self, code: u32) -> Result<(), What> {
-        self.stack.push(Global::by_code(code).map(Node::global).ok_or(What::Callable)?);
+        self.stack.push(Global::by_code(code).map(Node::global).map(Value::of).ok_or(What::Callable)?);
         Ok(())
     }
 
     /// Notes a class or function. One that is not ours is kept by name, so that the refusal can tell its path.
     fn stack_global(&mut self) -> Result<(), What> {
         let from = self.below(2)?;
-        let [module, name] = self.stack.get(from..).and_then(|nodes| nodes.try_into().ok()).ok_or(What::Stack)?;
+        let [module, name] = self.two_from(from)?;
         let (Some(Scalar::Text(module)), Some(Scalar::Text(name))) = (self.scalar(module), self.scalar(name)) else {
             return Err(What::Stack);
         };
         match Global::by_name(module, name) {
             Some(global) => {
                 self.stack.truncate(from);
-                self.stack.push(Node::global(global));
+                self.stack.push(Value::of(Node::global(global)));
             }
             None => self.collect(Kind::Foreign, from),
         }
@@ -212,8 +238,7 @@ impl<'a> Machine<'a> {
     /// Does what calling one of ours would do; whatever another would make stays a thing with a name.
     fn reduce(&mut self) -> Result<(), What> {
         let from = self.below(2)?;
-        let [callable, arguments] =
-            self.stack.get(from..).and_then(|nodes| nodes.try_into().ok()).ok_or(What::Stack)?;
+        let [callable, arguments] = self.two_from(from)?;
         let arguments = self.arena.container(arguments).filter(|arguments| arguments.kind == Kind::Tuple).copied();
         let is_foreign = self.arena.container(callable).is_some_and(|container| container.kind == Kind::Foreign);
         let value = match (callable.at(), arguments) {
@@ -224,7 +249,7 @@ impl<'a> Machine<'a> {
             _ => return Err(What::Callable),
         };
         self.stack.truncate(from);
-        self.stack.push(value);
+        self.stack.push(self.arena.value(self.pickle, value));
         Ok(())
     }
 

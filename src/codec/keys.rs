@@ -1,7 +1,8 @@
 //! Map keys on their way to Python: distinct as terms, distinct as Python values, hashable, not too deep.
 //!
 //! A map made by the BEAM has few keys in ascending order, all binaries or all atoms: then one comparison with the
-//! previous key tells that all are distinct. Anything else is settled when the map ends.
+//! previous key tells that all are distinct. Anything else is settled when the map ends. A map with the keys of a map
+//! before it (`records`) needs neither.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -12,6 +13,7 @@ use super::error::{Fault, What};
 use super::etf::{Token, skip, tag, token};
 use super::options::Options;
 use super::reader::Reader;
+use super::records::{Key, Records, Slot};
 use super::structs;
 
 /// How deep tuples may nest in a key: Python hashes them by recursion (docs/protocol.md 11.3).
@@ -19,16 +21,18 @@ const MAX_DEPTH: usize = 64;
 
 /// The keys of the maps that are open, the innermost map's last.
 #[derive(Debug)]
-pub(crate) struct Keys {
+pub(crate) struct Keys<'t> {
     spans: Vec<Span>,
+    records: Records<'t>,
     options: Options,
 }
 
-/// Where a key stands.
+/// Where a key stands, and where Python's memo has it if it does.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     at: u32,
     end: u32,
+    memo: Option<u32>,
 }
 
 /// The keys of one open map so far.
@@ -40,6 +44,8 @@ pub(crate) struct Run {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
+    /// Those of a map before it, as far as they go.
+    Known(Slot),
     /// No key yet.
     Empty,
     /// All of one class, each greater than the one before.
@@ -59,51 +65,93 @@ enum Class {
     Other,
 }
 
-impl Keys {
-    /// No map is open yet.
-    pub(crate) fn new(options: Options) -> Self {
-        Self { spans: Vec::new(), options }
+impl<'t> Keys<'t> {
+    /// No map is open yet, in an input of so many bytes.
+    pub(crate) fn for_input(bytes: usize, options: Options) -> Self {
+        Self { spans: Vec::new(), records: Records::for_input(bytes), options }
     }
 
-    /// Begins a map.
-    pub(crate) fn open(&self) -> Run {
-        Run { first: self.spans.len() as u32, order: Order::Empty }
+    /// Begins a map of so many pairs, the first of which `reader` stands before.
+    #[inline]
+    pub(crate) fn open(&self, pairs: u32, reader: &Reader<'t>) -> Run {
+        let known = self.records.find(pairs, reader.rest());
+        Run { first: self.spans.len() as u32, order: known.map_or(Order::Empty, Order::Known) }
+    }
+
+    /// Takes the next key, if the map is like one before and this key is its next.
+    #[inline]
+    pub(crate) fn take_known(&mut self, run: &mut Run, reader: &mut Reader<'t>) -> Option<Key<'t>> {
+        let Order::Known(slot) = run.order else { return None };
+        let position = self.spans.len() - run.first as usize;
+        match self.records.key(slot, position).filter(|key| reader.rest().starts_with(key.raw)) {
+            Some(key) => {
+                let (at, end) = (reader.at(), reader.at() + key.raw.len());
+                reader.go_to(end);
+                self.spans.push(Span { at: at as u32, end: end as u32, memo: Some(key.memo) });
+                Some(*key)
+            }
+            None => {
+                run.order = self.order_of(*run, reader.whole());
+                None
+            }
+        }
+    }
+
+    /// The order of keys that were taken without a look at it.
+    #[cold]
+    fn order_of(&self, run: Run, term: &[u8]) -> Order {
+        let spans = self.spans.get(run.first as usize..).unwrap_or_default();
+        let before = std::iter::once(None).chain(spans.iter().map(Some));
+        before.zip(spans).fold(Order::Empty, |order, (previous, span)| order.with(previous, *span, term))
     }
 
     /// Takes note of a key that has just been read, and which began at `at`.
     #[inline]
     pub(crate) fn push(&mut self, run: &mut Run, term: &[u8], at: usize, end: usize) {
         // Inputs have less than 4 GiB.
-        let span = Span { at: at as u32, end: end as u32 };
-        run.order = self.order_with(run.order, term, span);
+        let span = Span { at: at as u32, end: end as u32, memo: None };
+        run.order = run.order.with(self.spans.last(), span, term);
         self.spans.push(span);
     }
 
+    /// Takes note of where Python's memo has the key that was pushed last.
     #[inline]
-    fn order_with(&self, order: Order, term: &[u8], span: Span) -> Order {
-        let (class, text) = classify(span.of(term));
-        match (order, self.spans.last()) {
-            (_, _) if class == Class::Other => Order::Mixed,
-            (Order::Empty, _) => Order::Ascending(class),
-            (Order::Ascending(same), Some(previous)) if same == class => {
-                if precedes(classify(previous.of(term)).1, text) { order } else { Order::Unordered(class) }
-            }
-            (Order::Unordered(same), _) if same == class => order,
-            _ => Order::Mixed,
-        }
+    pub(crate) fn is_memoised(&mut self, index: u32) {
+        self.spans.last_mut().into_iter().for_each(|span| span.memo = Some(index));
     }
 
     /// Ends a map: refuses it if two of its keys are equal.
     #[inline]
-    pub(crate) fn close(&mut self, run: Run, term: &[u8]) -> Result<(), Fault> {
+    pub(crate) fn close(&mut self, run: Run, term: &'t [u8]) -> Result<(), Fault> {
         let first = run.first as usize;
-        let verdict = match (run.order, self.spans.get(first..)) {
-            (Order::Unordered(_), Some(spans)) => distinct_texts(term, spans),
-            (Order::Mixed, Some(spans)) => distinct_values(term, spans, self.options),
-            _ => Ok(()),
-        };
+        if !matches!(run.order, Order::Known(_)) {
+            let spans = self.spans.get(first..).unwrap_or_default();
+            match run.order {
+                Order::Unordered(_) => distinct_texts(term, spans)?,
+                Order::Mixed => distinct_values(term, spans, self.options)?,
+                Order::Known(_) | Order::Empty | Order::Ascending(_) => {}
+            }
+            self.records.learn(spans.iter().map(|span| (span.of(term), span.memo)));
+        }
         self.spans.truncate(first);
-        verdict
+        Ok(())
+    }
+}
+
+impl Order {
+    /// The order with one key more.
+    #[inline]
+    fn with(self, previous: Option<&Span>, span: Span, term: &[u8]) -> Self {
+        let (class, text) = classify(span.of(term));
+        match (self, previous) {
+            (_, _) if class == Class::Other => Self::Mixed,
+            (Self::Empty, _) => Self::Ascending(class),
+            (Self::Ascending(same), Some(previous)) if same == class => {
+                if precedes(classify(previous.of(term)).1, text) { self } else { Self::Unordered(class) }
+            }
+            (Self::Unordered(same), _) if same == class => self,
+            _ => Self::Mixed,
+        }
     }
 }
 

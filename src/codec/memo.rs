@@ -68,7 +68,8 @@ pub(crate) struct Slot<'m, 't> {
 
 impl Slot<'_, '_> {
     /// Notes the index of a text that has just been memoised.
-    pub(crate) fn note(self, index: u32) {
+    pub(crate) fn note(self, index: u32) -> u32 {
         *self.entry = Some(Entry { kind: self.kind, index, text: self.text });
+        index
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! `etf` reads Erlang's external term format: whole packets ([`etf::open`]), control-plane terms by hand
 //! ([`etf::Cursor`]) and single tokens for everyone else in here. [`to_pickle`] turns the arguments of a call into
-//! one pickle, by way of [`PickleWriter`]; `keys` watches over map keys, `memo` over what Python has seen already, `structs`
+//! one pickle, by way of [`PickleWriter`]; `keys` watches over map keys, `memo` and `records` over what Python has seen
+//! already, `structs`
 //! knows those that have a type of their own in Python, `calendar` and `tensor` are of those.
 //! [`from_pickle`] runs the allow-list machine over a worker's pickle and leaves a [`Document`], which writes itself
 //! as a term or as JSON. [`json`] is the command line's way in, [`control`] the bridge to the `eetf` crate for small
@@ -17,6 +18,7 @@ pub mod document;
 mod equality;
 mod error;
 pub mod etf;
+mod floats;
 pub mod from_pickle;
 mod global;
 mod integer;
@@ -27,6 +29,7 @@ mod opcode;
 mod options;
 pub mod pickle_writer;
 mod reader;
+mod records;
 mod structs;
 mod tensor;
 pub mod to_pickle;

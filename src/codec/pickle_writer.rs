@@ -1,5 +1,6 @@
 //! Writes pickles of protocol 5, opcode by opcode, without frames: for the start order, and for `to_pickle`.
 
+use super::floats;
 use super::global::Global;
 use super::integer::{Big, Integer, negate};
 use super::opcode;
@@ -80,6 +81,12 @@ impl PickleWriter {
     pub fn float(&mut self, value: f64) {
         let [a, b, c, d, e, f, g, h] = value.to_be_bytes();
         self.raw(&[opcode::BINFLOAT, a, b, c, d, e, f, g, h]);
+    }
+
+    /// Writes the floats of an external term that stand side by side.
+    #[inline]
+    pub(crate) fn floats(&mut self, run: &[u8]) {
+        floats::copy(run, opcode::BINFLOAT, &mut self.out);
     }
 
     /// Writes a str.

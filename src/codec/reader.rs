@@ -46,6 +46,12 @@ impl<'a> Reader<'a> {
         self.whole.get(self.at).copied()
     }
 
+    /// The bytes that are left.
+    #[inline]
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.whole.get(self.at..).unwrap_or_default()
+    }
+
     /// All the bytes, those before the offset too.
     #[inline]
     pub(crate) fn whole(&self) -> &'a [u8] {

@@ -3,7 +3,7 @@
 //! A container gets its contents before it becomes part of another; the machine keeps to that, so the arena has no
 //! cycles, and the size of a container is final when it is added to the size of its owner.
 
-use super::scalar::{self, Scalar};
+use super::scalar::{self, Scalar, Size};
 use crate::codec::global::Global;
 use crate::codec::options::NoneIs;
 
@@ -43,6 +43,12 @@ impl Node {
         if let At::Scalar(offset) = self.at() { scalar::at(pickle, offset) } else { None }
     }
 
+    /// A number that tells nodes apart by its low bits, more or less.
+    #[inline]
+    pub(crate) fn hash(self) -> u32 {
+        self.0.wrapping_mul(0x9e37_79b9) >> 16
+    }
+
     #[inline(always)]
     pub(crate) fn at(self) -> At {
         if self.0 & CONTAINER == 0 {
@@ -53,6 +59,38 @@ impl Node {
             Some(global) => At::Global(*global),
             None => At::Container((self.0 & !CONTAINER) as usize),
         }
+    }
+}
+
+/// A node that is no part of anything yet, with its size: whoever reads a scalar knows it, and nobody has to read that again.
+///
+/// The lower half is the node, the upper half how many bytes it takes as a term, if it is a scalar: that of a container is
+/// known when it becomes part of another.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Value(u64);
+
+impl Value {
+    /// A scalar, and its size as a term.
+    #[inline]
+    pub(crate) fn scalar(offset: usize, size: u64) -> Self {
+        // A pickle has less than 2 GiB.
+        Self(size << 32 | u64::from(Node::scalar(offset).0))
+    }
+
+    /// What is no scalar.
+    #[inline]
+    pub(crate) fn of(node: Node) -> Self {
+        Self(u64::from(node.0))
+    }
+
+    #[inline]
+    pub(crate) fn node(self) -> Node {
+        Node(self.0 as u32)
+    }
+
+    #[inline]
+    fn size(self) -> u64 {
+        self.0 >> 32
     }
 }
 
@@ -156,22 +194,29 @@ impl Arena {
     }
 
     /// How many bytes a value takes as a term; `u64::MAX` for that many or more.
-    #[inline(always)]
     pub(crate) fn term_size(&self, pickle: &[u8], node: Node) -> u64 {
         match node.at() {
-            At::Scalar(offset) => scalar::at(pickle, offset).map_or(0, |scalar| scalar.term_size(self.none)),
+            At::Scalar(offset) => scalar::use_at(pickle, offset, Size(self.none)).unwrap_or_default(),
             At::Container(number) => self.containers.get(number).map_or(0, Container::term_size),
             At::Global(_) => 0,
         }
     }
 
-    /// Makes a container of these nodes.
-    pub(crate) fn add(&mut self, pickle: &[u8], kind: Kind, nodes: &[Node]) -> Node {
+    /// A node as a value again.
+    pub(crate) fn value(&self, pickle: &[u8], node: Node) -> Value {
+        match node.at() {
+            At::Scalar(offset) => Value::scalar(offset, self.term_size(pickle, node)),
+            At::Container(_) | At::Global(_) => Value::of(node),
+        }
+    }
+
+    /// Makes a container of these values.
+    pub(crate) fn add(&mut self, kind: Kind, values: &[Value]) -> Node {
         let node = Node::container(self.containers.len());
         let empty = Container { kind, embedded: false, count: 0, first: NOWHERE, last: NOWHERE, inner: 0 };
         self.containers.push(empty);
-        if !nodes.is_empty() {
-            self.extend(pickle, node, nodes);
+        if !values.is_empty() {
+            self.extend(node, values);
         }
         node
     }
@@ -187,12 +232,12 @@ impl Arena {
         self.add_as(kind, &Container { inner: size, ..*other })
     }
 
-    /// Adds nodes to a container, unless it is part of another: then it contains itself.
+    /// Adds values to a container, unless it is part of another: then it contains itself.
     ///
     /// Pickles finish a value before they make it part of another, except where the value is reached again from its
     /// own contents. What is refused here is the last edge of each cycle, whatever the opcodes.
-    pub(crate) fn extend(&mut self, pickle: &[u8], owner: Node, nodes: &[Node]) {
-        let inner = self.embed(pickle, nodes);
+    pub(crate) fn extend(&mut self, owner: Node, values: &[Value]) {
+        let inner = self.embed(values);
         let start = self.nodes.len() as u32;
         let (At::Container(number), new_batch) = (owner.at(), self.batches.len() as u32) else { return };
         let Some(container) = self.containers.get_mut(number) else { return };
@@ -200,8 +245,8 @@ impl Arena {
             self.cyclic = self.cyclic.or(Some(owner));
             return;
         }
-        self.nodes.extend_from_slice(nodes);
-        container.count += nodes.len() as u32;
+        self.nodes.extend(values.iter().map(|value| value.node()));
+        container.count += values.len() as u32;
         container.inner = container.inner.saturating_add(inner);
         let end = self.nodes.len() as u32;
         let previous = self.batches.get_mut(container.last as usize);
@@ -215,14 +260,17 @@ impl Arena {
         self.batches.push(Batch { start, end, next: NOWHERE });
     }
 
-    /// Makes nodes part of something and adds up their sizes.
+    /// Makes values part of something and adds up their sizes.
     #[inline]
-    fn embed(&mut self, pickle: &[u8], nodes: &[Node]) -> u64 {
+    fn embed(&mut self, values: &[Value]) -> u64 {
         let mut inner: u64 = 0;
-        for node in nodes {
-            inner = inner.saturating_add(self.term_size(pickle, *node));
-            if let At::Container(number) = node.at() {
-                self.containers.get_mut(number).into_iter().for_each(|container| container.embedded = true);
+        for value in values {
+            inner = inner.saturating_add(value.size());
+            if let At::Container(number) = value.node().at()
+                && let Some(container) = self.containers.get_mut(number)
+            {
+                inner = inner.saturating_add(container.term_size());
+                container.embedded = true;
             }
         }
         inner

@@ -7,6 +7,7 @@
 pub(crate) mod arena;
 pub(crate) mod objection;
 pub(crate) mod own;
+mod records;
 pub(crate) mod scalar;
 mod term;
 mod value;

@@ -34,36 +34,77 @@ impl Scalar<'_> {
     }
 }
 
+/// What a scalar is read for. One dispatch on the opcode finds the scalar and what is to be done with it.
+pub(crate) trait Use<'a> {
+    /// What comes of it.
+    type Output;
+    /// Does it.
+    fn scalar(self, scalar: Scalar<'a>) -> Self::Output;
+}
+
+/// For the scalar itself.
+struct Itself;
+
+impl<'a> Use<'a> for Itself {
+    type Output = Scalar<'a>;
+
+    #[inline(always)]
+    fn scalar(self, scalar: Scalar<'a>) -> Scalar<'a> {
+        scalar
+    }
+}
+
+/// For its size as a term, if `None` is this atom.
+pub(crate) struct Size(pub(crate) NoneIs);
+
+impl Use<'_> for Size {
+    type Output = u64;
+
+    #[inline(always)]
+    fn scalar(self, scalar: Scalar<'_>) -> u64 {
+        scalar.term_size(self.0)
+    }
+}
+
 /// Reads what follows an opcode that makes a scalar; None if `opcode` makes none.
 #[inline(always)]
-pub(crate) fn after_opcode<'a>(reader: &mut Reader<'a>, opcode: u8) -> Result<Option<Scalar<'a>>, Fault> {
-    let scalar = match opcode {
-        opcode::NONE => Scalar::None,
-        opcode::NEWTRUE => Scalar::Bool(true),
-        opcode::NEWFALSE => Scalar::Bool(false),
-        opcode::BININT1 => small(i64::from(reader.u8()?)),
-        opcode::BININT2 => small(i64::from(u16::from_le_bytes(reader.array()?))),
-        opcode::BININT => small(i64::from(i32::from_le_bytes(reader.array()?))),
-        opcode::LONG1 => Scalar::Integer(Integer::from_twos_complement(short(reader)?)),
-        opcode::LONG4 => Scalar::Integer(Integer::from_twos_complement(normal(reader)?)),
-        opcode::BINFLOAT => Scalar::Float(f64::from_be_bytes(reader.array()?)),
-        opcode::SHORT_BINUNICODE => Scalar::Text(short(reader)?),
-        opcode::BINUNICODE => Scalar::Text(normal(reader)?),
-        opcode::BINUNICODE8 => Scalar::Text(long(reader)?),
-        opcode::SHORT_BINBYTES => Scalar::Bytes(short(reader)?),
-        opcode::BINBYTES => Scalar::Bytes(normal(reader)?),
-        opcode::BINBYTES8 | opcode::BYTEARRAY8 => Scalar::Bytes(long(reader)?),
+pub(crate) fn after_opcode<'a, U: Use<'a>>(
+    reader: &mut Reader<'a>,
+    opcode: u8,
+    to: U,
+) -> Result<Option<U::Output>, Fault> {
+    let done = match opcode {
+        opcode::NONE => to.scalar(Scalar::None),
+        opcode::NEWTRUE => to.scalar(Scalar::Bool(true)),
+        opcode::NEWFALSE => to.scalar(Scalar::Bool(false)),
+        opcode::BININT1 => to.scalar(small(i64::from(reader.u8()?))),
+        opcode::BININT2 => to.scalar(small(i64::from(u16::from_le_bytes(reader.array()?)))),
+        opcode::BININT => to.scalar(small(i64::from(i32::from_le_bytes(reader.array()?)))),
+        opcode::LONG1 => to.scalar(Scalar::Integer(Integer::from_twos_complement(short(reader)?))),
+        opcode::LONG4 => to.scalar(Scalar::Integer(Integer::from_twos_complement(normal(reader)?))),
+        opcode::BINFLOAT => to.scalar(Scalar::Float(f64::from_be_bytes(reader.array()?))),
+        opcode::SHORT_BINUNICODE => to.scalar(Scalar::Text(short(reader)?)),
+        opcode::BINUNICODE => to.scalar(Scalar::Text(normal(reader)?)),
+        opcode::BINUNICODE8 => to.scalar(Scalar::Text(long(reader)?)),
+        opcode::SHORT_BINBYTES => to.scalar(Scalar::Bytes(short(reader)?)),
+        opcode::BINBYTES => to.scalar(Scalar::Bytes(normal(reader)?)),
+        opcode::BINBYTES8 | opcode::BYTEARRAY8 => to.scalar(Scalar::Bytes(long(reader)?)),
         _ => return Ok(None),
     };
-    Ok(Some(scalar))
+    Ok(Some(done))
 }
 
 /// Reads the scalar whose opcode stands at `offset`.
-#[inline(always)]
 pub(crate) fn at(pickle: &[u8], offset: usize) -> Option<Scalar<'_>> {
+    use_at(pickle, offset, Itself)
+}
+
+/// Does something with the scalar whose opcode stands at `offset`.
+#[inline(always)]
+pub(crate) fn use_at<'a, U: Use<'a>>(pickle: &'a [u8], offset: usize, to: U) -> Option<U::Output> {
     let mut reader = Reader::starting_at(pickle, offset);
     let opcode = reader.u8().ok()?;
-    after_opcode(&mut reader, opcode).ok().flatten()
+    after_opcode(&mut reader, opcode, to).ok().flatten()
 }
 
 #[inline(always)]

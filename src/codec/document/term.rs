@@ -12,6 +12,7 @@ use crate::codec::calendar::Moment;
 use crate::codec::distinct;
 use crate::codec::error::CodecError;
 use crate::codec::etf::{Token, atom, skip, tag, token};
+use crate::codec::floats;
 use crate::codec::options::NoneIs;
 use crate::codec::reader::Reader;
 use crate::codec::tensor::Tensor;
@@ -57,6 +58,12 @@ impl Sink for Writer<'_> {
             Scalar::Bool(true) => self.small_atom(b"true"),
             Scalar::Bool(false) => self.small_atom(b"false"),
         }
+        Ok(())
+    }
+
+    #[inline]
+    fn floats(&mut self, run: &[u8]) -> Result<(), Objection> {
+        floats::copy(run, tag::NEW_FLOAT_EXT, self.out);
         Ok(())
     }
 

@@ -7,10 +7,11 @@ use serde_json::{Map, Number, Value};
 use super::Document;
 use super::arena::Kind;
 use super::objection::Objection;
-use super::scalar::Scalar;
+use super::scalar::{self, Scalar};
 use super::walk::{self, Sink};
 use crate::codec::calendar::Moment;
 use crate::codec::error::CodecError;
+use crate::codec::floats;
 use crate::codec::integer::Integer;
 use crate::codec::json;
 use crate::codec::tensor::Tensor;
@@ -72,6 +73,11 @@ impl Sink for Builder {
             }
         };
         self.put(value)
+    }
+
+    fn floats(&mut self, run: &[u8]) -> Result<(), Objection> {
+        let mut numbers = run.chunks_exact(floats::SIZE).filter_map(|float| scalar::at(float, 0));
+        numbers.try_for_each(|number| self.scalar(number))
     }
 
     fn atom(&mut self, name: &[u8]) -> Result<(), Objection> {

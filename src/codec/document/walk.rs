@@ -4,11 +4,14 @@ use super::Document;
 use super::arena::{At, Batches, Container, Kind, Node};
 use super::objection::Objection;
 use super::own;
-use super::scalar::{self, Scalar};
+use super::records::Records;
+use super::scalar::{self, Scalar, Use};
 use crate::codec::address;
 use crate::codec::calendar::Moment;
 use crate::codec::error::CodecError;
+use crate::codec::floats;
 use crate::codec::integer::Integer;
+use crate::codec::opcode;
 use crate::codec::tensor::Tensor;
 
 /// How deep results may nest.
@@ -21,6 +24,8 @@ pub(crate) const MAX_DEPTH: usize = 400;
 pub(crate) trait Sink {
     /// Takes a value without parts.
     fn scalar(&mut self, scalar: Scalar<'_>) -> Result<(), Objection>;
+    /// Takes finite floats that stand side by side in the pickle.
+    fn floats(&mut self, run: &[u8]) -> Result<(), Objection>;
     /// Takes an atom.
     fn atom(&mut self, name: &[u8]) -> Result<(), Objection>;
     /// Takes the bytes of a term that Python has only carried.
@@ -39,6 +44,18 @@ pub(crate) trait Sink {
     fn key_ends(&mut self) {}
 }
 
+/// A scalar is read for a sink.
+struct Writing<'s, S>(&'s mut S);
+
+impl<'d, S: Sink> Use<'d> for Writing<'_, S> {
+    type Output = Result<(), Objection>;
+
+    #[inline(always)]
+    fn scalar(self, scalar: Scalar<'d>) -> Result<(), Objection> {
+        self.0.scalar(scalar)
+    }
+}
+
 /// A container on the way down.
 struct Level<'d> {
     container: &'d Container,
@@ -48,11 +65,13 @@ struct Level<'d> {
     batches: Batches<'d>,
     /// Whether these are the elements of an improper list, which has been begun already and is still to be ended.
     is_part: bool,
+    /// Whether this is a dict whose keys have not been seen yet.
+    has_new_keys: bool,
 }
 
 /// Writes the whole document to `sink`.
 pub(crate) fn walk(document: &Document<'_>, sink: &mut impl Sink) -> Result<(), CodecError> {
-    let mut walk = Walk { document, levels: Vec::new() };
+    let mut walk = Walk { document, levels: Vec::new(), records: Records::default() };
     walk.run(sink).map_err(|objection| CodecError {
         type_name: objection.type_name(),
         ..CodecError::unencodable(walk.address(), objection.to_string())
@@ -62,6 +81,7 @@ pub(crate) fn walk(document: &Document<'_>, sink: &mut impl Sink) -> Result<(), 
 struct Walk<'d> {
     document: &'d Document<'d>,
     levels: Vec<Level<'d>>,
+    records: Records<'d>,
 }
 
 impl<'d> Walk<'d> {
@@ -72,12 +92,19 @@ impl<'d> Walk<'d> {
                 self.end_of_batch(sink)?;
                 continue;
             };
-            if level.container.kind == Kind::Dict {
+            if level.has_new_keys {
                 // A key leaves an odd number behind: batches of dicts are even.
                 if level.rest.len() % 2 == 1 { sink.key_begins() } else { sink.key_ends() }
             }
             match node.at() {
-                At::Scalar(offset) => sink.scalar(self.scalar(offset))?,
+                At::Scalar(offset) => {
+                    // New keys are looked at one by one.
+                    let rest = (!level.has_new_keys).then_some(&mut level.rest);
+                    match rest.map_or(&[][..], |rest| run_of_floats(self.document.pickle, offset, rest)) {
+                        [] => self.scalar(offset, sink)?,
+                        run => sink.floats(run)?,
+                    }
+                }
                 _ => self.node(*node, sink)?,
             }
         }
@@ -94,6 +121,9 @@ impl<'d> Walk<'d> {
         if !level.is_part {
             sink.close(level.container.kind)?;
         }
+        if level.has_new_keys {
+            self.records.learn(self.document.arena.nodes(level.container), level.container.count);
+        }
         self.levels.pop();
         Ok(())
     }
@@ -104,7 +134,7 @@ impl<'d> Walk<'d> {
         let Some(container) = document.arena.container(node) else {
             return match node.at() {
                 At::Global(global) => Err(Objection::Foreign(format!("portpool.{}", global.name()))),
-                At::Scalar(offset) => sink.scalar(self.scalar(offset)),
+                At::Scalar(offset) => self.scalar(offset, sink),
                 At::Container(_) => Ok(()),
             };
         };
@@ -154,20 +184,22 @@ impl<'d> Walk<'d> {
         if self.levels.len() >= MAX_DEPTH {
             return Err(Objection::Depth(MAX_DEPTH));
         }
-        self.levels.push(Level { container, rest: [].iter(), batches, is_part });
+        let has_new_keys =
+            container.kind == Kind::Dict && !self.records.has(self.document.arena.nodes(container), container.count);
+        self.levels.push(Level { container, rest: [].iter(), batches, is_part, has_new_keys });
         Ok(())
     }
 
     #[inline(always)]
-    fn scalar(&self, offset: usize) -> Scalar<'d> {
+    fn scalar(&self, offset: usize, sink: &mut impl Sink) -> Result<(), Objection> {
         // The machine has read it before, so it is there.
-        scalar::at(self.document.pickle, offset).unwrap_or(Scalar::None)
+        scalar::use_at(self.document.pickle, offset, Writing(sink)).unwrap_or(Ok(()))
     }
 
     fn bytes(&self, node: Option<&Node>) -> &'d [u8] {
         match node.map(|node| node.at()) {
-            Some(At::Scalar(offset)) => match self.scalar(offset) {
-                Scalar::Text(bytes) | Scalar::Bytes(bytes) => bytes,
+            Some(At::Scalar(offset)) => match scalar::at(self.document.pickle, offset) {
+                Some(Scalar::Text(bytes) | Scalar::Bytes(bytes)) => bytes,
                 _ => &[],
             },
             _ => &[],
@@ -200,8 +232,31 @@ impl<'d> Walk<'d> {
             return format!(":{}", String::from_utf8_lossy(self.bytes(self.document.arena.nodes(atom).first())));
         }
         match node.map(|node| node.at()) {
-            Some(At::Scalar(offset)) => show(self.scalar(offset)).unwrap_or_else(|| format!("number {nth}")),
+            Some(At::Scalar(offset)) => {
+                scalar::at(self.document.pickle, offset).and_then(show).unwrap_or_else(|| format!("number {nth}"))
+            }
             _ => format!("number {nth}"),
+        }
+    }
+}
+
+/// Takes the nodes after the one at `offset` as long as they and it are finite floats that stand side by side in the pickle, and
+/// returns these floats; none if the next node is another one's.
+#[inline(always)]
+fn run_of_floats<'d>(pickle: &'d [u8], offset: usize, rest: &mut std::slice::Iter<'d, Node>) -> &'d [u8] {
+    let mut places = (offset..).step_by(floats::SIZE).skip(1).map(Node::scalar);
+    if rest.as_slice().first().copied() != places.next() {
+        return &[];
+    }
+    let nodes = rest.as_slice();
+    let after =
+        1 + nodes.iter().skip(1).zip(places).take(floats::LONGEST).take_while(|(node, place)| *node == place).count();
+    let bytes = pickle.get(offset..).unwrap_or_default();
+    match floats::count(bytes, opcode::BINFLOAT, 1 + after) {
+        0 => &[],
+        count => {
+            *rest = nodes.get(count - 1..).unwrap_or_default().iter();
+            bytes.get(..count * floats::SIZE).unwrap_or_default()
         }
     }
 }

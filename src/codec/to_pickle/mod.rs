@@ -81,7 +81,7 @@ struct Encoder<'t, 'n> {
     out: PickleWriter,
     memo: Memo<'t>,
     open: Vec<Open>,
-    keys: Keys,
+    keys: Keys<'t>,
     options: Options,
     buffers: Vec<&'t [u8]>,
     structs: Structs<'n>,
@@ -123,7 +123,7 @@ impl<'t, 'n> Encoder<'t, 'n> {
             out,
             memo: Memo::for_input(terms),
             open: Vec::new(),
-            keys: Keys::new(options),
+            keys: Keys::for_input(terms, options),
             options,
             buffers: Vec::new(),
             structs: Structs::new(module, function),
@@ -187,7 +187,8 @@ impl<'t, 'n> Encoder<'t, 'n> {
             top.left = left - 1;
             match shape {
                 Shape::Map { is_record, .. } if left % 2 == 0 => self.key(reader, is_record)?,
-                _ => self.term(reader)?,
+                Shape::Map { .. } => self.term(reader)?,
+                Shape::List { .. } | Shape::Tuple { .. } | Shape::Improper => self.elements(left, reader)?,
             }
         }
         Ok(())

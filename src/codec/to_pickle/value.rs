@@ -3,17 +3,16 @@
 use super::{Encoder, OUT_OF_BAND, Open, Shape};
 use crate::codec::error::{Fault, What};
 use crate::codec::etf::atom::Name;
-use crate::codec::etf::{Token, skip, token};
+use crate::codec::etf::{Token, skip, tag, token};
+use crate::codec::floats;
 use crate::codec::global::Global;
 use crate::codec::keys::{self, Extent};
 use crate::codec::memo::Kind;
 use crate::codec::opcode;
 use crate::codec::options::Binaries;
 use crate::codec::reader::Reader;
+use crate::codec::records;
 use crate::codec::structs;
-
-/// Maps with more keys than this are tables, not records: their keys will hardly be seen again.
-const LARGEST_RECORD: u32 = 64;
 
 impl<'t> Encoder<'t, '_> {
     /// Writes one term, or opens it.
@@ -24,8 +23,51 @@ impl<'t> Encoder<'t, '_> {
         self.token(token, before, reader)
     }
 
+    /// Writes the next element of which `left` are still to come, or opens it; of a run of numbers as many as there are.
+    #[inline]
+    pub(super) fn elements(&mut self, left: u32, reader: &mut Reader<'t>) -> Result<(), Fault> {
+        let run = match reader.peek() {
+            Some(tag::NEW_FLOAT_EXT) => self.floats(left, reader),
+            Some(tag::SMALL_INTEGER_EXT | tag::INTEGER_EXT) => self.integers(left, reader),
+            _ => 0,
+        };
+        if run == 0 {
+            return self.term(reader);
+        }
+        // One has been counted already.
+        self.open.last_mut().into_iter().for_each(|top| top.left -= run - 1);
+        Ok(())
+    }
+
+    /// Writes the floats that stand side by side, `most` at most, and tells how many.
+    fn floats(&mut self, most: u32, reader: &mut Reader<'t>) -> u32 {
+        let count = floats::count(reader.rest(), tag::NEW_FLOAT_EXT, most as usize);
+        self.out.floats(reader.take(count * floats::SIZE).unwrap_or_default());
+        // No more than `most`.
+        count as u32
+    }
+
+    /// Writes the small integers that stand side by side, `most` at most, and tells how many.
+    fn integers(&mut self, most: u32, reader: &mut Reader<'t>) -> u32 {
+        let mut count = 0;
+        while count < most
+            && let Some(number) = small_integer(reader)
+        {
+            self.out.int(i64::from(number));
+            count += 1;
+        }
+        count
+    }
+
     /// Writes a key, or opens it if it is a tuple, and takes note of it.
     pub(super) fn key(&mut self, reader: &mut Reader<'t>, is_record: bool) -> Result<(), Fault> {
+        if let Some(Open { shape: Shape::Map { keys, is_struct, .. }, .. }) = self.open.last_mut()
+            && let Some(key) = self.keys.take_known(keys, reader)
+        {
+            *is_struct |= key.is_name && structs::has_atom_next(reader);
+            self.out.get(key.memo);
+            return Ok(());
+        }
         let before = reader.at();
         let token = token::next(reader)?;
         let key = match token {
@@ -45,6 +87,12 @@ impl<'t> Encoder<'t, '_> {
         }
         match token {
             Token::Binary(bytes) if is_record => self.record_key(bytes, before),
+            Token::Atom(name) => {
+                if let Some(index) = self.atom(name) {
+                    self.keys.is_memoised(index);
+                }
+                Ok(())
+            }
             _ => self.token(token, before, reader),
         }
     }
@@ -54,7 +102,7 @@ impl<'t> Encoder<'t, '_> {
         match token {
             Token::Integer(number) => self.out.integer(number),
             Token::Float(number) => self.out.float(number),
-            Token::Atom(name) => self.atom(name),
+            Token::Atom(name) => drop(self.atom(name)),
             Token::Binary(bytes) => self.binary(bytes, before)?,
             Token::Nil => self.out.op(opcode::EMPTY_LIST),
             Token::Bytes(bytes) => {
@@ -72,7 +120,7 @@ impl<'t> Encoder<'t, '_> {
                     *reader = after;
                     self.own(own);
                 }
-                None => self.map(pairs),
+                None => self.map(pairs, reader),
             },
             Token::Opaque => self.opaque(reader.since(before)),
             Token::Fun(_) => {
@@ -98,14 +146,14 @@ impl<'t> Encoder<'t, '_> {
         self.open.push(Open { left: arity, shape: Shape::Tuple { end } });
     }
 
-    fn map(&mut self, pairs: u32) {
+    fn map(&mut self, pairs: u32, reader: &Reader<'t>) {
         if pairs == 0 {
             return self.out.op(opcode::EMPTY_DICT);
         }
         self.out.dict_start();
         let shape = Shape::Map {
-            is_record: pairs <= LARGEST_RECORD,
-            keys: self.keys.open(),
+            is_record: pairs <= records::LARGEST,
+            keys: self.keys.open(pairs, reader),
             is_struct: false,
             by_pairs: false,
         };
@@ -131,38 +179,48 @@ impl<'t> Encoder<'t, '_> {
         self.buffers.push(bytes);
     }
 
-    /// Writes `true`, `false` and the atom that is `None` as what they are in Python, any other atom as a `portpool.Atom`.
-    fn atom(&mut self, name: Name<'t>) {
+    /// Writes `true`, `false` and the atom that is `None` as what they are in Python, any other atom as a `portpool.Atom`;
+    /// tells where Python's memo has that.
+    fn atom(&mut self, name: Name<'t>) -> Option<u32> {
         match name {
-            Name::Utf8("true") => return self.out.bool(true),
-            Name::Utf8("false") => return self.out.bool(false),
-            Name::Utf8(text) if text == self.options.none.atom() => return self.out.none(),
-            _ => {}
+            Name::Utf8("true") => self.out.bool(true),
+            Name::Utf8("false") => self.out.bool(false),
+            Name::Utf8(text) if text == self.options.none.atom() => self.out.none(),
+            _ => return self.other_atom(name),
         }
+        None
+    }
+
+    fn other_atom(&mut self, name: Name<'t>) -> Option<u32> {
         let kind = if let Name::Utf8(_) = name { Kind::Atom } else { Kind::Latin1Atom };
         let slot = self.memo.look_up(kind, name.raw());
-        if let Some(index) = slot.as_ref().and_then(|slot| slot.found) {
-            return self.out.get(index);
+        let found = slot.as_ref().and_then(|slot| slot.found);
+        if let Some(index) = found {
+            self.out.get(index);
+            return found;
         }
         self.out.global(Global::Atom);
         self.out.str(&name.text());
         self.out.raw(&[opcode::TUPLE1, opcode::REDUCE]);
-        if let Some(slot) = slot {
-            slot.note(self.out.memoize());
-        }
+        slot.map(|slot| slot.note(self.out.memoize()))
     }
 
     fn record_key(&mut self, bytes: &'t [u8], before: usize) -> Result<(), Fault> {
         let Some(slot) = self.memo.look_up(Kind::Text, bytes) else { return self.binary(bytes, before) };
-        if let Some(index) = slot.found {
-            self.out.get(index);
-            return Ok(());
-        }
-        match self.options.binaries {
-            Binaries::Str => self.out.utf8(utf8(bytes, before)?),
-            Binaries::Bytes => self.out.bytes(bytes),
-        }
-        slot.note(self.out.memoize());
+        let index = match slot.found {
+            Some(index) => {
+                self.out.get(index);
+                index
+            }
+            None => {
+                match self.options.binaries {
+                    Binaries::Str => self.out.utf8(utf8(bytes, before)?),
+                    Binaries::Bytes => self.out.bytes(bytes),
+                }
+                slot.note(self.out.memoize())
+            }
+        };
+        self.keys.is_memoised(index);
         Ok(())
     }
 
@@ -175,6 +233,18 @@ impl<'t> Encoder<'t, '_> {
         self.out.bytes(term);
         self.out.raw(&[opcode::TUPLE1, opcode::REDUCE]);
     }
+}
+
+/// Takes the next term if it is an integer of a byte or a word.
+#[inline]
+fn small_integer(reader: &mut Reader<'_>) -> Option<i32> {
+    let (number, size) = match reader.rest() {
+        [tag::SMALL_INTEGER_EXT, byte, ..] => (i32::from(*byte), 2),
+        [tag::INTEGER_EXT, a, b, c, d, ..] => (i32::from_be_bytes([*a, *b, *c, *d]), 5),
+        _ => return None,
+    };
+    reader.go_to(reader.at() + size);
+    Some(number)
 }
 
 /// Makes sure that bytes are UTF-8; most are ASCII, which is quicker to see.

@@ -14,6 +14,7 @@ mod pickles;
 mod python;
 mod roundtrip;
 mod structs;
+mod tables;
 mod tensors;
 mod vectors;
 mod verdicts;

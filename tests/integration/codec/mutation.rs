@@ -78,7 +78,17 @@ fn fuzz(what: &str, corpus: &[Vec<u8>], mut try_one: impl FnMut(&[u8]) -> bool) 
 }
 
 fn small_packets() -> Vec<Vec<u8>> {
-    vectors::terms().into_iter().filter(|vector| vector.echo.len() < 600).map(|vector| vector.packet).collect()
+    let small = vectors::terms().into_iter().filter(|vector| vector.echo.len() < 600).map(|vector| vector.packet);
+    small.chain(tables()).collect()
+}
+
+/// Rows with the same keys, of which a row with others differs in a few bytes; and runs of numbers.
+fn tables() -> [Vec<u8>; 3] {
+    let rows = |row: &[u8]| [&b"\x83\x6c\0\0\0\x14"[..], &row.repeat(20), b"\x6a"].concat();
+    let (id, name) = (&b"\x6d\0\0\0\x02id"[..], &b"\x6d\0\0\0\x04name"[..]);
+    let of_binaries = [b"\x74\0\0\0\x02", id, b"\x61\x01", name, b"\x77\x02ok"].concat();
+    let of_atoms = [b"\x74\0\0\0\x02\x77\x02id\x61\x01\x64\0\x04name", &of_binaries[..]].concat();
+    [rows(&of_binaries), rows(&of_atoms), rows(b"\x46\x3f\xf8\0\0\0\0\0\0")]
 }
 
 fn to_term(pickle: &[u8]) -> Option<BytesMut> {
