@@ -32,7 +32,7 @@ pub fn read_with(pickle: &[u8], options: Options) -> Result<Document<'_>, CodecE
         return Err(CodecError::too_large(pickle.len() as u64, LARGEST_PICKLE));
     }
     let (stack, memo) = (Vec::with_capacity(16), Vec::with_capacity(16));
-    let arena = Arena::new(options.none);
+    let arena = Arena::new(pickle.len(), options.none);
     let mut machine = Machine { pickle, stack, marks: Vec::new(), memo, arena };
     let root = machine.run().map_err(Fault::at_byte)?;
     Ok(Document::new(pickle, machine.arena, root))

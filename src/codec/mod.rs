@@ -3,8 +3,8 @@
 //! `etf` reads Erlang's external term format: whole packets ([`etf::open`]), control-plane terms by hand
 //! ([`etf::Cursor`]) and single tokens for everyone else in here. [`to_pickle`] turns the arguments of a call into
 //! one pickle, by way of [`PickleWriter`]; `keys` watches over map keys, `memo` and `records` over what Python has seen
-//! already, `structs`
-//! knows those that have a type of their own in Python, `calendar` and `tensor` are of those.
+//! already, `structs` knows those that have a type of their own in Python, `calendar` and `tensor` are of those. `floats` and
+//! `text` copy what is the same on both sides.
 //! [`from_pickle`] runs the allow-list machine over a worker's pickle and leaves a [`Document`], which writes itself
 //! as a term or as JSON. [`json`] is the command line's way in, [`control`] the bridge to the `eetf` crate for small
 //! terms. Every refusal is a [`CodecError`]: what, where, and of which kind.
@@ -32,6 +32,7 @@ mod reader;
 mod records;
 mod structs;
 mod tensor;
+mod text;
 pub mod to_pickle;
 
 pub use document::Document;

@@ -4,6 +4,7 @@ use super::floats;
 use super::global::Global;
 use super::integer::{Big, Integer, negate};
 use super::opcode;
+use super::text;
 
 /// Writes one pickle into memory.
 ///
@@ -92,12 +93,14 @@ impl PickleWriter {
     /// Writes a str.
     #[inline]
     pub fn str(&mut self, value: &str) {
-        self.utf8(value.as_bytes());
+        self.str_head(value.len());
+        self.raw(value.as_bytes());
     }
 
     /// Writes bytes.
     pub fn bytes(&mut self, value: &[u8]) {
-        self.sized(opcode::SHORT_BINBYTES, opcode::BINBYTES, opcode::BINBYTES8, value);
+        self.head(opcode::SHORT_BINBYTES, opcode::BINBYTES, opcode::BINBYTES8, value.len());
+        self.raw(value);
     }
 
     /// Begins a list; its elements follow, then [`PickleWriter::list_end`].
@@ -136,10 +139,17 @@ impl PickleWriter {
         self.out.extend_from_slice(opcodes);
     }
 
-    /// Writes a str whose bytes the caller has checked.
+    /// Writes a str, and tells whether its bytes are UTF-8; if not, the pickle is of no use any more.
     #[inline]
-    pub(crate) fn utf8(&mut self, value: &[u8]) {
-        self.sized(opcode::SHORT_BINUNICODE, opcode::BINUNICODE, opcode::BINUNICODE8, value);
+    #[must_use]
+    pub(crate) fn utf8(&mut self, value: &[u8]) -> bool {
+        self.str_head(value.len());
+        text::copy(value, &mut self.out)
+    }
+
+    #[inline]
+    fn str_head(&mut self, length: usize) {
+        self.head(opcode::SHORT_BINUNICODE, opcode::BINUNICODE, opcode::BINUNICODE8, length);
     }
 
     /// Writes one opcode.
@@ -191,18 +201,18 @@ impl PickleWriter {
         }
     }
 
+    /// Writes what stands before so many bytes.
     #[inline]
-    fn sized(&mut self, short: u8, normal: u8, long: u8, value: &[u8]) {
-        if let Ok(length) = u8::try_from(value.len()) {
+    fn head(&mut self, short: u8, normal: u8, long: u8, length: usize) {
+        if let Ok(length) = u8::try_from(length) {
             self.raw(&[short, length]);
-        } else if let Ok(length) = u32::try_from(value.len()) {
+        } else if let Ok(length) = u32::try_from(length) {
             let [a, b, c, d] = length.to_le_bytes();
             self.raw(&[normal, a, b, c, d]);
         } else {
             self.op(long);
-            self.raw(&(value.len() as u64).to_le_bytes());
+            self.raw(&(length as u64).to_le_bytes());
         }
-        self.raw(value);
     }
 
     /// Writes sign and magnitude as two's complement, with a byte more where the highest bit is needed for the sign.

@@ -140,6 +140,11 @@ struct Batch {
     next: u32,
 }
 
+/// What a value takes in the pickles of everyday values, or less: there is room for their nodes from the beginning.
+const BYTES_PER_NODE: usize = 8;
+/// For so many nodes, at most: a large pickle may as well be one text.
+const MOST_ROOM: usize = 1 << 18;
+
 /// No batch.
 const NOWHERE: u32 = u32::MAX;
 
@@ -179,9 +184,9 @@ impl Container {
 }
 
 impl Arena {
-    /// An empty arena.
-    pub(crate) fn new(none: NoneIs) -> Self {
-        Self { none, ..Self::default() }
+    /// An empty arena for a pickle of so many bytes.
+    pub(crate) fn new(bytes: usize, none: NoneIs) -> Self {
+        Self { none, nodes: Vec::with_capacity((bytes / BYTES_PER_NODE).min(MOST_ROOM)), ..Self::default() }
     }
 
     /// The container of a node that is one.

@@ -2,7 +2,8 @@
 //!
 //! `arena` holds what the machine of [`from_pickle`](super::from_pickle) left: the pickle itself is the tree, a node is
 //! the offset of the opcode that made a value (`scalar` reads it again), a container is a run of nodes. `walk` goes
-//! through it, however deep, and knows the way it came; `own` reads values that have a struct of their own; `term` and `value` are what it can be written as.
+//! through it, however deep, and knows the way it came; `own` reads values that have a struct of their own, `records` knows the
+//! dicts whose keys have been seen; `term` and `value` are what it can be written as.
 
 pub(crate) mod arena;
 pub(crate) mod objection;

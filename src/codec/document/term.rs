@@ -16,6 +16,7 @@ use crate::codec::floats;
 use crate::codec::options::NoneIs;
 use crate::codec::reader::Reader;
 use crate::codec::tensor::Tensor;
+use crate::codec::text;
 
 /// Writes the document, which takes `size` bytes.
 pub(super) fn write(document: &Document<'_>, size: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
@@ -50,9 +51,7 @@ impl Sink for Writer<'_> {
             Scalar::Integer(number) => number.write_term(self.out),
             Scalar::Float(number) if number.is_finite() => self.float(number),
             Scalar::Float(_) => return Err(Objection::NotFinite),
-            // Most text is ASCII, which is quicker to see than UTF-8.
-            Scalar::Text(text) if text.is_ascii() => self.binary(text),
-            Scalar::Text(text) => self.binary(utf8(text)?.as_bytes()),
+            Scalar::Text(text) => self.text(text)?,
             Scalar::Bytes(bytes) => self.binary(bytes),
             Scalar::None => self.small_atom(self.none.atom().as_bytes()),
             Scalar::Bool(true) => self.small_atom(b"true"),
@@ -145,6 +144,12 @@ impl Writer<'_> {
         // A pickle has less than 2 GiB.
         self.head(tag::BINARY_EXT, bytes.len() as u32);
         self.out.put_slice(bytes);
+    }
+
+    #[inline(always)]
+    fn text(&mut self, text: &[u8]) -> Result<(), Objection> {
+        self.head(tag::BINARY_EXT, text.len() as u32);
+        if text::copy(text, self.out) { Ok(()) } else { Err(Objection::Surrogate) }
     }
 
     /// Writes an atom of at most 255 bytes.

@@ -28,6 +28,9 @@ mod value;
 /// From this size on `bytes` stay where they are: they travel beside the pickle.
 const OUT_OF_BAND: usize = 64 << 10;
 
+/// The most room that is taken for a pickle beyond the size of its term.
+const MOST_SPARE: usize = 1 << 20;
+
 /// A call for a worker: docs/worker_protocol.md 3.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded<'t> {
@@ -118,7 +121,7 @@ impl<'t, 'n> Encoder<'t, 'n> {
     fn new(module: &'n str, function: &'n str, terms: usize, options: Options) -> Self {
         let names = module.len() + function.len();
         // Pickles of everyday terms are smaller than the terms; a STRING_EXT doubles.
-        let out = PickleWriter::with_capacity(terms + terms / 8 + names + 64);
+        let out = PickleWriter::with_capacity(terms + (terms / 8).min(MOST_SPARE) + names + 64);
         Self {
             out,
             memo: Memo::for_input(terms),

@@ -10,6 +10,7 @@ use crate::codec::keys::{self, Extent};
 use crate::codec::memo::Kind;
 use crate::codec::opcode;
 use crate::codec::options::Binaries;
+use crate::codec::pickle_writer::PickleWriter;
 use crate::codec::reader::Reader;
 use crate::codec::records;
 use crate::codec::structs;
@@ -164,7 +165,7 @@ impl<'t> Encoder<'t, '_> {
     #[inline]
     fn binary(&mut self, bytes: &'t [u8], before: usize) -> Result<(), Fault> {
         match self.options.binaries {
-            Binaries::Str => self.out.utf8(utf8(bytes, before)?),
+            Binaries::Str => text(bytes, before, &mut self.out)?,
             Binaries::Bytes => self.bytes(bytes),
         }
         Ok(())
@@ -214,7 +215,7 @@ impl<'t> Encoder<'t, '_> {
             }
             None => {
                 match self.options.binaries {
-                    Binaries::Str => self.out.utf8(utf8(bytes, before)?),
+                    Binaries::Str => text(bytes, before, &mut self.out)?,
                     Binaries::Bytes => self.out.bytes(bytes),
                 }
                 slot.note(self.out.memoize())
@@ -247,14 +248,9 @@ fn small_integer(reader: &mut Reader<'_>) -> Option<i32> {
     Some(number)
 }
 
-/// Makes sure that bytes are UTF-8; most are ASCII, which is quicker to see.
 #[inline]
-fn utf8(bytes: &[u8], at: usize) -> Result<&[u8], Fault> {
-    if bytes.is_ascii() || std::str::from_utf8(bytes).is_ok() {
-        Ok(bytes)
-    } else {
-        Err(Fault::new(at, What::BinaryText))
-    }
+fn text(bytes: &[u8], at: usize, out: &mut PickleWriter) -> Result<(), Fault> {
+    if out.utf8(bytes) { Ok(()) } else { Err(Fault::new(at, What::BinaryText)) }
 }
 
 fn end_of_term(mut reader: Reader<'_>, at: usize) -> Result<usize, Fault> {
