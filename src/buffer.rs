@@ -7,9 +7,15 @@ pub(crate) const READ: usize = 64 << 10;
 /// What is reserved for a large frame before its bytes have come: a length alone allocates no more than this.
 const FIRST_RESERVE: usize = 1 << 20;
 
-/// Makes room for the next read, where so many bytes of a frame are known to be missing.
+/// Makes room for the next read, where so many bytes of a frame are known to be missing. Once the first of them have come there is
+/// room for all, and for a read after them: nothing is copied from one buffer into a larger one. The system gives memory page by
+/// page, as it is filled.
 pub(crate) fn make_room(buffer: &mut BytesMut, missing: usize) {
-    buffer.reserve(READ.max(missing.min(FIRST_RESERVE)));
+    let room = buffer.capacity() - buffer.len();
+    if room < missing.max(READ) {
+        let missing = if buffer.len() < FIRST_RESERVE / 2 { missing.min(FIRST_RESERVE) } else { missing };
+        buffer.reserve(missing + READ);
+    }
 }
 
 /// Lets go of the memory of a frame of this size that was cut out of the buffer.

@@ -2,13 +2,20 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use portpool::cli::{Cli, Command};
 use portpool::{cli, config, server, telemetry};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Exit status where the operating system stands in the way: stdout cannot be written, say.
 const FAILED: u8 = 1;
+
+/// How long a helper thread stays without work. With it goes what the allocator has kept of large values for the next.
+const HELPERS_STAY: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     telemetry::exit_on_panic();
@@ -26,7 +33,11 @@ fn run(Cli { log, command }: Cli) -> anyhow::Result<u8> {
     // One thread: it also is the one that workers are bound to, which must not end before the server does.
     // Helper threads do nothing but transcode large values, so more of them than processors would be of no use.
     let helpers = config::processors();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(helpers).build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(helpers)
+        .thread_keep_alive(HELPERS_STAY)
+        .build()?;
     let status = match command {
         Command::Serve => {
             telemetry::log_for_server(log);
