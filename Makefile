@@ -14,7 +14,7 @@ WITH_PROGRAM = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_TEST_PYTHON=$(TEST_PYTHON)
 TEST_VENV := $(abspath $(or $(CARGO_TARGET_DIR),target))/test-venv
 TEST_PYTHON := $(TEST_VENV)/bin/python
 
-.PHONY: help demo test build tools test-venv lint test-rust test-python test-elixir test-demo bench-codec bench-pool bench-template fmt clean
+.PHONY: help demo test build tools test-venv lint test-rust test-python test-elixir test-demo bench-codec bench-beside bench-pool bench-template fmt clean
 
 help: ## lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,8 +44,9 @@ test-rust: tools test-venv
 	if cargo nextest --version >/dev/null 2>&1; then \
 	  PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo nextest run --locked; \
 	else \
-	  PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo test --locked; \
+	  PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo test --locked -- --show-output; \
 	fi
+	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo test --locked --quiet --bench codec --bench pool_core
 
 test-python: tools test-venv
 	cd priv/python && $(TEST_PYTHON) -m unittest discover -s tests
@@ -60,6 +61,12 @@ test-demo: tools test-venv build
 
 bench-codec: tools test-venv ## measures the codec and the pool's core
 	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench codec --bench pool_core
+	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench codec -- legs
+	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench codec -- doubling
+
+bench-beside: tools build ## measures small calls beside a stream of 64 MB calls, and a plain port echo
+	cargo build --release --locked --example port_echo
+	cd elixir && PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_TEST_PYTHON=$(PYTHON) PORTPOOL_PORT_ECHO=$(dir $(PROGRAM))examples/port_echo MIX_ENV=prod mix run bench/beside.exs
 
 bench-pool: tools build ## measures overflow, and how soon preloaded workers are back (PYTHON with pandas)
 	cd elixir && PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_TEST_PYTHON=$(PYTHON) MIX_ENV=prod mix run bench/pool.exs

@@ -1,4 +1,4 @@
 [
-  inputs: ["{mix,.formatter}.exs", "{lib,mix,test}/**/*.{ex,exs}"],
+  inputs: ["{mix,.formatter}.exs", "{bench,lib,mix,test}/**/*.{ex,exs}"],
   line_length: 110
 ]

@@ -1,0 +1,120 @@
+# How long small calls take beside a stream of large ones: `make bench-beside`.
+#
+# One process echoes 64 MB through Python again and again. Beside it a small call is due every two milliseconds, whether or not those before
+# it have come back, and its time counts from then on: so a stall is seen by all that it holds up. All go through one pool
+# and its one pair of pipes. A small call may have to wait for one large frame on its way in and one on its way out: that is what a plain port echo
+# takes for one such frame, measured in the same run with the program examples/port_echo.rs.
+
+defmodule Bench.Beside do
+  @large 64_000_000
+  @floor_rounds 11
+  @seconds 20
+  @every 2
+  # What p99 may be, in times of the floor.
+  @most 1.5
+
+  def run do
+    echo = System.fetch_env!("PORTPOOL_PORT_ECHO")
+    floor = port_echo(echo)
+    IO.puts("one frame of 64 MB on a plain port echo: #{ms(floor)} ms\n")
+    IO.puts("| small calls | count | p50, ms | p99, ms | most, ms | p99 / floor | large calls a second |")
+    IO.puts("|---|---|---|---|---|---|---|")
+    row("alone", floor, nil)
+    row("beside 64 MB as bytes", floor, {:bytes, [Portpool.bytes(large())]})
+    row("beside 64 MB as str", floor, {:str, [large()]})
+  end
+
+  # The median of some rounds, the first of which does not count: memory is taken for the first time.
+  defp port_echo(echo) do
+    port = Port.open({:spawn_executable, echo}, [:binary, :exit_status, packet: 4])
+    packet = large()
+    [_first | times] = for _ <- 0..@floor_rounds, do: round_trip(port, packet)
+    Port.close(port)
+    percentile(Enum.sort(times), 50)
+  end
+
+  defp round_trip(port, packet) do
+    {time, _} =
+      :timer.tc(fn ->
+        Port.command(port, packet)
+
+        receive do
+          {^port, {:data, back}} when byte_size(back) == @large -> back
+        end
+      end)
+
+    :erlang.garbage_collect()
+    time
+  end
+
+  defp row(name, floor, stream) do
+    {:ok, pool} =
+      Portpool.start_link(size: 2, wait: :all, python: System.get_env("PORTPOOL_TEST_PYTHON", "python3"))
+
+    parent = self()
+    streamer = stream && Task.async(fn -> stream(pool, stream, parent, 0) end)
+    if stream, do: receive(do: (:streaming -> :ok))
+    times = small_calls(pool)
+    rate = if stream, do: stop(streamer) / @seconds
+    report(name, Enum.sort(times), floor, rate)
+    Portpool.stop(pool)
+  end
+
+  # Echoes until it is told to stop, and tells how often it did. Both functions return a value of that type as it is.
+  defp stream(pool, {function, args} = call, parent, count) do
+    {:ok, back} = Portpool.call(pool, :builtins, function, args)
+    @large = byte_size(back)
+    if count == 0, do: send(parent, :streaming)
+
+    receive do
+      {:stop, from} -> send(from, {:count, count})
+    after
+      0 -> stream(pool, call, parent, count + 1)
+    end
+  end
+
+  defp stop(streamer) do
+    send(streamer.pid, {:stop, self()})
+    count = receive(do: ({:count, count} -> count))
+    Task.await(streamer)
+    count
+  end
+
+  defp small_calls(pool) do
+    {start, count} = {now() + 1_000, div(@seconds * 1_000, @every)}
+    bench = self()
+
+    for number <- 1..count do
+      due = start + number * @every * 1_000
+      Process.sleep(max(div(due - now(), 1_000), 0))
+
+      spawn_link(fn ->
+        {:ok, 3} = Portpool.call(pool, :operator, :add, [1, 2])
+        send(bench, {:took, now() - due})
+      end)
+    end
+
+    for _ <- 1..count, do: receive(do: ({:took, time} -> max(time, 0)))
+  end
+
+  defp report(name, times, floor, rate) do
+    p99 = percentile(times, 99)
+    ratio = p99 / floor
+    verdict = if rate && ratio > @most, do: " over", else: ""
+
+    IO.puts(
+      "| #{name} | #{length(times)} | #{ms(percentile(times, 50))} | #{ms(p99)} | #{ms(List.last(times))} " <>
+        "| #{Float.round(ratio, 3)}#{verdict} | #{rate && Float.round(rate, 1)} |"
+    )
+  end
+
+  defp percentile(sorted, percent), do: Enum.at(sorted, div(length(sorted) * percent, 100))
+
+  defp large, do: :binary.copy("0123456789abcdef", div(@large, 16))
+
+  defp now, do: System.monotonic_time(:microsecond)
+
+  defp ms(microseconds), do: Float.round(microseconds / 1000, 2)
+end
+
+Bench.Beside.run()
