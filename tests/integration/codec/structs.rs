@@ -46,6 +46,18 @@ fn a_struct_without_a_decoder_is_the_dict_that_it_was() {
 }
 
 #[test]
+fn a_decoder_is_called_for_each_of_many_structs_in_a_row() {
+    let mut python = with_decoder("lambda fields: fields['x']");
+    let numbers = || (0..50).map(int);
+    let points = Term::List(numbers().map(point).collect());
+    assert_eq!(call(&mut python, "args[0]", &points), Ok(Term::List(numbers().collect()).canonical()));
+    // The same keys, but no name: what stands there is no atom.
+    let nameless = |x| map(vec![(Term::Atom("__struct__".into()), int(7)), (Term::Atom("x".into()), x)]);
+    let mixed = |one: fn(Term) -> Term| Term::List(numbers().flat_map(|x| [one(x.clone()), nameless(x)]).collect());
+    assert_eq!(call(&mut python, "args[0]", &mixed(point)), Ok(mixed(|x| x).canonical()));
+}
+
+#[test]
 fn a_decoder_is_called_for_each_struct_of_its_name_at_any_depth() {
     let mut python = with_decoder("lambda fields: ('point', sorted(fields), fields['x'])");
     let pointed = |x: Term| Term::Tuple(vec![Term::Text("point".into()), Term::List(vec![Term::Atom("x".into())]), x]);
