@@ -3,8 +3,9 @@ defprotocol Portpool.Encoder do
   What a struct of yours becomes before it is sent to Python.
 
   Without an implementation a struct crosses as it is: Python gets a dict that has `Atom("__struct__")` among its keys
-  (and `bytes` for `Portpool.Bytes`). An implementation makes something else of it, wherever it stands in the arguments of a call: at any depth, in positional and keyword
-  arguments, also as the key of a map or inside another struct.
+  (and `bytes` for `Portpool.Bytes`, an array for `Portpool.Tensor`, a date or time for those of Elixir). An
+  implementation makes something else of it, wherever it stands in the arguments of a call: at any depth, in positional
+  and keyword arguments, also as the key of a map or inside another struct.
 
       defimpl Portpool.Encoder, for: MyApp.Money do
         def encode(money), do: [money.amount, Atom.to_string(money.currency)]

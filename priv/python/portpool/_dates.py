@@ -82,6 +82,19 @@ class Zone(tzinfo):
 
 UTC: Fields = ("Etc/UTC", "UTC", 0, 0)
 
+# The zones that came first: most values share a few, and to make one takes as long as the rest of a value.
+_zones: dict[Fields, Zone] = {}
+_MOST_ZONES = 256
+
+
+def _zone(fields: Fields) -> Zone:
+    zone = _zones.get(fields)
+    if zone is None:
+        zone = Zone(*fields)
+        if len(_zones) < _MOST_ZONES:
+            _zones[fields] = zone
+    return zone
+
 
 class _Precise:
     """What the classes with a time have in common."""
@@ -145,7 +158,7 @@ class _DateTime(_Precise, datetime):
         precision: Optional[int] = None,
         fold: int = 0,
     ) -> Any:
-        zone: Any = Zone(*tzinfo) if tzinfo.__class__ is tuple else tzinfo  # type: ignore[misc]
+        zone: Any = _zone(tzinfo) if tzinfo.__class__ is tuple else tzinfo  # type: ignore[arg-type]
         if zone is None:
             kind: Any = NaiveDateTime if cls is DateTime else cls
         else:

@@ -15,7 +15,7 @@ from typing import Any
 PACKAGE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PACKAGE))
 
-from portpool import Date, DateTime, NaiveDateTime, Time, Zone, _codec  # noqa: E402
+from portpool import Date, DateTime, NaiveDateTime, Time, Zone, _codec, _dates  # noqa: E402
 
 PARIS = Zone("Europe/Paris", "CEST", 3600, 3600)
 NAIVE = NaiveDateTime(2024, 7, 1, 12, 0, 0, 120_000, precision=2)
@@ -103,6 +103,13 @@ class Values(unittest.TestCase):
         ):
             with self.assertRaises(ValueError):
                 make()
+
+    def test_values_of_one_zone_share_it_and_many_zones_are_not_all_kept(self) -> None:
+        first, second = through([AWARE, AWARE.replace(hour=1)])
+        self.assertIs(first.tzinfo, second.tzinfo)
+        for number in range(1000):
+            through(DateTime(2024, 7, 1, tzinfo=Zone(f"A/{number}", "B", number, 0)))
+        self.assertLessEqual(len(_dates._zones), 256)
 
     def test_zones_are_equal_if_all_their_fields_are(self) -> None:
         self.assertEqual(PARIS, Zone("Europe/Paris", "CEST", 3600, 3600))
