@@ -12,4 +12,5 @@ pub mod server;
 pub mod shutdown;
 pub mod startup;
 pub mod telemetry;
+pub mod watch;
 pub mod worker;

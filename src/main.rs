@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use portpool::cli::{Cli, Command};
-use portpool::{cli, config, server, telemetry};
+use portpool::{cli, config, server, telemetry, watch};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -30,6 +30,21 @@ fn main() -> ExitCode {
 }
 
 fn run(Cli { log, command }: Cli) -> anyhow::Result<u8> {
+    match command {
+        Command::Watch { pid } => Ok(watch::run(pid).map(|()| 0)?),
+        Command::Term(args) => cli::term::run(&args),
+        Command::Serve => {
+            telemetry::log_for_server(log);
+            with_runtime(server::serve())
+        }
+        Command::Call(args) => {
+            telemetry::log_for_people(log);
+            with_runtime(cli::call::run(*args))
+        }
+    }
+}
+
+fn with_runtime(work: impl Future<Output = anyhow::Result<u8>>) -> anyhow::Result<u8> {
     // One thread: it also is the one that workers are bound to, which must not end before the server does.
     // Helper threads do nothing but transcode large values, so more of them than processors would be of no use.
     let helpers = config::processors();
@@ -38,17 +53,7 @@ fn run(Cli { log, command }: Cli) -> anyhow::Result<u8> {
         .max_blocking_threads(helpers)
         .thread_keep_alive(HELPERS_STAY)
         .build()?;
-    let status = match command {
-        Command::Serve => {
-            telemetry::log_for_server(log);
-            runtime.block_on(server::serve())
-        }
-        Command::Call(args) => {
-            telemetry::log_for_people(log);
-            runtime.block_on(cli::call::run(*args))
-        }
-        Command::Term(args) => cli::term::run(&args),
-    };
+    let status = runtime.block_on(work);
     // A helper thread that still works would be waited for; nothing that it does matters any more.
     runtime.shutdown_background();
     status

@@ -24,6 +24,12 @@ pub struct Cli {
 pub enum Command {
     /// Serve an Erlang or Elixir program that started this one as a port (docs/protocol.md)
     Serve,
+    /// Kill a server that does not end by itself, for the program that started both (docs/protocol.md 13)
+    #[command(hide = true)]
+    Watch {
+        /// The server's operating system pid
+        pid: i32,
+    },
     /// Run one function and print its result as JSON
     Call(Box<call::Args>),
     /// Show an external term, the bytes of term_to_binary/1, as Erlang or Elixir text

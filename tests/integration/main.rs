@@ -29,4 +29,5 @@ mod template;
 mod term;
 mod tidy;
 mod types;
+mod watch;
 mod worker;

@@ -27,7 +27,7 @@ fn room(path: &Path) -> String {
 }
 
 /// What each room may name: ARCHITECTURE.md, "The arrows".
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("buffer", &[]),
     ("codec", &[]),
     ("call", &["codec"]),
@@ -39,6 +39,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("startup", &["call", "config", "pool", "worker"]),
     ("shutdown", &["worker"]),
     ("telemetry", &[]),
+    ("watch", &[]),
     ("server", &["call", "config", "dispatcher", "port", "startup", "shutdown"]),
     ("cli", &["call", "codec", "config", "dispatcher", "startup", "shutdown", "telemetry"]),
 ];

@@ -205,6 +205,10 @@ defmodule Portpool.Calls do
     ArgumentError -> []
   end
 
+  @doc "Tells whether any request is in flight."
+  @spec busy?(t) :: boolean
+  def busy?(%__MODULE__{counters: counters}), do: :atomics.get(counters, @calls) > 0
+
   @doc "Returns how many requests are in flight whose reply nobody would have heard."
   @spec unheard(t) :: non_neg_integer
   def unheard(%__MODULE__{rows: rows}) do

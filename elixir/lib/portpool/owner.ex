@@ -9,7 +9,7 @@ defmodule Portpool.Owner do
 
   require Logger
 
-  alias Portpool.{Calls, Config, Directory, Error, Options, Route, Wire}
+  alias Portpool.{Calls, Config, Directory, Error, Options, Pulse, Route, Server, Wire}
 
   # What the server may take beyond `start_timeout` to say that it is ready.
   @margin 5_000
@@ -24,10 +24,10 @@ defmodule Portpool.Owner do
   # docs/protocol.md 12
   @crash_loop 75
 
-  # `stage` is `{:starting, timer, waiting}`, `:ready`, `{:failed, error}`, or `{:draining, reason}`: the reason to end
+  # `server` is `nil` if it could not be started. `stage` is `{:starting, timer, waiting}`, `:ready`, `{:failed, error}`, or `{:draining, reason}`: the reason to end
   # with. `features` are the requests that the server understands.
-  @enforce_keys [:parent, :config, :calls, :port, :stage]
-  defstruct [:parent, :config, :calls, :port, :stage, features: []]
+  @enforce_keys [:parent, :config, :calls, :stage]
+  defstruct [:parent, :config, :calls, :stage, :server, :pulse, features: []]
 
   # A drain has a limit of its own, of which the supervisor need not know.
   @spec child_spec({pid, Config.t()}) :: Supervisor.child_spec()
@@ -65,45 +65,34 @@ defmodule Portpool.Owner do
     timer = Process.send_after(self(), :overdue, config.start_timeout + @margin)
     calls = Directory.calls(pool)
 
-    state = %__MODULE__{
-      parent: parent,
-      config: config,
-      calls: calls,
-      port: nil,
-      stage: {:starting, timer, []}
-    }
+    state = %__MODULE__{parent: parent, config: config, calls: calls, stage: {:starting, timer, []}}
 
-    case open(config.binary) do
-      {:ok, port} ->
+    case Server.start(config.binary) do
+      {:ok, %{port: port} = server} ->
         Port.command(port, Wire.hello(Options.hello(config)))
         # Calls may be written from now on (docs/protocol.md 2.5).
         Directory.put_route(pool, Route.new(config, calls, port))
         :proc_lib.init_ack({:ok, self()})
-        loop(%{state | port: port})
+        loop(%{state | server: server})
 
-      {:error, error} ->
+      {:error, message} ->
         :proc_lib.init_ack({:ok, self()})
-        state |> fail(error) |> loop()
+        state |> fail(no_start(message)) |> loop()
     end
   end
 
-  # Without busy limits a caller that writes is never suspended, not even by a server that does not read; what piles
-  # up is bounded by the count of the calls in flight.
-  defp open(binary) do
-    options = [args: ["serve"], packet: 4, busy_limits_port: :disabled, busy_limits_msgq: :disabled]
-    {:ok, Port.open({:spawn_executable, binary}, [:binary, :exit_status | options])}
-  rescue
-    error in [ErlangError, ArgumentError, SystemLimitError] ->
-      {:error, no_start("#{binary} could not be started: #{Exception.message(error)}")}
-  end
+  defp loop(%__MODULE__{server: nil} = state), do: loop(state, nil, nil)
+  defp loop(%__MODULE__{server: %{port: port, watch: watch}} = state), do: loop(state, port, watch)
 
-  defp loop(%__MODULE__{parent: parent, port: port} = state) do
+  defp loop(%__MODULE__{parent: parent} = state, port, watch) do
     receive do
       {^port, {:data, packet}} -> state |> received(packet) |> loop()
       {^port, {:exit_status, status}} -> state |> server_exited(exited(status)) |> loop()
       # Sometimes the exit status is lost (erlang/otp#11278).
       {:EXIT, ^port, reason} -> state |> server_exited("its port closed: #{inspect(reason)}") |> loop()
+      {:EXIT, ^watch, _reason} -> loop(%{state | server: Server.unwatched(state.server)})
       {:EXIT, ^parent, reason} -> state |> leave(reason) |> loop()
+      :beat -> state |> beat() |> loop()
       {:"$gen_call", from, :await} -> state |> asked(from) |> loop()
       {:"$gen_call", from, :settle} -> state |> answered(from) |> loop()
       {:"$gen_call", from, {:drain_within, limit}} -> state |> within(limit) |> answered(from) |> loop()
@@ -149,7 +138,9 @@ defmodule Portpool.Owner do
 
   defp announced(%{stage: {:starting, timer, waiting}} = state, {:ready, info}) do
     Process.cancel_timer(timer)
-    Enum.reduce(waiting, %{state | stage: :ready, features: Map.get(info, :features, [])}, &asked(&2, &1))
+    pulse = Pulse.start(state.server.port, state.calls)
+    state = %{state | stage: :ready, features: Map.get(info, :features, []), pulse: pulse}
+    Enum.reduce(waiting, state, &asked(&2, &1))
   end
 
   defp announced(%{stage: {:starting, _timer, _waiting}} = state, {:error, error}), do: fail(state, error)
@@ -172,6 +163,19 @@ defmodule Portpool.Owner do
     then = if state.config.on_crash_loop == :exit, do: "and so does the pool", else: "and is started again"
     Logger.error("portpool #{name(state)}: the server ended (#{how})#{casts(state.calls)} #{then}")
     exit({:shutdown, {:server_exit, how}})
+  end
+
+  # Its watch is there again a beat after somebody has killed it.
+  defp beat(%{server: server} = state) do
+    case Pulse.beat(state.pulse) do
+      {:ok, pulse} -> %{state | pulse: pulse, server: Server.watched(server)}
+      :stuck -> stuck(state)
+    end
+  end
+
+  defp stuck(%{server: server} = state) do
+    server |> Server.watched() |> Server.kill()
+    server_exited(state, "it did not answer for #{Pulse.limit()} ms and is killed")
   end
 
   # All others hear of it.
@@ -209,7 +213,7 @@ defmodule Portpool.Owner do
     limit = config.drain_timeout
 
     Port.command(
-      state.port,
+      state.server.port,
       Wire.request(Calls.next_id(state.calls, :cast), {:drain, %{drain_timeout: limit}})
     )
 
@@ -244,23 +248,14 @@ defmodule Portpool.Owner do
   # As long as `start_link` waits the error is its to return. Later it is a matter for the supervisor.
   defp fail(%{stage: {:starting, timer, waiting}} = state, error) do
     Process.cancel_timer(timer)
-    close(state.port)
+    Server.close(state.server)
 
     if :atomics.get(state.config.started, 1) == 0 do
-      Enum.reduce(waiting, %{state | stage: {:failed, error}, port: nil}, &asked(&2, &1))
+      Enum.reduce(waiting, %{state | stage: {:failed, error}, server: nil}, &asked(&2, &1))
     else
       Logger.error("portpool #{name(state)}: the server did not start again: #{Exception.message(error)}")
       exit({:shutdown, error})
     end
-  end
-
-  defp close(nil), do: true
-
-  defp close(port) do
-    Port.close(port)
-  rescue
-    # It is closed already.
-    ArgumentError -> true
   end
 
   defp no_start(message), do: %{Error.new(:internal, message) | phase: :start}

@@ -43,6 +43,7 @@ defmodule Portpool.Wire do
           | {:drain, options :: map}
           | :reload
           | :status
+          | :ping
   @type packet :: iodata
 
   @doc "Returns every atom that the server may write in a reply of its own."
@@ -68,7 +69,7 @@ defmodule Portpool.Wire do
   def request(id, {:checkin, lease, options}), do: :erlang.term_to_binary({:checkin, id, lease, options})
   def request(id, {:resize, size}), do: :erlang.term_to_binary({:resize, id, size})
   def request(id, {:drain, options}), do: :erlang.term_to_binary({:drain, id, options})
-  def request(id, name) when name in [:reload, :status], do: :erlang.term_to_binary({name, id})
+  def request(id, name) when name in [:reload, :status, :ping], do: :erlang.term_to_binary({name, id})
 
   # Whatever `args` is, a list or not: the server judges it.
   defp large?([arg | _rest]) when is_binary(arg) and byte_size(arg) >= @large, do: true

@@ -1,0 +1,64 @@
+//! `portpool watch`: the end of a server that cannot end by itself. docs/protocol.md 13.
+
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+/// How long a server may go on after its owner has let go of it. One that is well needs less than that to kill its workers.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Returns when the process has ended: by itself, because a byte came on stdin, or because stdin closed and it was still there after
+/// three seconds. Whoever has its number later is not touched.
+pub fn run(pid: i32) -> io::Result<()> {
+    let Some(server) = open(pid)? else { return Ok(()) };
+    let stdin = io::stdin();
+    let mut both = [readable(&server), readable(&stdin)];
+    wait(&mut both, None)?;
+    let [server_ended, _told] = both.map(|fd| !fd.revents().is_empty());
+    if server_ended { Ok(()) } else { end(&server, hears_the_end(stdin)?) }
+}
+
+/// A descriptor that is readable once the process has ended; `None` if it has.
+fn open(pid: i32) -> io::Result<Option<OwnedFd>> {
+    let pid = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidInput)?;
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(process) => Ok(Some(process)),
+        Err(Errno::SRCH) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether stdin was closed; else its owner has written that there is nothing to wait for.
+fn hears_the_end(mut stdin: io::Stdin) -> io::Result<bool> {
+    Ok(stdin.read(&mut [0])? == 0)
+}
+
+fn end(server: &OwnedFd, may_end_by_itself: bool) -> io::Result<()> {
+    let grace = if may_end_by_itself { GRACE } else { Duration::ZERO };
+    let mut ended = [readable(server)];
+    wait(&mut ended, Some(grace))?;
+    if ended.iter().all(|fd| fd.revents().is_empty()) {
+        // It can only fail because the server has just ended.
+        let _ = pidfd_send_signal(server, Signal::KILL);
+    }
+    Ok(())
+}
+
+fn readable(fd: &impl AsFd) -> PollFd<'_> {
+    PollFd::new(fd, PollFlags::IN)
+}
+
+fn wait(fds: &mut [PollFd<'_>], limit: Option<Duration>) -> io::Result<()> {
+    let limit =
+        limit.map(|limit| Timespec { tv_sec: limit.as_secs().cast_signed(), tv_nsec: limit.subsec_nanos().into() });
+    loop {
+        match poll(fds, limit.as_ref()) {
+            Err(Errno::INTR) => {}
+            done => return Ok(done.map(drop)?),
+        }
+    }
+}
