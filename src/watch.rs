@@ -1,4 +1,4 @@
-//! `portpool watch`: the end of a server that cannot end by itself. docs/protocol.md 13.
+//! `portpool watch`: the end of a server that cannot end by itself, and of what it leaves behind. docs/protocol.md 13.
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -8,18 +8,24 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
+use crate::worker::kill_survivors;
+
 /// How long a server may go on after its owner has let go of it. One that is well needs less than that to kill its workers.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// Returns when the process has ended: by itself, because a byte came on stdin, or because stdin closed and it was still there after
-/// three seconds. Whoever has its number later is not touched.
+/// Returns when the server has ended, by itself, because a byte came on stdin, or because stdin closed and it was still there after
+/// three seconds; and when all that its workers have started has been killed. Whoever has its number later is not touched.
 pub fn run(pid: i32) -> io::Result<()> {
     let Some(server) = open(pid)? else { return Ok(()) };
     let stdin = io::stdin();
     let mut both = [readable(&server), readable(&stdin)];
     wait(&mut both, None)?;
     let [server_ended, _told] = both.map(|fd| !fd.revents().is_empty());
-    if server_ended { Ok(()) } else { end(&server, hears_the_end(stdin)?) }
+    if !server_ended {
+        end(&server, hears_the_end(stdin)?)?;
+    }
+    kill_survivors(pid.unsigned_abs());
+    Ok(())
 }
 
 /// A descriptor that is readable once the process has ended; `None` if it has.
@@ -38,12 +44,14 @@ fn hears_the_end(mut stdin: io::Stdin) -> io::Result<bool> {
 }
 
 fn end(server: &OwnedFd, may_end_by_itself: bool) -> io::Result<()> {
-    let grace = if may_end_by_itself { GRACE } else { Duration::ZERO };
     let mut ended = [readable(server)];
-    wait(&mut ended, Some(grace))?;
+    if may_end_by_itself {
+        wait(&mut ended, Some(GRACE))?;
+    }
     if ended.iter().all(|fd| fd.revents().is_empty()) {
         // It can only fail because the server has just ended.
         let _ = pidfd_send_signal(server, Signal::KILL);
+        wait(&mut ended, None)?;
     }
     Ok(())
 }

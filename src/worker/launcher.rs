@@ -15,6 +15,7 @@ use super::boot::{self, Role};
 use super::event::StartError;
 use super::orphans::Children;
 use super::process::Process;
+use super::token::{TOKEN, token};
 use crate::call::{StartCall, WorkerId};
 
 /// A process that was started and has not said hello yet.
@@ -92,7 +93,7 @@ impl Recipe {
                 None => command.env_remove(name),
             };
         }
-        command.env(super::TOKEN, super::token(worker));
+        command.env(TOKEN, token(worker));
         if let Some(cd) = &self.cd {
             command.current_dir(cd);
         }

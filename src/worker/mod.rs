@@ -3,7 +3,8 @@
 //! - `python`: finds the interpreter and proves that it is new enough
 //! - `launcher`: starts a process; `boot`: what a new Python is told
 //! - `template`: the other launcher, which has workers forked by a process that has imported already
-//! - `process`: the only place that starts, signals and reaps workers; `orphans`: the same for what they leave behind
+//! - `process`: the only place that starts, signals and reaps workers; `orphans`: the same for what they leave behind;
+//!   `survivors`: for what a dead server leaves behind; `token`: how all of these are known
 //! - `channel`: frames to and from one worker; `wire`: their headers; `hello`: the first of them
 //! - `logs`: what it prints; `memory`: what it takes; `stop`: where Python was when it was killed
 //! - `handle`: what the pool asks of a worker; `task`: one worker's life, from launch to reaping; `event`: what the pool hears of it
@@ -20,8 +21,10 @@ mod orphans;
 mod process;
 mod python;
 mod stop;
+mod survivors;
 mod task;
 mod template;
+mod token;
 mod wire;
 
 pub use event::{Ended, Event, Reply, Stacks, StartError, Started, fields};
@@ -30,16 +33,7 @@ pub use launcher::{Launched, Launcher, NoProcess, Recipe, SpawnLauncher};
 pub use orphans::{Children, adopt_orphans, end_all_children};
 pub use process::Exit;
 pub use python::{Interpreter, NoPython, find_python};
+pub use survivors::kill_survivors;
 pub use task::start;
 pub use template::TemplateLauncher;
 pub use wire::FromWorker;
-
-use crate::call::WorkerId;
-
-/// The variable that marks all processes of a worker, its children too: the server's pid and the worker's number.
-const TOKEN: &str = "PORTPOOL_WORKER";
-
-/// The number has the same width in all, because a forked worker overwrites it in place.
-fn token(worker: WorkerId) -> String {
-    format!("{}.{:020}", std::process::id(), worker.0)
-}

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::warn;
 
-use super::TOKEN;
+use super::token;
 use crate::call::WorkerId;
 
 /// How often the end looks again if no signal tells it to.
@@ -101,7 +101,7 @@ fn clean_up(children: &Children, orphan: u32) {
     if reap(orphan) {
         return;
     }
-    if let Some(worker) = worker_of(orphan)
+    if let Some(worker) = token::worker_of(orphan)
         && !children.lives(worker)
     {
         warn!(worker = worker.0, pid = orphan, "a process that the dead worker left behind is killed");
@@ -152,17 +152,6 @@ fn kill(pid: u32) {
 
 fn to_pid(pid: u32) -> Option<Pid> {
     Pid::from_raw(i32::try_from(pid).ok()?)
-}
-
-/// The worker that a process comes from, by the token in its environment.
-fn worker_of(pid: u32) -> Option<WorkerId> {
-    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
-    let token = environment
-        .split(|byte| *byte == 0)
-        .filter_map(|entry| std::str::from_utf8(entry).ok())
-        .find_map(|entry| entry.strip_prefix(TOKEN)?.strip_prefix('='))?;
-    let (server, worker) = token.split_once('.')?;
-    (server == std::process::id().to_string()).then(|| worker.parse().ok().map(WorkerId))?
 }
 
 #[cfg(test)]

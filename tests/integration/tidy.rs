@@ -39,7 +39,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("startup", &["call", "config", "pool", "worker"]),
     ("shutdown", &["worker"]),
     ("telemetry", &[]),
-    ("watch", &[]),
+    ("watch", &["worker"]),
     ("server", &["call", "config", "dispatcher", "port", "startup", "shutdown"]),
     ("cli", &["call", "codec", "config", "dispatcher", "startup", "shutdown", "telemetry"]),
 ];

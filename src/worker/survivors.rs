@@ -1,0 +1,34 @@
+//! What a dead server leaves behind: the kernel kills the workers with it, but not what they have started themselves.
+
+use std::fs;
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use super::token;
+
+/// How often the processes are looked through at most: one that forks without end is faster than any number of looks.
+const ROUNDS: usize = 100;
+
+/// Kills all processes of a server that has ended, also those that lead sessions of their own. They are known by their token: one that
+/// has cleared its environment is not found.
+pub fn kill_survivors(server: u32) {
+    for _ in 0..ROUNDS {
+        // What was forked during a look may have been missed by it.
+        if !processes().into_iter().fold(false, |killed, pid| kill(pid, server) || killed) {
+            return;
+        }
+    }
+}
+
+fn processes() -> Vec<u32> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// Whether the process was one of them. One that has ended already has no environment any more.
+fn kill(pid: u32, server: u32) -> bool {
+    let Some(known) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
+    // The descriptor first: the process whose token is read is the one that is killed.
+    let Ok(process) = pidfd_open(known, PidfdFlags::empty()) else { return false };
+    token::read(pid).is_some_and(|(of, _)| of == server) && pidfd_send_signal(&process, Signal::KILL).is_ok()
+}

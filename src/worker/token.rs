@@ -1,0 +1,30 @@
+//! The variable that marks all processes of a worker, its children too: the server's pid and the worker's number.
+
+use std::fs;
+
+use crate::call::WorkerId;
+
+/// Its name.
+pub(super) const TOKEN: &str = "PORTPOOL_WORKER";
+
+/// Its value for a worker of this server. The number has the same width in all, because a forked worker overwrites it in place.
+pub(super) fn token(worker: WorkerId) -> String {
+    format!("{}.{:020}", std::process::id(), worker.0)
+}
+
+/// The worker of this server that a process comes from.
+pub(super) fn worker_of(pid: u32) -> Option<WorkerId> {
+    let (server, worker) = read(pid)?;
+    (server == std::process::id()).then_some(worker)
+}
+
+/// The server and the worker that a process comes from. `None` if it has ended, is another user's, or cleared its environment.
+pub(super) fn read(pid: u32) -> Option<(u32, WorkerId)> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let token = environment
+        .split(|byte| *byte == 0)
+        .filter_map(|entry| std::str::from_utf8(entry).ok())
+        .find_map(|entry| entry.strip_prefix(TOKEN)?.strip_prefix('='))?;
+    let (server, worker) = token.split_once('.')?;
+    Some((server.parse().ok()?, WorkerId(worker.parse().ok()?)))
+}
