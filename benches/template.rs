@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use portpool::call::WorkerId;
-use portpool::worker::{self, Children, Event, Handle, Launcher, Recipe, SpawnLauncher, TemplateLauncher};
+use portpool::worker::{self, Children, Event, Handle, Launcher, Log, Recipe, SpawnLauncher, TemplateLauncher};
 use tokio::sync::mpsc;
 
 const WORKERS: u64 = 8;
@@ -37,6 +37,7 @@ fn recipe(preload: Vec<String>) -> Recipe {
         init: None,
         max_memory: None,
         memory_limit: None,
+        log: Log::Stderr,
         numeric_threads: vec![("OPENBLAS_NUM_THREADS".to_owned(), Some("1".to_owned()))],
     }
 }

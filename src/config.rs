@@ -37,6 +37,15 @@ pub enum OnCrashLoop {
     Exit,
 }
 
+/// Where what Python prints and logs goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Logs {
+    /// To the server's stderr.
+    Stderr,
+    /// To the owner, in packets.
+    Owner,
+}
+
 /// The options of a pool.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -88,6 +97,8 @@ pub struct Config {
     pub env: Vec<(String, Option<String>)>,
     /// Working directory of the workers.
     pub cd: Option<PathBuf>,
+    /// Where what Python prints and logs goes.
+    pub logs: Logs,
     /// Modules that are imported before a worker is ready.
     pub preload: Vec<String>,
     /// What is called once after that, before workers are forked.
@@ -132,6 +143,7 @@ impl Default for Config {
             python_path: Vec::new(),
             env: Vec::new(),
             cd: None,
+            logs: Logs::Stderr,
             preload: Vec::new(),
             warmup: None,
             init: None,

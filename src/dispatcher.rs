@@ -12,7 +12,7 @@ use crate::call::{
     Blame, Call, CallId, Checkout, Failure, Outcome, Phase, Reason, Returned, Success, Target, WorkerId,
 };
 use crate::config::{OnCrashLoop, Wait};
-use crate::pool::{Done, Pool, Status};
+use crate::pool::{Done, Line, Pool, Status};
 
 /// How long the end waits for killed workers to be reaped: only the kernel can make that long.
 const WORKERS_END: Duration = Duration::from_millis(500);
@@ -72,6 +72,8 @@ pub enum Reply {
     Ready(Status),
     /// The reply to the request of this number.
     To(PortId, Answer),
+    /// What a worker has printed or logged.
+    Line(Line),
     /// An error that belongs to no request.
     Error(Failure),
 }
@@ -375,6 +377,7 @@ impl Dispatcher {
                         self.ids.remove(&id);
                     }
                 }
+                Done::Line(line) => self.say(Reply::Line(line)),
                 Done::Drained => self.drained = true,
             }
         }

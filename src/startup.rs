@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::call::{Blame, Failure, Phase, Reason};
-use crate::config::{Config, processors};
+use crate::config::{Config, Logs, processors};
 use crate::pool::{Pool, Settings};
-use crate::worker::{self, Children, Interpreter, Launcher, NoPython, Recipe, SpawnLauncher, TemplateLauncher};
+use crate::worker::{self, Children, Interpreter, Launcher, Log, NoPython, Recipe, SpawnLauncher, TemplateLauncher};
 
 /// Finds Python, proves that it is new enough, and opens the pool.
 pub async fn open(config: &Config) -> Result<(Pool, Interpreter), Failure> {
@@ -19,6 +19,10 @@ pub async fn open(config: &Config) -> Result<(Pool, Interpreter), Failure> {
     let python = worker::find_python(&config.python, &env, config.start_timeout, &children)
         .await
         .map_err(|error| refused(&error))?;
+    let (log, lines) = match config.logs {
+        Logs::Stderr => Log::stderr(),
+        Logs::Owner => Log::owner(),
+    };
     let recipe = Recipe {
         python: python.executable.clone(),
         python_path: config.python_path.clone(),
@@ -31,11 +35,12 @@ pub async fn open(config: &Config) -> Result<(Pool, Interpreter), Failure> {
         init: config.init.clone(),
         max_memory: config.max_memory,
         memory_limit: config.memory_limit,
+        log,
         numeric_threads: config.numeric_threads(),
     };
     let launcher =
         launcher(recipe, children).map_err(|error| internal(format!("cannot read the worker's sources: {error}")))?;
-    Ok((Pool::new(settings(config), launcher, config.max_frame), python))
+    Ok((Pool::new(settings(config), launcher, lines, config.max_frame), python))
 }
 
 /// With something to do once for all workers, they are forked from a process that has done it.

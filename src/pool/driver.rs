@@ -17,7 +17,7 @@ use super::outcome;
 use super::status::{LastExit, Status};
 use crate::call::{Call, CallId, Checkout, Failure, Outcome, Success, WorkerId};
 use crate::config::Wait;
-use crate::worker::{self, Ended, Handle, Launcher, Stacks};
+use crate::worker::{self, Ended, Handle, Launcher, Line, Lines, Stacks};
 
 /// Events of workers that the pool has not taken in yet; a worker's task waits when there are more.
 const EVENTS: usize = 256;
@@ -32,6 +32,8 @@ pub enum Done {
     Asked(CallId, Outcome),
     /// A lease.
     Lease(CallId),
+    /// A line that a worker printed, for the owner.
+    Line(Line),
     /// Itself: it was drained, and no worker is left.
     Drained,
 }
@@ -60,6 +62,7 @@ pub struct Pool {
     done: VecDeque<Done>,
     events: mpsc::Receiver<(WorkerId, worker::Event)>,
     sender: mpsc::Sender<(WorkerId, worker::Event)>,
+    lines: Lines,
     /// Set for the next timer of the core or earlier: it is moved only when it must be.
     alarm: Pin<Box<Sleep>>,
     /// The one list of actions, reused.
@@ -69,8 +72,8 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// A pool whose workers the launcher starts, at once and beside the caller.
-    pub fn new(settings: Settings, launcher: Arc<dyn Launcher>, max_frame: usize) -> Self {
+    /// A pool whose workers the launcher starts, at once and beside the caller. `lines` is what they print, for the owner.
+    pub fn new(settings: Settings, launcher: Arc<dyn Launcher>, lines: Lines, max_frame: usize) -> Self {
         let (sender, events) = mpsc::channel(EVENTS);
         let mut pool = Self {
             core: Core::new(settings.clone()),
@@ -84,6 +87,7 @@ impl Pool {
             done: VecDeque::new(),
             events,
             sender,
+            lines,
             alarm: Box::pin(tokio::time::sleep(NO_TIMER)),
             actions: Vec::new(),
             last_start_error: None,
@@ -148,7 +152,14 @@ impl Pool {
     pub async fn progress(&mut self) {
         tokio::select! {
             biased;
-            Some((worker, event)) = self.events.recv() => self.worker_event(worker, event),
+            Some((worker, event)) = self.events.recv() => {
+                // What a worker has said before comes before.
+                while let Some(line) = self.lines.take() {
+                    self.done.push_back(Done::Line(line));
+                }
+                self.worker_event(worker, event);
+            }
+            line = self.lines.next() => self.done.push_back(Done::Line(line)),
             () = self.alarm.as_mut() => self.step(Event::TimePassed, None),
         }
     }
@@ -290,9 +301,9 @@ impl Pool {
 
     fn dispatch(&mut self, now: Instant, worker: WorkerId, call: CallId) {
         if let (Some(handle), Some(in_hand)) = (self.workers.get(&worker), self.in_hand.get_mut(&call))
-            && let Some(body) = in_hand.start(now)
+            && let Some((mfa, body)) = in_hand.start(now)
         {
-            handle.call(call, body);
+            handle.call(call, mfa, body);
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::event::{Run, Seat, Terms, Want};
 use super::outcome;
-use crate::call::{Body, Call, CallId, Checkout, Meta, Outcome, Success, Target, WorkerId};
+use crate::call::{Body, Call, CallId, Checkout, Meta, Mfa, Outcome, Success, Target, WorkerId};
 use crate::worker::Reply;
 
 /// What somebody wants.
@@ -80,12 +80,12 @@ impl InHand {
     }
 
     /// A worker gets it.
-    pub(super) fn start(&mut self, now: Instant) -> Option<Body> {
+    pub(super) fn start(&mut self, now: Instant) -> Option<(Mfa, Body)> {
         self.started = Some(now);
         self.attempt += 1;
         self.interrupted = false;
         match &self.asked {
-            Asked::Call(call) => Some(call.body.clone()),
+            Asked::Call(call) => Some((call.mfa.clone(), call.body.clone())),
             Asked::Checkout(_) | Asked::Reload => None,
         }
     }

@@ -25,3 +25,5 @@ pub use driver::{Done, Pool};
 pub use event::{Action, Event, KillCause, Refusal, Run, Seat, Settings, Terms, Want};
 pub use roster::Counts;
 pub use status::{LastExit, Status, WorkerStatus};
+
+pub use crate::worker::{Level, Line};

@@ -6,10 +6,10 @@ use bytes::{BufMut, BytesMut};
 use eetf::{Atom, Binary, FixInteger, List, Map, Term};
 
 use super::request::REQUESTS;
-use crate::call::{Blame, Failure, Form, Meta, Phase, Reason, Returned};
+use crate::call::{Blame, Failure, Form, Meta, Mfa, Phase, Reason, Returned};
 use crate::codec::{self, CodecError, CodecErrorKind, Options, control};
 use crate::dispatcher::{Answer, PortId, Reply};
-use crate::pool::{LastExit, Status, WorkerStatus};
+use crate::pool::{LastExit, Line, Status, WorkerStatus};
 use crate::worker::Interpreter;
 
 /// Room for what `meta` adds to a reply.
@@ -32,6 +32,7 @@ pub(super) fn write(reply: &Reply, ready: &Ready, out: &mut BytesMut) {
     match reply {
         Reply::To(id, answer) => write_answer(*id, answer, out),
         Reply::Ready(status) => write_ready(ready, status, out),
+        Reply::Line(line) => write_line(line, out),
         Reply::Error(failure) => write_error(failure, out),
     }
 }
@@ -61,6 +62,20 @@ pub fn write_ready(ready: &Ready, status: &Status, out: &mut BytesMut) {
 /// Appends the packet `{error, Error}`.
 pub fn write_error(failure: &Failure, out: &mut BytesMut) {
     write_packet(&tuple([atom("error"), error(failure)]), out);
+}
+
+/// Appends the packet `{log, Map}`: docs/protocol.md 14.
+fn write_line(line: &Line, out: &mut BytesMut) {
+    let or_nil = |value: Option<&str>| value.map_or_else(|| atom("nil"), text);
+    let info = map([
+        ("worker", long(line.worker.0)),
+        ("call", or_nil(line.call.as_ref().map(Mfa::to_string).as_deref())),
+        ("stream", atom(line.stream)),
+        ("level", atom(line.level.name())),
+        ("logger", or_nil(line.logger.as_deref())),
+        ("text", text(&line.text)),
+    ]);
+    write_packet(&tuple([atom("log"), info]), out);
 }
 
 fn write_answer(id: PortId, answer: &Answer, out: &mut BytesMut) {

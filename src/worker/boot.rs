@@ -24,7 +24,7 @@ const DIRECTORY: &str = "PORTPOOL_PYTHON_DIR";
 const BOOT: (&str, &str) = ("_boot.py", include_str!("../../priv/python/portpool/_boot.py"));
 
 /// Module, file, embedded source.
-const SOURCES: [(&str, &str, &str); 18] = [
+const SOURCES: [(&str, &str, &str); 20] = [
     ("portpool", "__init__.py", include_str!("../../priv/python/portpool/__init__.py")),
     ("portpool._codec", "_codec.py", include_str!("../../priv/python/portpool/_codec.py")),
     ("portpool._dates", "_dates.py", include_str!("../../priv/python/portpool/_dates.py")),
@@ -33,9 +33,11 @@ const SOURCES: [(&str, &str, &str); 18] = [
     ("portpool._generators", "_generators.py", include_str!("../../priv/python/portpool/_generators.py")),
     ("portpool._hooks", "_hooks.py", include_str!("../../priv/python/portpool/_hooks.py")),
     ("portpool._identity", "_identity.py", include_str!("../../priv/python/portpool/_identity.py")),
+    ("portpool._logs", "_logs.py", include_str!("../../priv/python/portpool/_logs.py")),
     ("portpool._memory", "_memory.py", include_str!("../../priv/python/portpool/_memory.py")),
     ("portpool._numeric", "_numeric.py", include_str!("../../priv/python/portpool/_numeric.py")),
     ("portpool._process", "_process.py", include_str!("../../priv/python/portpool/_process.py")),
+    ("portpool._records", "_records.py", include_str!("../../priv/python/portpool/_records.py")),
     ("portpool._start", "_start.py", include_str!("../../priv/python/portpool/_start.py")),
     ("portpool._stop", "_stop.py", include_str!("../../priv/python/portpool/_stop.py")),
     ("portpool._template", "_template.py", include_str!("../../priv/python/portpool/_template.py")),

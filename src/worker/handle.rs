@@ -7,12 +7,12 @@ use tokio::sync::mpsc;
 
 use super::memory;
 use super::process::Process;
-use crate::call::{Body, CallId};
+use crate::call::{Body, CallId, Mfa};
 
 /// What the worker's task is asked to do.
 #[derive(Debug)]
 pub(super) enum Order {
-    Call(CallId, Body),
+    Call(CallId, Mfa, Body),
     Ping,
     Interrupt,
     TimeOut,
@@ -32,10 +32,10 @@ impl Handle {
         Self { orders, process }
     }
 
-    /// Hands it a call. It must be idle.
-    pub fn call(&self, call: CallId, body: Body) {
+    /// Hands it a call, and its name for the log. It must be idle.
+    pub fn call(&self, call: CallId, mfa: Mfa, body: Body) {
         // A worker that has just ended does not take it; its `Ended` is on the way and does not name this call.
-        self.order(Order::Call(call, body));
+        self.order(Order::Call(call, mfa, body));
     }
 
     /// Asks whether it is alive: `Pong` is the answer. One that is not idle is not asked, and does not answer.

@@ -13,6 +13,7 @@ use bytes::Bytes;
 
 use super::boot::{self, Role};
 use super::event::StartError;
+use super::log::Log;
 use super::orphans::Children;
 use super::process::Process;
 use super::token::{TOKEN, token};
@@ -28,6 +29,7 @@ pub struct Launched {
     pub(super) start_order: Option<Bytes>,
     pub(super) stdout: Option<OwnedFd>,
     pub(super) stderr: Option<OwnedFd>,
+    pub(super) log: Log,
 }
 
 /// Why there is no process.
@@ -78,6 +80,8 @@ pub struct Recipe {
     pub max_memory: Option<u64>,
     /// Bytes of data that a worker may allocate.
     pub memory_limit: Option<u64>,
+    /// Where what they print goes.
+    pub log: Log,
     /// What the variables are, in the workers, by which numeric libraries choose their number of threads.
     pub numeric_threads: Vec<(String, Option<String>)>,
 }
@@ -118,7 +122,7 @@ impl SpawnLauncher {
 
     pub(super) fn spawn(&self, worker: WorkerId) -> io::Result<Launched> {
         let command = self.recipe.command(boot::WORKER, worker);
-        spawn(command, worker, self.start_order.clone(), &self.children)
+        spawn(command, worker, self.start_order.clone(), &self.recipe.log, &self.children)
     }
 }
 
@@ -127,6 +131,7 @@ pub(super) fn spawn(
     mut command: Command,
     worker: WorkerId,
     start_order: Bytes,
+    log: &Log,
     children: &Arc<Children>,
 ) -> io::Result<Launched> {
     let (ours, theirs) = UnixStream::pair()?;
@@ -140,6 +145,7 @@ pub(super) fn spawn(
         start_order: Some(start_order),
         stdout: child.stdout.take().map(OwnedFd::from),
         stderr: child.stderr.take().map(OwnedFd::from),
+        log: log.clone(),
     })
 }
 

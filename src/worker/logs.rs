@@ -1,4 +1,4 @@
-//! What a worker's process prints: whole lines to the server's log, the last ones of stderr kept for the error of a crash.
+//! What a worker's process prints: whole lines to the log, the last ones of stderr kept for the error of a crash.
 
 use std::collections::VecDeque;
 use std::io;
@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
 use tokio::net::unix::pipe;
-use tracing::info;
 
-use crate::call::{CallId, WorkerId};
+use super::line::{InCall, Level, Words};
+use super::log::Log;
+use crate::call::WorkerId;
 
 /// A longer line is cut here.
 const LINE: usize = 8 << 10;
@@ -24,6 +25,7 @@ pub(super) struct LogPipe {
     pipe: Option<pipe::Receiver>,
     stream: &'static str,
     worker: WorkerId,
+    log: Log,
     buffer: BytesMut,
     /// The line was longer than `LINE`: its rest is skipped.
     skipping: bool,
@@ -34,43 +36,45 @@ pub(super) struct LogPipe {
 
 impl LogPipe {
     /// One that only logs.
-    pub(super) fn stdout(pipe: Option<OwnedFd>, worker: WorkerId) -> io::Result<Self> {
-        Self::new(pipe, "stdout", worker, None)
+    pub(super) fn stdout(pipe: Option<OwnedFd>, worker: WorkerId, log: &Log) -> io::Result<Self> {
+        Self::new(pipe, "stdout", worker, log, None)
     }
 
     /// One that also keeps the last lines.
-    pub(super) fn stderr(pipe: Option<OwnedFd>, worker: WorkerId) -> io::Result<Self> {
-        Self::new(pipe, "stderr", worker, Some(VecDeque::new()))
+    pub(super) fn stderr(pipe: Option<OwnedFd>, worker: WorkerId, log: &Log) -> io::Result<Self> {
+        Self::new(pipe, "stderr", worker, log, Some(VecDeque::new()))
     }
 
     fn new(
         pipe: Option<OwnedFd>,
         stream: &'static str,
         worker: WorkerId,
+        log: &Log,
         tail: Option<VecDeque<String>>,
     ) -> io::Result<Self> {
         let pipe = pipe.map(pipe::Receiver::from_owned_fd).transpose()?;
-        let rate = Rate { second: Instant::now(), lines: 0, dropped: 0 };
-        Ok(Self { pipe, stream, worker, buffer: BytesMut::new(), skipping: false, rate, tail })
+        let rate = Rate::begin();
+        let log = log.clone();
+        Ok(Self { pipe, stream, worker, log, buffer: BytesMut::new(), skipping: false, rate, tail })
     }
 
     /// Waits for the next piece of output and logs the lines in it; waits for ever once the pipe is closed.
     ///
     /// Cancellation: what was read is in `self`, so the future may be dropped at any await.
-    pub(super) async fn pump(&mut self, call: Option<CallId>) {
+    pub(super) async fn pump(&mut self, call: Option<&InCall>) {
         let Some(pipe) = &self.pipe else { return std::future::pending().await };
         tokio::select! {
             readable = pipe.readable() => if readable.is_err() || matches!(self.read(call), Read::End) {
                 self.pipe = None;
             },
             () = tokio::time::sleep_until(self.rate.next_second().into()), if self.rate.dropped > 0 => {
-                self.rate.report(self.stream, self.worker);
+                self.report();
             }
         }
     }
 
     /// Logs what is in the pipe now. Somebody may go on writing, so this is bounded.
-    pub(super) fn drain(&mut self, call: Option<CallId>) {
+    pub(super) fn drain(&mut self, call: Option<&InCall>) {
         for _ in 0..16 {
             if !matches!(self.read(call), Read::Some) {
                 break;
@@ -79,15 +83,15 @@ impl LogPipe {
     }
 
     /// Reads what a worker that has ended left in the pipe and returns the last lines.
-    pub(super) fn finish(mut self, call: Option<CallId>) -> Vec<String> {
+    pub(super) fn finish(mut self, call: Option<&InCall>) -> Vec<String> {
         self.drain(call);
         let rest = self.buffer.split();
         self.line(&rest, call);
-        self.rate.report(self.stream, self.worker);
+        self.report();
         self.tail.unwrap_or_default().into()
     }
 
-    fn read(&mut self, call: Option<CallId>) -> Read {
+    fn read(&mut self, call: Option<&InCall>) -> Read {
         let Some(pipe) = &self.pipe else { return Read::End };
         self.buffer.reserve(2 * LINE);
         match pipe.try_read_buf(&mut self.buffer) {
@@ -101,7 +105,7 @@ impl LogPipe {
         }
     }
 
-    fn lines(&mut self, call: Option<CallId>) {
+    fn lines(&mut self, call: Option<&InCall>) {
         while let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
             let line = self.buffer.split_to(end);
             self.buffer.advance(1);
@@ -115,22 +119,33 @@ impl LogPipe {
         }
     }
 
-    fn line(&mut self, bytes: &[u8], call: Option<CallId>) {
+    fn line(&mut self, bytes: &[u8], call: Option<&InCall>) {
         if self.skipping || bytes.is_empty() {
             return;
         }
-        let text = String::from_utf8_lossy(bytes.get(..LINE).unwrap_or(bytes));
-        if self.rate.allows(self.stream, self.worker) {
-            match call {
-                Some(call) => info!(worker = self.worker.0, call = call.0, stream = self.stream, "{text}"),
-                None => info!(worker = self.worker.0, stream = self.stream, "{text}"),
-            }
+        let words = Words::read(bytes.get(..LINE).unwrap_or(bytes));
+        if self.rate.next_second() <= Instant::now() {
+            self.report();
         }
+        self.keep(&words);
+        if self.rate.allows() {
+            self.log.line(self.worker, call, self.stream, words);
+        }
+    }
+
+    fn keep(&mut self, words: &Words) {
         let Some(tail) = &mut self.tail else { return };
-        if tail.len() == TAIL {
-            tail.pop_front();
+        tail.extend(words.to_string().lines().map(str::to_owned));
+        tail.drain(..tail.len().saturating_sub(TAIL));
+    }
+
+    /// Says what was left out in the second that is over and begins the next one.
+    fn report(&mut self) {
+        let Rate { dropped, .. } = std::mem::replace(&mut self.rate, Rate::begin());
+        if dropped > 0 {
+            let text = format!("{dropped} lines more than {LINES_A_SECOND} a second were left out");
+            self.log.line(self.worker, None, self.stream, Words::own(Level::Info, text));
         }
-        tail.push_back(text.into_owned());
     }
 }
 
@@ -150,29 +165,19 @@ struct Rate {
 }
 
 impl Rate {
-    fn allows(&mut self, stream: &'static str, worker: WorkerId) -> bool {
-        if self.next_second() <= Instant::now() {
-            self.report(stream, worker);
-        }
-        self.lines += 1;
-        if self.lines > LINES_A_SECOND {
-            self.dropped += 1;
-        }
-        self.lines <= LINES_A_SECOND
+    fn begin() -> Self {
+        Self { second: Instant::now(), lines: 0, dropped: 0 }
     }
 
     fn next_second(&self) -> Instant {
         self.second + Duration::from_secs(1)
     }
 
-    /// Says what was left out in the second that is over and begins the next one.
-    fn report(&mut self, stream: &'static str, worker: WorkerId) {
-        if self.dropped > 0 {
-            info!(
-                worker = worker.0,
-                stream, "{} lines more than {LINES_A_SECOND} a second were left out", self.dropped
-            );
+    fn allows(&mut self) -> bool {
+        self.lines += 1;
+        if self.lines > LINES_A_SECOND {
+            self.dropped += 1;
         }
-        *self = Self { second: Instant::now(), lines: 0, dropped: 0 };
+        self.lines <= LINES_A_SECOND
     }
 }

@@ -6,7 +6,7 @@
 //! - `process`: the only place that starts, signals and reaps workers; `orphans`: the same for what they leave behind;
 //!   `survivors`: for what a dead server leaves behind; `token`: how all of these are known
 //! - `channel`: frames to and from one worker; `wire`: their headers; `hello`: the first of them
-//! - `logs`: what it prints; `memory`: what it takes; `stop`: where Python was when it was killed
+//! - `logs`: what it prints; `line`: a line of that; `log`: where it goes; `memory`: what it takes; `stop`: where Python was when it was killed
 //! - `handle`: what the pool asks of a worker; `task`: one worker's life, from launch to reaping; `event`: what the pool hears of it
 
 mod boot;
@@ -15,6 +15,8 @@ mod event;
 mod handle;
 mod hello;
 mod launcher;
+mod line;
+mod log;
 mod logs;
 mod memory;
 mod orphans;
@@ -30,6 +32,8 @@ mod wire;
 pub use event::{Ended, Event, Reply, Stacks, StartError, Started, fields};
 pub use handle::Handle;
 pub use launcher::{Launched, Launcher, NoProcess, Recipe, SpawnLauncher};
+pub use line::{Level, Line};
+pub use log::{Lines, Log};
 pub use orphans::{Children, adopt_orphans, end_all_children};
 pub use process::Exit;
 pub use python::{Interpreter, NoPython, find_python};

@@ -12,6 +12,7 @@ use super::event::{Ended, Event, Reply, Stacks, StartError, Started};
 use super::handle::{Handle, Order};
 use super::hello;
 use super::launcher::{Launched, Launcher, NoProcess};
+use super::line::InCall;
 use super::logs::LogPipe;
 use super::memory::OomKills;
 use super::process::{Exit, Process};
@@ -70,16 +71,17 @@ async fn launch(
     process: &OnceLock<Arc<Process>>,
 ) -> Result<Life, NoProcess> {
     let kills = OomKills::now();
-    let Launched { process: started, channel, start_order, stdout, stderr } =
+    let Launched { process: started, channel, start_order, stdout, stderr, log } =
         launcher.launch(worker, generation).await?;
     let started = process.get_or_init(|| started);
     Ok(Life {
         worker,
         process: Arc::clone(started),
         channel: Channel::open(channel, start_order, max_frame)?,
-        stdout: LogPipe::stdout(stdout, worker)?,
-        stderr: LogPipe::stderr(stderr, worker)?,
+        stdout: LogPipe::stdout(stdout, worker, &log)?,
+        stderr: LogPipe::stderr(stderr, worker, &log)?,
         stage: Stage::Starting,
+        in_call: None,
         pings: 0,
         listening: true,
         must_end: None,
@@ -107,6 +109,8 @@ struct Life {
     stdout: LogPipe,
     stderr: LogPipe,
     stage: Stage,
+    /// The call that it has in hand, for the log.
+    in_call: Option<InCall>,
     /// Pings that it has not answered yet.
     pings: u32,
     /// Frames are taken from its channel.
@@ -128,7 +132,7 @@ impl Life {
         events: &mpsc::Sender<(WorkerId, Event)>,
     ) -> Ended {
         loop {
-            let (call, must_end) = (self.call(), self.must_end);
+            let must_end = self.must_end;
             // Orders first: a retirement or a call is never overtaken by a later frame.
             let event = tokio::select! {
                 biased;
@@ -139,8 +143,8 @@ impl Life {
                     self.outlived_its_end();
                     None
                 }
-                () = self.stdout.pump(call) => None,
-                () = self.stderr.pump(call) => None,
+                () = self.stdout.pump(self.in_call.as_ref()) => None,
+                () = self.stderr.pump(self.in_call.as_ref()) => None,
             };
             if let Some(event) = event {
                 let _ = events.send((self.worker, event)).await;
@@ -159,9 +163,10 @@ impl Life {
 
     async fn obey(&mut self, order: Order) -> Option<Event> {
         match order {
-            Order::Call(call, body) => {
-                self.stage = Stage::Busy(call);
-                self.channel.send(call, body);
+            Order::Call(id, mfa, body) => {
+                self.stage = Stage::Busy(id);
+                self.in_call = Some(InCall { id, mfa });
+                self.channel.send(id, body);
             }
             Order::Ping => self.ping(),
             Order::Interrupt => self.interrupt(),
@@ -215,8 +220,9 @@ impl Life {
             }
             (Stage::Busy(in_hand), _) if in_hand == call && kind.answers_a_call() => {
                 // What it printed in the call was written before the reply, so it is there to be read now.
-                self.stdout.drain(Some(call));
-                self.stderr.drain(Some(call));
+                let in_call = self.in_call.take();
+                self.stdout.drain(in_call.as_ref());
+                self.stderr.drain(in_call.as_ref());
                 self.stage = Stage::Idle;
                 Ok(Some(Event::Replied(Reply { call, kind, body })))
             }
@@ -279,13 +285,13 @@ impl Life {
         let exit = self.process.reap().ok();
         let call = self.call();
         let by_kernel = exit == Some(Exit::Signal(Signal::KILL.as_raw())) && !self.process.was_killed();
-        self.stdout.finish(call);
+        self.stdout.finish(self.in_call.as_ref());
         Ended {
             pid: Some(self.process.pid()),
             call,
             exit,
             undelivered: self.unread || !self.channel.is_written(),
-            stderr: self.stderr.finish(call),
+            stderr: self.stderr.finish(self.in_call.as_ref()),
             trouble: self.trouble,
             start_error: self.start_error,
             oom: by_kernel && self.kills.any_since(),

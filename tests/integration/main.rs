@@ -19,6 +19,7 @@ mod docs;
 mod harness;
 mod lease;
 mod limits;
+mod logs;
 mod pool;
 mod pool_core;
 mod port;

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use portpool::call::{Body, CallId, WorkerId};
+use portpool::call::{Body, CallId, Mfa, WorkerId};
 use portpool::codec::{self, PickleWriter};
 use portpool::worker::{
-    self, Children, Ended, Event, Exit, FromWorker, Handle, Launcher, Recipe, Reply, SpawnLauncher, Stacks,
+    self, Children, Ended, Event, Exit, FromWorker, Handle, Launcher, Log, Recipe, Reply, SpawnLauncher, Stacks,
     TemplateLauncher,
 };
 use rustix::process::Signal;
@@ -33,6 +33,7 @@ fn recipe() -> Recipe {
         init: None,
         max_memory: None,
         memory_limit: None,
+        log: Log::Stderr,
         numeric_threads: Vec::new(),
     }
 }
@@ -78,7 +79,8 @@ impl Worker {
         pickle.tuple_end();
         pickle.none();
         pickle.tuple_end();
-        self.handle.call(CallId(self.calls), Body::from(pickle.finish()));
+        let mfa = Mfa { module: module.into(), function: function.into() };
+        self.handle.call(CallId(self.calls), mfa, Body::from(pickle.finish()));
         CallId(self.calls)
     }
 

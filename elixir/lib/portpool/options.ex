@@ -40,14 +40,14 @@ defmodule Portpool.Options do
     end
   end
 
-  @doc "Returns the options that the server is told: those that are not its own defaults."
+  @doc "Returns the options that the server is told: those that are not its own defaults. What Python says is for `Logger`."
   @spec hello(Config.t()) :: map
   def hello(config) do
     defaults = Table.defaults()
 
     for {key, value} <- Map.from_struct(config),
         key not in @local and value != Map.fetch!(defaults, key),
-        into: %{},
+        into: %{logs: :owner},
         do: {key, value}
   end
 

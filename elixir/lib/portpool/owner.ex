@@ -9,7 +9,7 @@ defmodule Portpool.Owner do
 
   require Logger
 
-  alias Portpool.{Calls, Config, Directory, Error, Options, Pulse, Route, Server, Wire}
+  alias Portpool.{Calls, Config, Directory, Error, Log, Options, Pulse, Route, Server, Wire}
 
   # What the server may take beyond `start_timeout` to say that it is ready.
   @margin 5_000
@@ -27,7 +27,7 @@ defmodule Portpool.Owner do
   # `server` is `nil` if it could not be started. `stage` is `{:starting, timer, waiting}`, `:ready`, `{:failed, error}`, or `{:draining, reason}`: the reason to end
   # with. `features` are the requests that the server understands.
   @enforce_keys [:parent, :config, :calls, :stage]
-  defstruct [:parent, :config, :calls, :stage, :server, :pulse, features: []]
+  defstruct [:parent, :config, :calls, :stage, :server, :pulse, :log, features: []]
 
   # A drain has a limit of its own, of which the supervisor need not know.
   @spec child_spec({pid, Config.t()}) :: Supervisor.child_spec()
@@ -91,6 +91,7 @@ defmodule Portpool.Owner do
       # Sometimes the exit status is lost (erlang/otp#11278).
       {:EXIT, ^port, reason} -> state |> server_exited("its port closed: #{inspect(reason)}") |> loop()
       {:EXIT, ^watch, _reason} -> loop(%{state | server: Server.unwatched(state.server)})
+      {:EXIT, log, _reason} when log == state.log -> loop(%{state | log: nil})
       {:EXIT, ^parent, reason} -> state |> leave(reason) |> loop()
       :beat -> state |> beat() |> loop()
       {:"$gen_call", from, :await} -> state |> asked(from) |> loop()
@@ -105,9 +106,20 @@ defmodule Portpool.Owner do
 
   defp received(state, packet) do
     case Wire.reply_id(packet) do
-      nil -> announced(state, Wire.announcement(packet))
-      id -> reply(state, id, packet)
+      nil ->
+        if Wire.line?(packet), do: logged(state, packet), else: announced(state, Wire.announcement(packet))
+
+      id ->
+        reply(state, id, packet)
     end
+  end
+
+  # Beside this process: `Logger` may make whoever logs wait.
+  defp logged(%{log: nil} = state, packet), do: logged(%{state | log: Log.start_link(name(state))}, packet)
+
+  defp logged(%{log: log} = state, packet) do
+    Log.line(log, packet)
+    state
   end
 
   # No row: the caller gave up or died, and the reply is late. The alias of a caller that gave up in this very moment

@@ -87,6 +87,21 @@ defmodule Portpool.Wire do
   def reply_id(<<@reply, id::64-little, _result::binary>>), do: id
   def reply_id(_packet), do: nil
 
+  # 14
+  @doc "Tells whether a packet is a line that a worker has printed or logged."
+  @spec line?(binary) :: boolean
+  def line?(<<131, 104, 2, 119, 3, "log", _line::binary>>), do: true
+  def line?(_packet), do: false
+
+  @doc "Decodes such a line. What it says is binaries, and its few atoms are known here."
+  @spec line(binary) :: map
+  def line(packet) do
+    {:log, %{worker: _, call: _, stream: _, level: _, logger: _, text: _} = line} =
+      :erlang.binary_to_term(packet)
+
+    line
+  end
+
   @doc "Tells whether a reply is an error, without decoding it."
   @spec failed?(binary) :: boolean
   def failed?(<<@reply, _id::64, 104, 2, 119, 5, "error", _error::binary>>), do: true

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-from portpool import _hooks, _stop, _wire, _worker
+from portpool import _hooks, _logs, _stop, _wire, _worker
 from portpool._codec import dumps
 
 TYPE_CHECKING = False  # see _boot.py
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def serve(channel: int, order: dict[str, Any]) -> None:
     """Becomes what the start order says. Returns when the server has closed the channel."""
     _stop.get_ready()
+    _logs.get_ready()
     if order["template"]:
         from portpool import _template
 

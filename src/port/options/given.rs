@@ -8,7 +8,7 @@ use eetf::Term;
 use super::wrong;
 use crate::call::{Failure, OnCancel};
 use crate::codec::{Binaries, NoneIs};
-use crate::config::{OnCrashLoop, Strategy, Wait};
+use crate::config::{Logs, OnCrashLoop, Strategy, Wait};
 
 /// The least that `max_frame` may be: there must be room for an error.
 const LEAST_FRAME: usize = 1024;
@@ -90,6 +90,10 @@ impl Given<'_> {
     pub(super) fn retry(&self) -> Result<u8, Failure> {
         let number = self.number(0, u64::from(MOST_RETRIES), &format!("a number from 0 to {MOST_RETRIES}"))?;
         Ok(u8::try_from(number).unwrap_or(MOST_RETRIES))
+    }
+
+    pub(super) fn logs(&self) -> Result<Logs, Failure> {
+        self.one_of([("stderr", Logs::Stderr), ("owner", Logs::Owner)], "stderr or owner")
     }
 
     pub(super) fn wait(&self) -> Result<Wait, Failure> {

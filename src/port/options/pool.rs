@@ -15,7 +15,7 @@ const PROTOCOL: u64 = 1;
 pub(crate) const MAX_WORKERS: u64 = 1024;
 
 /// The options of a pool, for "did you mean". The table is docs/protocol.md 7.2; a test compares the two.
-const POOL_OPTIONS: [&str; 33] = [
+const POOL_OPTIONS: [&str; 34] = [
     "size",
     "max_overflow",
     "overflow_ttl",
@@ -49,6 +49,7 @@ const POOL_OPTIONS: [&str; 33] = [
     "python_path",
     "env",
     "cd",
+    "logs",
 ];
 
 /// What `hello` brings.
@@ -116,6 +117,7 @@ fn set(config: &mut Config, key: &str, value: &Term) -> Result<(), Failure> {
         "max_age" => config.max_age = option.limit()?,
         "idle_check" => config.idle_check = option.limit()?,
         "drain_timeout" => config.drain_timeout = option.limit()?,
+        "logs" => config.logs = option.logs()?,
         "wait" => config.wait = option.wait()?,
         "max_queue" => config.max_queue = option.number(0, 1_000_000, "a number of calls, 0 to 1000000")?,
         "max_queue_bytes" => config.max_queue_bytes = option.number(0, u64::MAX, "a number of bytes")?,

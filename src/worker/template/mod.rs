@@ -91,7 +91,8 @@ impl TemplateLauncher {
         let mut command = self.recipe.command(boot::TEMPLATE, process::NUMBER);
         // Threads of numeric libraries do not survive a fork: here they have none, and workers are given theirs.
         command.envs(self.recipe.numeric_threads.iter().map(|(name, _)| (name, "1")));
-        let launched = launcher::spawn(command, process::NUMBER, self.start_order.clone(), &self.children)?;
+        let launched =
+            launcher::spawn(command, process::NUMBER, self.start_order.clone(), &self.recipe.log, &self.children)?;
         let process = TemplateProcess::new(launched, Arc::clone(&self.children), self.recipe.max_frame)?;
         // A little less than a worker has, so that workers that wait for the template can say what it hangs in.
         Ok(Template::new(process, self.recipe.start_timeout / 10 * 9))

@@ -15,6 +15,7 @@ use crate::worker::channel::{Channel, Closed, Frame};
 use crate::worker::event::{Stacks, StartError, fields};
 use crate::worker::hello;
 use crate::worker::launcher::Launched;
+use crate::worker::log::Log;
 use crate::worker::logs::LogPipe;
 use crate::worker::orphans::Children;
 use crate::worker::process::Process;
@@ -47,6 +48,7 @@ pub(super) struct TemplateProcess {
     channel: Channel,
     stdout: LogPipe,
     stderr: LogPipe,
+    log: Log,
     children: Arc<Children>,
 }
 
@@ -55,8 +57,9 @@ impl TemplateProcess {
         Ok(Self {
             process: launched.process,
             channel: Channel::open(launched.channel, launched.start_order, max_frame)?,
-            stdout: LogPipe::stdout(launched.stdout, NUMBER)?,
-            stderr: LogPipe::stderr(launched.stderr, NUMBER)?,
+            stdout: LogPipe::stdout(launched.stdout, NUMBER, &launched.log)?,
+            stderr: LogPipe::stderr(launched.stderr, NUMBER, &launched.log)?,
+            log: launched.log,
             children,
         })
     }
@@ -104,7 +107,7 @@ impl TemplateProcess {
             .map_err(|error| format!("process {pid}, which it has forked, cannot be taken over: {error}"))?;
         drop(forking);
         let (process, stdout, stderr) = (Arc::new(process), Some(stdout), Some(stderr));
-        Ok(Launched { process, channel: ours, start_order: None, stdout, stderr })
+        Ok(Launched { process, channel: ours, start_order: None, stdout, stderr, log: self.log.clone() })
     }
 
     /// Waits for what must not be while it is not asked anything: a frame, or its end.

@@ -1,0 +1,52 @@
+"""Notices the import of `logging`, which `_records.py` then makes ready. docs/worker_protocol.md 7.
+
+`logging` is not imported for it: that would take half as long as a whole start, and many workers never log.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.machinery import PathFinder
+
+TYPE_CHECKING = False  # see _boot.py
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+
+def get_ready() -> None:
+    """Makes `logging` write records, now or as soon as it is imported."""
+    logging = sys.modules.get("logging")
+    if logging is None:
+        sys.meta_path.insert(0, _AtImport())  # type: ignore[arg-type]
+    else:
+        prepare(logging)
+
+
+class _AtImport:
+    """Makes `logging` ready when it has been imported."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != "logging":
+            return None
+        spec = PathFinder.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            run = spec.loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                run(module)
+                if self in sys.meta_path:
+                    sys.meta_path.remove(self)  # type: ignore[arg-type]
+                    prepare(module)
+
+            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+
+def prepare(logging: ModuleType) -> None:
+    from portpool import _records
+
+    _records.prepare(logging)

@@ -1,0 +1,130 @@
+//! One line of what Python prints or logs: what it says, how much it matters, who said it in which call.
+
+use std::fmt;
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::call::{CallId, Mfa, WorkerId};
+
+/// A record of Python's `logging` begins with this byte. `priv/python/portpool/_records.py` is the twin.
+const RECORD: u8 = 0x1e;
+/// Separates the level, the name of the logger and the text of a record.
+const FIELD: char = '\x1f';
+/// Stands for an end of line inside the text of a record.
+const NEWLINE: &str = "\x1d";
+
+/// How much a line matters. What is printed is `Info`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Of use to whoever looks for a fault.
+    Debug,
+    /// What went on.
+    Info,
+    /// Something is not as it should be.
+    Warning,
+    /// Something broke.
+    Error,
+}
+
+impl Level {
+    /// Its name, as in docs/protocol.md 14.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+
+    fn of(name: &str) -> Option<Self> {
+        [Self::Debug, Self::Info, Self::Warning, Self::Error].into_iter().find(|level| level.name() == name)
+    }
+}
+
+/// The call that a worker has in hand.
+#[derive(Clone, Debug)]
+pub(super) struct InCall {
+    pub(super) id: CallId,
+    pub(super) mfa: Mfa,
+}
+
+/// What a line says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Words {
+    pub(super) level: Level,
+    pub(super) logger: Option<String>,
+    pub(super) text: String,
+}
+
+impl Words {
+    /// What the server itself has to say.
+    pub(super) fn own(level: Level, text: String) -> Self {
+        Self { level, logger: None, text }
+    }
+
+    /// Reads a line without its end: a record of `logging`, or whatever was printed.
+    pub(super) fn read(bytes: &[u8]) -> Self {
+        let printed = || Self::own(Level::Info, String::from_utf8_lossy(bytes).into_owned());
+        bytes.strip_prefix(&[RECORD]).and_then(record).unwrap_or_else(printed)
+    }
+}
+
+fn record(bytes: &[u8]) -> Option<Words> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut fields = text.splitn(3, FIELD);
+    let (level, logger, text) = (fields.next()?, fields.next()?, fields.next()?);
+    Some(Words { level: Level::of(level)?, logger: Some(logger.to_owned()), text: text.replace(NEWLINE, "\n") })
+}
+
+/// As an error shows it, whose reader knows nothing else of it.
+impl fmt::Display for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.logger {
+            Some(logger) => write!(f, "{}: {logger}: {}", self.level.name(), self.text),
+            None => f.write_str(&self.text),
+        }
+    }
+}
+
+/// One line, on its way to the owner.
+#[derive(Debug)]
+pub struct Line {
+    /// Whose: 0 is a template.
+    pub worker: WorkerId,
+    /// What it was running.
+    pub call: Option<Mfa>,
+    /// `stdout` or `stderr`.
+    pub stream: &'static str,
+    /// How much it matters.
+    pub level: Level,
+    /// The name of the logger, if Python's `logging` wrote it.
+    pub logger: Option<String>,
+    /// What it says.
+    pub text: String,
+    /// Its place among those on their way.
+    pub(super) _room: OwnedSemaphorePermit,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_has_a_level_a_logger_and_all_its_lines() {
+        let words = Words::read(b"\x1eerror\x1fjobs.load\x1fone\x1dtwo \x1f three");
+        let expected =
+            Words { level: Level::Error, logger: Some("jobs.load".into()), text: "one\ntwo \x1f three".into() };
+        assert_eq!(words, expected);
+        assert_eq!(words.to_string(), "error: jobs.load: one\ntwo \x1f three");
+    }
+
+    #[test]
+    fn whatever_else_is_printed_is_only_text() {
+        for bytes in [&b"plain"[..], b"", b"\x1e", b"\x1eerror\x1fjobs", b"\x1eloud\x1fjobs\x1ftext", b"\x1f\x1f"] {
+            let expected = Words::own(Level::Info, String::from_utf8(bytes.to_vec()).unwrap());
+            assert_eq!(Words::read(bytes), expected);
+        }
+        assert_eq!(Words::read(b"\xff").text, "\u{fffd}");
+    }
+}

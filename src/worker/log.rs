@@ -1,0 +1,132 @@
+//! Where the lines of workers go: to the server's own log, or to its owner.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::{Semaphore, mpsc};
+use tracing::{debug, error, info, warn};
+
+use super::line::{InCall, Level, Line, Words};
+use crate::call::WorkerId;
+
+/// Lines on their way to the owner. While it does not read, more are dropped and counted.
+const ON_THEIR_WAY: usize = 1024;
+
+/// Where lines go. It takes each at once, and never waits.
+#[derive(Clone, Debug)]
+pub enum Log {
+    /// To the server's stderr.
+    Stderr,
+    /// To its owner.
+    Owner(ToOwner),
+}
+
+/// The way to the owner.
+#[derive(Clone, Debug)]
+pub struct ToOwner {
+    lines: mpsc::UnboundedSender<Line>,
+    room: Arc<Semaphore>,
+    dropped: Arc<AtomicU64>,
+}
+
+/// The lines for the owner, in their order.
+#[derive(Debug)]
+pub struct Lines(Option<mpsc::UnboundedReceiver<Line>>);
+
+impl Log {
+    /// To the server's stderr; there will be no lines for the owner.
+    pub fn stderr() -> (Self, Lines) {
+        (Self::Stderr, Lines(None))
+    }
+
+    /// To the owner.
+    pub fn owner() -> (Self, Lines) {
+        let (sender, lines) = mpsc::unbounded_channel();
+        let to_owner = ToOwner {
+            lines: sender,
+            room: Arc::new(Semaphore::new(ON_THEIR_WAY)),
+            dropped: Arc::new(AtomicU64::new(0)),
+        };
+        (Self::Owner(to_owner), Lines(Some(lines)))
+    }
+
+    pub(super) fn line(&self, worker: WorkerId, call: Option<&InCall>, stream: &'static str, words: Words) {
+        match self {
+            Self::Stderr => say(worker, call, stream, &words),
+            Self::Owner(to_owner) => to_owner.line(worker, call, stream, words),
+        }
+    }
+}
+
+fn say(worker: WorkerId, call: Option<&InCall>, stream: &'static str, words: &Words) {
+    let (worker, call, logger, text) = (worker.0, call.map(|call| call.id.0), words.logger.as_deref(), &words.text);
+    match words.level {
+        Level::Debug => debug!(worker, call, stream, logger, "{text}"),
+        Level::Info => info!(worker, call, stream, logger, "{text}"),
+        Level::Warning => warn!(worker, call, stream, logger, "{text}"),
+        Level::Error => error!(worker, call, stream, logger, "{text}"),
+    }
+}
+
+impl ToOwner {
+    fn line(&self, worker: WorkerId, call: Option<&InCall>, stream: &'static str, words: Words) {
+        let dropped = self.dropped.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            let text = format!("{dropped} lines were left out, because nobody read them");
+            let is_said = self.send(worker, None, stream, Words::own(Level::Warning, text));
+            self.dropped.fetch_add(if is_said { 0 } else { dropped }, Ordering::Relaxed);
+        }
+        if !self.send(worker, call, stream, words) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// False if there is no room.
+    fn send(&self, worker: WorkerId, call: Option<&InCall>, stream: &'static str, words: Words) -> bool {
+        let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else { return false };
+        let Words { level, logger, text } = words;
+        let call = call.map(|call| call.mfa.clone());
+        // Nobody listens once the pool is gone.
+        let _ = self.lines.send(Line { worker, call, stream, level, logger, text, _room: room });
+        true
+    }
+}
+
+impl Lines {
+    /// The next line; waits for ever if there will be none.
+    ///
+    /// Cancellation: may be dropped at any time.
+    pub async fn next(&mut self) -> Line {
+        if let Some(lines) = &mut self.0
+            && let Some(line) = lines.recv().await
+        {
+            return line;
+        }
+        std::future::pending().await
+    }
+
+    /// The next line that is there.
+    pub fn take(&mut self) -> Option<Line> {
+        self.0.as_mut()?.try_recv().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_nobody_reads_are_dropped_and_counted() {
+        let (log, mut lines) = Log::owner();
+        let say = |text: &str| log.line(WorkerId(1), None, "stdout", Words::own(Level::Info, text.to_owned()));
+        (0..ON_THEIR_WAY + 3).for_each(|number| say(&number.to_string()));
+        // One place is taken by the line itself, one is needed to say what was dropped.
+        drop((lines.take(), lines.take()));
+        say("next");
+        let texts: Vec<String> = std::iter::from_fn(|| lines.take()).map(|line| line.text).collect();
+        assert_eq!(texts.len(), ON_THEIR_WAY);
+        assert_eq!(texts[0], "2");
+        let last = ["3 lines were left out, because nobody read them", "next"];
+        assert_eq!(texts[ON_THEIR_WAY - 2..], last);
+    }
+}
