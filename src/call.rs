@@ -157,7 +157,7 @@ impl Call {
         let least = |limit: Duration| limit.min(Duration::from_millis(1));
         let left = |limit: Duration| limit.saturating_sub(self.arrived.elapsed()).max(least(limit));
         self.limits.checkout_timeout = self.limits.checkout_timeout.map(left);
-        self.limits.deadline = self.limits.deadline.map(left);
+        self.limits.deadline = self.limits.deadline.map(|limit| limit.saturating_sub(self.arrived.elapsed()));
         self
     }
 

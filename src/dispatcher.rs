@@ -180,7 +180,7 @@ pub struct Dispatcher {
     coming_bytes: usize,
     manners: Manners,
     /// Who waits for the pool to be drained.
-    drains: Vec<PendingReply>,
+    drains: Vec<CallId>,
     drained: bool,
     /// Unbounded, so that a slow reader of replies never stops the pool; each entry is the answer to one request.
     replies: mpsc::UnboundedSender<Reply>,
@@ -247,8 +247,10 @@ impl Dispatcher {
             Request::Checkin { id, lease, broken } => self.check_in(id, lease, broken),
             Request::Cancel(id) => self.cancel(id),
             Request::Resize(id, size) => {
-                self.pool.resize(size);
-                self.answer_at_once(id, Answer::Resized);
+                if self.is_free(id) {
+                    self.pool.resize(size);
+                    self.pending(id).answer(Answer::Resized);
+                }
             }
             Request::Reload(id) => {
                 if let Some(number) = self.enter(id, None) {
@@ -256,8 +258,8 @@ impl Dispatcher {
                 }
             }
             Request::Drain(id, limit) => {
-                if self.is_free(id) {
-                    self.drains.push(self.pending(id));
+                if let Some(number) = self.enter(id, None) {
+                    self.drains.push(number);
                     self.pool.drain(limit);
                 }
             }
@@ -282,6 +284,8 @@ impl Dispatcher {
         let Target::Lease(lease) = call.target else { return self.pool.submit(number, call, None) };
         match self.ids.get(&lease).filter(|lease| self.leases.contains_key(lease)).copied() {
             Some(lease) => self.pool.submit(number, call, Some(lease)),
+            // A drain ends the leases, and says that it is one.
+            None if self.pool.is_draining() => self.pool.submit(number, Call { target: Target::Any, ..call }, None),
             None => {
                 let message = format!("there is no lease {lease}, or it is over: {} did not run", call.mfa);
                 self.answer(number, Err(Failure::new(Reason::LeaseLost, Phase::Checkout, Blame::Caller, message)));
@@ -290,9 +294,12 @@ impl Dispatcher {
     }
 
     fn check_in(&mut self, id: PortId, lease: PortId, broken: bool) {
+        if !self.is_free(id) {
+            return;
+        }
         let number = self.ids.get(&lease).filter(|lease| self.leases.contains_key(lease)).copied();
         let ended = number.is_some_and(|number| self.pool.check_in(number, broken));
-        self.answer_at_once(id, Answer::CheckedIn(ended));
+        self.pending(id).answer(Answer::CheckedIn(ended));
     }
 
     fn large_call(&mut self, id: PortId, bytes: usize, coming: JoinHandle<Result<Call, Failure>>) {
@@ -400,20 +407,19 @@ impl Dispatcher {
         });
     }
 
-    async fn end(self, end: End) {
+    async fn end(mut self, end: End) {
         let running: HashSet<CallId> = self.in_flight.keys().copied().filter(|call| self.pool.runs(*call)).collect();
         let crash_loop = self.pool.crash_loop().filter(|_| end == End::CrashLoop);
         // The workers first: whoever reads `shutdown` may count on it that nothing runs any more.
         if timeout(WORKERS_END, self.pool.close()).await.is_err() {
             warn!("some workers are not dead {WORKERS_END:?} after they were killed");
         }
+        let drains: Vec<InFlight> = self.drains.iter().filter_map(|drain| self.in_flight.remove(drain)).collect();
         for (call, InFlight { pending, .. }) in self.in_flight {
             let phase = if running.contains(&call) { Phase::Call } else { Phase::Checkout };
             let stopping = || Failure::new(Reason::Shutdown, phase, Blame::Server, "the server is stopping");
             pending.answer(Answer::Failure(crash_loop.clone().unwrap_or_else(stopping)));
         }
-        for pending in self.drains {
-            pending.answer(Answer::Drained);
-        }
+        drains.into_iter().for_each(|drain| drain.pending.answer(Answer::Drained));
     }
 }

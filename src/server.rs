@@ -119,19 +119,25 @@ impl Opened {
         let mut dispatcher = tokio::spawn(dispatcher.run(requests.1));
         let mut writer = tokio::spawn(Writer::new(output, ready).run(replies.1));
         let read = port::take_in(&mut reader, Rules::of(&config), &requests.0);
+        let mut last_words = LAST_WORDS;
         let status = tokio::select! {
             end = read => broken(end, "stdin cannot be read"),
             end = &mut writer => broken(end.unwrap_or(Ok(())), "stdout cannot be written"),
             () = stop_asked(&mut stop, &requests.0, config.drain_timeout) => 0,
             end = &mut dispatcher => match end {
-                Ok(End::Closed | End::Drained) => 0,
+                Ok(End::Closed) => 0,
+                Ok(End::Drained) => {
+                    // The owner is there and wants the results of what has run.
+                    last_words = DRAIN_MARGIN;
+                    0
+                }
                 Ok(End::CrashLoop) => CRASH_LOOP,
                 Err(_) => BROKEN,
             },
         };
         // No more requests: the dispatcher kills the workers and answers what is in flight; then nobody has a reply to send any more.
         drop((requests.0, replies.0));
-        finish(dispatcher, writer).await;
+        finish(dispatcher, writer, last_words).await;
         status
     }
 }
@@ -160,7 +166,7 @@ fn broken(end: io::Result<()>, what: &str) -> u8 {
     }
 }
 
-async fn finish(dispatcher: JoinHandle<End>, writer: JoinHandle<io::Result<()>>) {
+async fn finish(dispatcher: JoinHandle<End>, writer: JoinHandle<io::Result<()>>, limit: Duration) {
     let end = async {
         if !dispatcher.is_finished() {
             let _ = dispatcher.await;
@@ -169,7 +175,7 @@ async fn finish(dispatcher: JoinHandle<End>, writer: JoinHandle<io::Result<()>>)
             let _ = writer.await;
         }
     };
-    if timeout(LAST_WORDS, end).await.is_err() {
+    if timeout(limit, end).await.is_err() {
         debug!("the owner does not read: the last replies are lost");
     }
 }

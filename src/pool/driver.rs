@@ -68,6 +68,8 @@ pub struct Pool {
     /// The one list of actions, reused.
     actions: Vec<Action>,
     pub(super) last_start_error: Option<Failure>,
+    /// Why the newest reload did not work; no trouble of the workers that serve.
+    reload_error: Option<Failure>,
     pub(super) last_exit: Option<LastExit>,
 }
 
@@ -91,6 +93,7 @@ impl Pool {
             alarm: Box::pin(tokio::time::sleep(NO_TIMER)),
             actions: Vec::new(),
             last_start_error: None,
+            reload_error: None,
             last_exit: None,
         };
         pool.step(Event::TimePassed, None);
@@ -174,6 +177,11 @@ impl Pool {
         self.core.counts().ready() >= wanted || self.core.is_crash_loop()
     }
 
+    /// Whether the pool takes no more.
+    pub fn is_draining(&self) -> bool {
+        self.core.is_draining()
+    }
+
     /// Whether workers keep failing and none is ready; the newest failure.
     pub fn crash_loop(&self) -> Option<Failure> {
         self.core.is_crash_loop().then(|| outcome::crash_loop(self.last_start_error.as_ref()))
@@ -241,7 +249,11 @@ impl Pool {
 
     fn start_failed(&mut self, worker: WorkerId, failure: Failure) {
         warn!(worker = worker.0, "{}", failure.message);
-        self.last_start_error = Some(failure);
+        if self.core.is_candidate(worker) {
+            self.reload_error = Some(failure);
+        } else {
+            self.last_start_error = Some(failure);
+        }
     }
 
     fn worker_ended(&mut self, worker: WorkerId, ended: &Ended) {
@@ -340,6 +352,7 @@ impl Pool {
             pid,
             ended,
             last_start_error: self.last_start_error.as_ref(),
+            reload_error: self.reload_error.as_ref(),
             waiting: self.core.waiting().0,
         };
         let failure = outcome::of_refusal(refusal, &in_hand, context);

@@ -1,17 +1,18 @@
 //! Which worker had a key last: calls with the same key run on the same worker while it lives (docs/protocol.md 4.4).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::call::WorkerId;
 
 /// So many keys are remembered; then the one that has been known longest loses its worker.
 const KEYS: usize = 65_536;
 
-/// The worker of each key.
+/// The worker of each key, and the keys of each worker.
 #[derive(Debug, Default)]
 pub(super) struct Homes {
-    workers: BTreeMap<u64, WorkerId>,
-    /// The keys in the order in which they came; some may have lost their worker.
+    workers: HashMap<u64, WorkerId>,
+    keys: HashMap<WorkerId, HashSet<u64>>,
+    /// The keys in the order in which they came; some may have lost their worker since.
     order: VecDeque<u64>,
 }
 
@@ -21,23 +22,31 @@ impl Homes {
     }
 
     pub(super) fn settle(&mut self, key: u64, worker: WorkerId) {
-        if self.workers.insert(key, worker).is_none() {
-            self.order.push_back(key);
-            if self.order.len() > KEYS
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.workers.remove(&oldest);
-            }
+        match self.workers.insert(key, worker) {
+            Some(before) if before == worker => return,
+            Some(before) => self.leave(key, before),
+            None => self.order.push_back(key),
+        }
+        self.keys.entry(worker).or_default().insert(key);
+        if self.order.len() > KEYS
+            && let Some(oldest) = self.order.pop_front()
+            && let Some(home) = self.workers.remove(&oldest)
+        {
+            self.leave(oldest, home);
+        }
+    }
+
+    fn leave(&mut self, key: u64, worker: WorkerId) {
+        if let Some(keys) = self.keys.get_mut(&worker) {
+            keys.remove(&key);
         }
     }
 
     /// A worker is no home any more.
     pub(super) fn forget(&mut self, worker: WorkerId) {
-        if self.workers.is_empty() {
-            return;
+        for key in self.keys.remove(&worker).unwrap_or_default() {
+            self.workers.remove(&key);
         }
-        self.workers.retain(|_, home| *home != worker);
-        self.order.retain(|key| self.workers.contains_key(key));
     }
 }
 
@@ -55,6 +64,6 @@ mod tests {
         homes.settle(KEYS as u64, two);
         assert_eq!((homes.of(0), homes.of(1)), (None, Some(two)));
         homes.forget(two);
-        assert_eq!((homes.of(1), homes.order.len()), (None, 0));
+        assert_eq!((homes.of(1), homes.workers.len(), homes.keys.len()), (None, 0, 1));
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Context<'a> {
     pub(super) pid: Option<u32>,
     pub(super) ended: Option<&'a Ended>,
     pub(super) last_start_error: Option<&'a Failure>,
+    /// Why the newest reload did not work.
+    pub(super) reload_error: Option<&'a Failure>,
     /// Calls in the queue.
     pub(super) waiting: usize,
 }
@@ -92,7 +94,7 @@ pub(super) fn of_refusal(refusal: Refusal, in_hand: &InHand, context: Context<'_
         Refusal::QueueFull => queue_full(context.waiting),
         Refusal::CrashLoop => crash_loop(context.last_start_error),
         Refusal::CheckoutTimeout => checkout_timeout(in_hand, &context),
-        Refusal::CancelledWaiting => cancelled(Phase::Checkout, format!("{what} was cancelled before it ran")),
+        Refusal::CancelledWaiting => cancelled(Phase::Checkout, format!("{what} was cancelled: {}", not_run(in_hand))),
         Refusal::CancelledRunning(_) => cancelled(Phase::Call, format!("{what} was cancelled while it ran")),
         Refusal::Timeout(_) => {
             let message = format!("{}: its worker was killed", too_long(in_hand));
@@ -107,14 +109,21 @@ pub(super) fn of_refusal(refusal: Refusal, in_hand: &InHand, context: Context<'_
         Refusal::WorkerGone(worker) => {
             lease_lost(Phase::Checkout, format!("worker {worker}, on which {what} was to run, is gone: it did not run"))
         }
-        Refusal::ReloadFailed => reload_failed(context.last_start_error),
-        Refusal::Draining => shutdown(Phase::Checkout, format!("the pool is being drained: {what} did not run")),
+        Refusal::ReloadFailed => reload_failed(context.reload_error),
+        Refusal::Draining => {
+            shutdown(Phase::Checkout, format!("the pool is being drained and takes no {what}: {}", not_run(in_hand)))
+        }
         Refusal::DrainTimeout(_) => shutdown(
             Phase::Call,
             format!("the time to drain (drain_timeout) ended while {what} ran: its worker was killed"),
         ),
     };
     with_worker(failure, refusal, in_hand, &context)
+}
+
+/// What has become of a call that no worker has.
+fn not_run(in_hand: &InHand) -> &'static str {
+    if in_hand.attempt == 0 { "it did not run" } else { "it was not made again after its worker died" }
 }
 
 fn cancelled(phase: Phase, message: String) -> Failure {
@@ -179,7 +188,8 @@ fn checkout_timeout(in_hand: &InHand, context: &Context<'_>) -> Failure {
         _ => "checkout_timeout",
     };
     let what = in_hand.asked.name();
-    let mut message = format!("no worker was free for {what} within {} ms ({name}); it did not run", millis(waited));
+    let mut message =
+        format!("no worker was free for {what} within {} ms ({name}); {}", millis(waited), not_run(in_hand));
     if let Some(last) = context.last_start_error {
         message.push_str(&format!("; workers do not start: {}", last.message));
     }

@@ -1,6 +1,6 @@
 //! The calls that wait for a worker: first come, first served, bounded in entries and bytes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
 use super::event::Terms;
@@ -33,6 +33,11 @@ impl Waiting {
     pub(super) fn wait_from(&mut self, now: Instant) {
         let expires = self.terms.checkout_timeout.and_then(|limit| now.checked_add(limit));
         self.expires = earliest(expires, self.deadline);
+    }
+
+    /// Whether its whole time is over.
+    pub(super) fn is_overdue(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|at| at <= now)
     }
 
     pub(super) fn has_expired(&self, now: Instant) -> bool {
@@ -123,10 +128,12 @@ impl Queue {
         self.bound.range(all).next().map(|((_, call), _)| *call)
     }
 
-    /// The first of all calls, whatever it waits for.
-    pub(super) fn first(&self) -> Option<CallId> {
-        let bound = self.lines.keys().min();
-        self.any.keys().next().into_iter().chain(bound).min().copied()
+    /// Takes out all calls, whatever they wait for.
+    pub(super) fn take_all(&mut self) -> BTreeSet<CallId> {
+        self.bytes = 0;
+        self.lines.clear();
+        let any = std::mem::take(&mut self.any).into_keys();
+        any.chain(std::mem::take(&mut self.bound).into_keys().map(|(_, call)| call)).collect()
     }
 
     pub(super) fn len(&self) -> usize {

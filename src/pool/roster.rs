@@ -227,15 +227,15 @@ impl State {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Starting => "starting",
-            Self::Idle | Self::Checking => "idle",
+            Self::Idle => "idle",
             Self::Leased => "leased",
-            Self::Busy(_) => "busy",
+            Self::Checking | Self::Busy(_) => "busy",
             Self::Stopping(_) => "stopping",
         }
     }
 
-    /// How much its end would be felt now.
-    pub(super) fn is_missed(&self) -> u8 {
+    /// How much its end would be felt: the lower, the less.
+    pub(super) fn rank(&self) -> u8 {
         match self {
             Self::Idle => 0,
             Self::Starting => 1,

@@ -17,6 +17,8 @@ pub struct Status {
     pub max_overflow: usize,
     /// Workers by state.
     pub counts: Counts,
+    /// Workers beyond `size`; one that is stopping or about to be replaced does not count.
+    pub overflow: usize,
     /// Workers that are leased.
     pub leased: usize,
     /// Calls in the queue.
@@ -82,6 +84,7 @@ impl Status {
             size: core.size(),
             max_overflow,
             counts: core.counts(),
+            overflow: core.overflow(),
             leased: core.leased(),
             waiting,
             waiting_bytes,
@@ -99,17 +102,12 @@ impl Status {
     /// Poolboy's word for it.
     pub fn state(&self) -> &'static str {
         let may_start = self.counts.all() < self.size.saturating_add(self.max_overflow);
-        match (self.counts.idle > 0, self.overflow() > 0) {
+        match (self.counts.idle > 0, self.overflow > 0) {
             (true, false) => "ready",
             (_, true) if self.counts.idle > 0 || may_start => "overflow",
             (false, false) if may_start => "ready",
             _ => "full",
         }
-    }
-
-    /// Workers beyond `size`; one that is stopping is of no use any more and does not count.
-    pub fn overflow(&self) -> usize {
-        (self.counts.all() - self.counts.stopping).saturating_sub(self.size)
     }
 }
 

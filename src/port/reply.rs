@@ -227,7 +227,7 @@ fn status_map(status: &Status) -> Term {
         ("busy", number(status.counts.busy)),
         ("starting", number(status.counts.starting)),
         ("stopping", number(status.counts.stopping)),
-        ("overflow", number(status.overflow())),
+        ("overflow", number(status.overflow)),
         ("leased", number(status.leased)),
         ("waiting", number(status.waiting)),
         ("waiting_bytes", number(status.waiting_bytes)),

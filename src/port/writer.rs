@@ -23,12 +23,14 @@ pub struct Writer {
     buffer: BytesMut,
     large: JoinSet<BytesMut>,
     ready: Arc<Ready>,
+    /// The last to be said: that nothing more comes.
+    drained: Vec<Reply>,
 }
 
 impl Writer {
     /// Writes to this output; `ready` is what the first packet says.
     pub fn new(output: Output, ready: Ready) -> Self {
-        Self { output, buffer: BytesMut::new(), large: JoinSet::new(), ready: Arc::new(ready) }
+        Self { output, buffer: BytesMut::new(), large: JoinSet::new(), ready: Arc::new(ready), drained: Vec::new() }
     }
 
     /// Works until nobody has anything to say any more, or nobody reads.
@@ -52,11 +54,16 @@ impl Writer {
         while let Some(Ok(packet)) = self.large.join_next().await {
             self.write(packet).await?;
         }
-        Ok(())
+        for reply in std::mem::take(&mut self.drained) {
+            reply::write(&reply, &self.ready, &mut self.buffer);
+        }
+        self.flush().await
     }
 
     fn encode(&mut self, reply: Reply) {
         match &reply {
+            // Results of calls that ended before may still be worked on.
+            Reply::To(_, Answer::Drained) => self.drained.push(reply),
             Reply::To(_, Answer::Value(value)) if value.pickle.len() > LARGE => {
                 let ready = Arc::clone(&self.ready);
                 self.large.spawn_blocking(move || {

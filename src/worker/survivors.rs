@@ -14,7 +14,7 @@ const ROUNDS: usize = 100;
 pub fn kill_survivors(server: u32) {
     for _ in 0..ROUNDS {
         // What was forked during a look may have been missed by it.
-        if !processes().into_iter().fold(false, |killed, pid| kill(pid, server) || killed) {
+        if processes().into_iter().filter(|pid| kill(*pid, server)).count() == 0 {
             return;
         }
     }

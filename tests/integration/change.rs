@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::harness::processes::assert_dies;
-use crate::harness::term::{atom, atom_name, count, elements, get, int, list, map, number, string, text};
+use crate::harness::term::{atom, atom_name, count, elements, get, int, list, map, name, number, string, text, tuple};
 use crate::harness::{Server, Signpost};
 
 #[test]
@@ -221,4 +221,48 @@ fn a_server_whose_owner_wants_to_know_ends_when_workers_keep_failing() {
         server.call(("dies", "by_exit"), [int(3)]).unwrap_err();
     }
     assert_eq!(server.wait().0.code(), Some(75));
+}
+
+#[test]
+fn a_worker_that_dies_during_a_reload_is_replaced_at_once() {
+    let code = Code::new("def version(): return 1\n");
+    let flag = Signpost::new();
+    let env = map([("PYTHONDONTWRITEBYTECODE", text("1"))]);
+    let init = tuple([atom("versioned"), atom("version"), list([])]);
+    let mut server = Server::start([("size", int(1)), ("python_path", code.path()), ("env", env), ("init", init)]);
+    for _ in 0..3 {
+        server.call(("versioned", "version"), []).unwrap();
+    }
+    // The new code gets ready when the flag is up.
+    let tried = Signpost::new();
+    let wait = format!("while not os.path.exists({:?}): time.sleep(0.001)", flag.path());
+    let tell = format!("open({:?}, 'w').close()", tried.path());
+    code.write(&format!("import os, time\n{tell}\ndef version():\n    {wait}\n    return 2\n"));
+    let reload = server.request("reload", []);
+    server.wait_for_status("it is tried", |_| tried.is_up());
+    code.write("def version(): return 1\n");
+    let pid = {
+        let status = server.status();
+        let idle = |worker: &eetf::Term| atom_name(&get(worker, "state")) == "idle";
+        number(&get(elements(&get(&status, "workers")).iter().find(|worker| idle(worker)).unwrap(), "pid"))
+    };
+    crate::harness::processes::signal(u32::try_from(pid).unwrap(), Signal::KILL);
+    assert_eq!(number(&server.call(("versioned", "version"), []).unwrap()), 1, "beside the reload that is under way");
+    flag.put_up();
+    let (to, result) = server.reply();
+    assert!(to == reload && result.is_ok());
+}
+
+#[test]
+fn what_is_refused_for_its_id_does_nothing_else() {
+    let mut server = Server::start([("size", int(1)), ("drain_timeout", int(0))]);
+    let running = server.cast(("echo", "forever"), [], &[]);
+    server.send(&tuple([atom("resize"), int(running), int(3)]));
+    assert_eq!(name(&server.receive()), "error");
+    server.send(&tuple([atom("drain"), int(running), map([])]));
+    assert_eq!(name(&server.receive()), "error");
+    assert_eq!(count(&server.status(), "size"), 1);
+    let drain = server.request("drain", [map([("drain_timeout", atom("infinity"))])]);
+    server.send(&tuple([atom("ping"), int(drain)]));
+    assert_eq!(name(&server.receive()), "error", "a drain is in flight until it is over");
 }

@@ -24,7 +24,8 @@ const STATES: [&str; 8] = [
 
 /// A server whose worker is in this state, and the pids that it has said.
 fn server_in(state: &str) -> (Server, Vec<u32>) {
-    let mut server = Server::start([("size", int(1))]);
+    // What runs is not waited for when a signal asks for the end.
+    let mut server = Server::start([("size", int(1)), ("drain_timeout", int(0))]);
     let path = std::env::temp_dir().join(format!("portpool-test-{}-{}", std::process::id(), unique()));
     server.cast(("hangs", state), [text(path.to_str().unwrap())], &[]);
     let pids = read_pids(&path);

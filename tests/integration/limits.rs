@@ -194,3 +194,36 @@ fn an_idle_worker_that_does_not_answer_is_replaced_before_anyone_gets_it() {
     server.wait_for_status("it is found out", |status| count(status, "restarts") == 1);
     assert_ne!(number(&server.call(("echo", "pid"), []).unwrap()), pid);
 }
+
+#[test]
+fn a_call_whose_deadline_is_over_when_it_comes_does_not_run_and_harms_no_worker() {
+    let mut server = Server::start([("size", int(1))]);
+    let pid = server.call(("echo", "pid"), []).unwrap();
+    let error = server.call_with(("echo", "pid"), [], &[("deadline", int(0))]).unwrap_err();
+    assert_eq!((error.reason(), error.phase()), ("checkout_timeout".into(), "checkout".into()));
+    assert!(error.message().contains("(deadline); it did not run"), "{error:?}");
+    assert_eq!(server.call(("echo", "pid"), []).unwrap(), pid);
+}
+
+#[test]
+fn calls_in_the_queue_are_refused_as_soon_as_their_like_have_killed_too_many() {
+    let mut server = Server::start([("size", int(1)), ("quarantine", int(2))]);
+    let flag = Signpost::new();
+    server.cast(("echo", "wait_for"), [flag.text()], &[]);
+    let opts = [("idempotent", atom("true")), ("retry", int(1)), ("checkout_timeout", atom("infinity"))];
+    let poison: BTreeSet<u64> = (0..8).map(|_| server.cast(("dies", "by_exit"), [int(3)], &opts)).collect();
+    flag.put_up();
+    server.reply().1.unwrap();
+    let mut reasons: Vec<String> = poison
+        .iter()
+        .map(|_| server.reply())
+        .map(|(to, result)| {
+            assert!(poison.contains(&to));
+            result.unwrap_err().reason()
+        })
+        .collect();
+    reasons.sort();
+    assert!(reasons.iter().filter(|reason| *reason == "quarantined").count() >= 6, "{reasons:?}");
+    let status = server.wait_for_status("two were killed", |status| count(status, "restarts") >= 2);
+    assert_eq!(count(&status, "restarts"), 2);
+}

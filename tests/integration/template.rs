@@ -29,8 +29,8 @@ fn template_of(server: &Server) -> Option<u32> {
     let is_template = |pid: &u32| {
         let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         command.split(|byte| *byte == 0).any(|argument| argument == b"portpool-template") && parent(*pid) == server.pid()
-            // A worker that it has forked has its title too, and leads a group like it; only the template has the number 0.
-            && token(*pid).ends_with(".00000000000000000000")
+            // A worker that it has forked has its title too, and leads a group like it; only templates count down from the end.
+            && token(*pid).contains(".18446744073709551")
     };
     server.mark().bearers().into_iter().find(is_template)
 }

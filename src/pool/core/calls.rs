@@ -22,8 +22,9 @@ enum Place {
 impl Core {
     pub(super) fn call_arrived(&mut self, now: Instant, call: CallId, waiting: Waiting, actions: &mut Vec<Action>) {
         match self.place_for(now, &waiting) {
-            Place::Now(worker) => self.hand_over(now, worker, call, waiting, actions),
             Place::Never(refusal) => actions.push(Action::Refuse(call, refusal)),
+            _ if waiting.is_overdue(now) => actions.push(Action::Refuse(call, Refusal::CheckoutTimeout)),
+            Place::Now(worker) => self.hand_over(now, worker, call, waiting, actions),
             Place::Line(line) if line == Line::Any && self.is_crash_loop() => {
                 actions.push(Action::Refuse(call, Refusal::CrashLoop));
             }
@@ -40,9 +41,9 @@ impl Core {
     pub(super) fn place_again(&mut self, now: Instant, call: CallId, waiting: Waiting, actions: &mut Vec<Action>) {
         match self.place_for(now, &waiting) {
             Place::Never(refusal) => actions.push(Action::Refuse(call, refusal)),
-            _ if waiting.has_expired(now) => actions.push(Action::Refuse(call, Refusal::CheckoutTimeout)),
-            Place::Now(worker) => self.hand_over(now, worker, call, waiting, actions),
-            Place::Line(line) => self.enqueue(line, call, waiting),
+            Place::Now(worker) if !waiting.is_overdue(now) => self.hand_over(now, worker, call, waiting, actions),
+            Place::Line(line) if !waiting.has_expired(now) => self.enqueue(line, call, waiting),
+            _ => actions.push(Action::Refuse(call, Refusal::CheckoutTimeout)),
         }
     }
 
@@ -51,10 +52,8 @@ impl Core {
         if self.is_draining() {
             return Place::Never(Refusal::Draining);
         }
-        if let Want::Run(Run { fingerprint, .. }) = terms.want
-            && let Some((kills, rest)) = self.quarantine.refuses(now, fingerprint)
-        {
-            return Place::Never(Refusal::Quarantined { kills, rest });
+        if let Some(refusal) = self.quarantined(now, waiting) {
+            return Place::Never(refusal);
         }
         match terms.seat {
             Seat::Any => self.any_worker(),
@@ -70,6 +69,17 @@ impl Core {
                 None => Place::Never(Refusal::LeaseLost),
             },
         }
+    }
+
+    /// Why a call must not run, if it has killed too many workers, while it waited perhaps.
+    fn quarantined(&mut self, now: Instant, waiting: &Waiting) -> Option<Refusal> {
+        let Want::Run(Run { fingerprint, .. }) = waiting.terms.want else { return None };
+        self.quarantine.refuses(now, fingerprint).map(|(kills, rest)| Refusal::Quarantined { kills, rest })
+    }
+
+    /// Why a call that has waited is not to be handed to the worker that is free for it now.
+    pub(super) fn must_not_run(&mut self, now: Instant, waiting: &Waiting) -> Option<Refusal> {
+        if waiting.has_expired(now) { Some(Refusal::CheckoutTimeout) } else { self.quarantined(now, waiting) }
     }
 
     fn any_worker(&self) -> Place {
@@ -92,8 +102,8 @@ impl Core {
         }
         while let Some((call, waiting)) = self.queue.pop_for(worker) {
             self.timers.set(Timer::Checkout(call), None);
-            if waiting.has_expired(now) {
-                actions.push(Action::Refuse(call, Refusal::CheckoutTimeout));
+            if let Some(refusal) = self.must_not_run(now, &waiting) {
+                actions.push(Action::Refuse(call, refusal));
                 continue;
             }
             match self.elsewhere(worker, &waiting) {

@@ -55,7 +55,7 @@ impl Core {
             .roster
             .iter()
             .filter(|(id, worker)| !worker.outdated && self.roster.is_useful(*id))
-            .map(|(id, worker)| (worker.state.is_missed(), id))
+            .map(|(id, worker)| (worker.state.rank(), id))
             .collect();
         workers.sort_unstable();
         workers.into_iter().take(excess).for_each(|(_, worker)| self.roster.outdate(worker));
@@ -82,7 +82,9 @@ impl Core {
 
     /// Starts the first worker of a new generation as soon as there are no more workers than there may be without it.
     pub(super) fn start_candidate(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        let has_slot = self.roster.counts().all() <= self.slots();
+        // A worker that is to be replaced may be busy for long. One of them does not hold up another reload.
+        let spare = usize::from(self.roster.outdated() > 0);
+        let has_slot = self.roster.counts().all() <= self.slots() + spare;
         let Some(Reload { generation, candidate: None, .. }) = self.reload else { return };
         if has_slot {
             let candidate = self.start(now, generation, actions);
@@ -96,7 +98,8 @@ impl Core {
         candidate.is_some_and(|worker| self.roster.is_useful(worker))
     }
 
-    pub(super) fn is_candidate(&self, worker: WorkerId) -> bool {
+    /// Whether this worker is to prove a new generation.
+    pub fn is_candidate(&self, worker: WorkerId) -> bool {
         self.reload.as_ref().is_some_and(|reload| reload.candidate == Some(worker))
     }
 
@@ -139,23 +142,16 @@ impl Core {
         self.timers.set(Timer::Drain, ends);
         self.timers.set(Timer::BackOff, None);
         let reloads = self.reload.take().map(|reload| reload.asked).unwrap_or_default();
-        let waiting: Vec<CallId> = std::iter::from_fn(|| self.take_waiting()).collect();
-        actions.extend(reloads.into_iter().chain(waiting).map(|call| Action::Refuse(call, Refusal::Draining)));
+        let resting = std::mem::take(&mut self.resting).into_keys();
+        let waiting = resting.chain(self.queue.take_all());
+        for call in reloads.into_iter().chain(waiting) {
+            self.timers.set(Timer::Retry(call), None);
+            self.timers.set(Timer::Checkout(call), None);
+            actions.push(Action::Refuse(call, Refusal::Draining));
+        }
         while let Some(lease) = self.leases.keys().next().copied() {
             self.checked_in(now, lease, true, actions);
         }
-    }
-
-    /// Takes out a call that no worker has.
-    fn take_waiting(&mut self) -> Option<CallId> {
-        if let Some((call, _)) = self.resting.pop_first() {
-            self.timers.set(Timer::Retry(call), None);
-            return Some(call);
-        }
-        let call = self.queue.first()?;
-        self.queue.remove(call);
-        self.timers.set(Timer::Checkout(call), None);
-        Some(call)
     }
 
     /// Lets go whoever has nothing to do; nobody left is the end.

@@ -40,10 +40,10 @@ impl Core {
         self.timers.set(Timer::Worker(worker), None);
         while let Some((call, waiting)) = self.queue.pop(Line::Lease(lease)) {
             self.timers.set(Timer::Checkout(call), None);
-            if !waiting.has_expired(now) {
-                return self.hand_over(now, worker, call, waiting, actions);
+            match self.must_not_run(now, &waiting) {
+                Some(refusal) => actions.push(Action::Refuse(call, refusal)),
+                None => return self.hand_over(now, worker, call, waiting, actions),
             }
-            actions.push(Action::Refuse(call, Refusal::CheckoutTimeout));
         }
     }
 

@@ -173,11 +173,6 @@ impl Core {
         (self.queue.len(), self.queue.bytes())
     }
 
-    /// The call that has waited longest.
-    pub fn first_waiting(&self) -> Option<CallId> {
-        self.queue.first()
-    }
-
     /// Whether new calls are refused because no worker starts.
     pub fn is_crash_loop(&self) -> bool {
         self.backoff.is_crash_loop() && self.roster.counts().ready() == 0
@@ -201,6 +196,12 @@ impl Core {
     /// The generation of workers that proved itself last.
     pub fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// Workers beyond `size`, but for those that are to be replaced and the one that is to prove a new generation.
+    pub fn overflow(&self) -> usize {
+        let wanted = self.roster.counts().useful() - self.roster.outdated();
+        wanted.saturating_sub(self.settings.size + usize::from(self.has_candidate()))
     }
 
     /// Workers that are always there.

@@ -104,7 +104,7 @@ impl Core {
     }
 
     fn idle_too_long(&mut self, now: Instant, id: WorkerId, actions: &mut Vec<Action>) {
-        if self.has_overflow() {
+        if self.overflow() > 0 {
             self.retire(now, id, actions);
         } else if self.settings.idle_check.is_some() {
             self.roster.turn(id, State::Checking);
@@ -163,13 +163,8 @@ impl Core {
         self.set_idle_timer(now, worker);
     }
 
-    /// Whether there are more workers than `size`, not counting those that are to be replaced and the one that is to prove itself.
-    fn has_overflow(&self) -> bool {
-        self.roster.counts().useful() - self.roster.outdated() > self.settings.size + usize::from(self.has_candidate())
-    }
-
     pub(super) fn set_idle_timer(&mut self, now: Instant, worker: WorkerId) {
-        let limit = if self.has_overflow() { Some(self.settings.overflow_ttl) } else { self.settings.idle_check };
+        let limit = if self.overflow() > 0 { Some(self.settings.overflow_ttl) } else { self.settings.idle_check };
         self.timers.set(Timer::Worker(worker), limit.and_then(|limit| now.checked_add(limit)));
     }
 
@@ -184,16 +179,16 @@ impl Core {
 
     fn wants_worker(&self) -> bool {
         let counts = self.roster.counts();
-        if self.is_draining() || counts.starting >= self.settings.max_starting {
-            return false;
-        }
-        // One that is to prove a new generation may fail to, so the old one is kept at its strength.
-        let useful = counts.useful() - usize::from(self.has_candidate());
+        // One that is to prove a new generation may fail to, so the old one is kept at its strength beside it.
+        let candidate = usize::from(self.has_candidate());
+        let (useful, starting) = (counts.useful() - candidate, counts.starting - candidate);
         let missing = useful < self.settings.size;
-        let overflow = self.queue.unbound() > counts.starting;
+        let overflow = self.queue.unbound() > starting;
         let successor = self.roster.outdated() > 0 && useful <= self.settings.size && counts.starting == 0;
-        let has_slot = counts.all() < self.slots();
-        (has_slot && (missing || overflow)) || (successor && counts.all() <= self.slots())
+        let has_slot = counts.all() - candidate < self.slots();
+        !self.is_draining()
+            && starting < self.settings.max_starting
+            && ((has_slot && (missing || overflow)) || (successor && counts.all() <= self.slots()))
     }
 
     /// Enters a worker and has it started.

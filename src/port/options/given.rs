@@ -71,6 +71,15 @@ impl Given<'_> {
         self.number(least, 1 << 53, &format!("{what} or infinity")).map(|number| Some(number as u64))
     }
 
+    /// As `limit`, but not 0.
+    pub(super) fn pause(&self) -> Result<Option<Duration>, Failure> {
+        let pause = self.limit()?;
+        if pause == Some(Duration::ZERO) {
+            return Err(self.must_be("a number of milliseconds from 1 on or infinity"));
+        }
+        Ok(pause)
+    }
+
     pub(super) fn boolean(&self) -> Result<bool, Failure> {
         self.one_of([("true", true), ("false", false)], "true or false")
     }

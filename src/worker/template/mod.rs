@@ -76,7 +76,7 @@ impl TemplateLauncher {
         let mut generations = self.generations();
         let state = generations.entry(generation).or_default();
         if state.template.is_none() && state.may_start() {
-            match self.start() {
+            match self.start(generation) {
                 Ok(template) => state.template = Some(Arc::new(template)),
                 Err(error) => {
                     warn!("workers are started on their own: a template cannot be started: {error}");
@@ -87,13 +87,15 @@ impl TemplateLauncher {
         state.template.clone()
     }
 
-    fn start(&self) -> io::Result<Template> {
-        let mut command = self.recipe.command(boot::TEMPLATE, process::NUMBER);
+    fn start(&self, generation: u64) -> io::Result<Template> {
+        let number = process::number(generation);
+        let mut command = self.recipe.command(boot::TEMPLATE, number);
         // Threads of numeric libraries do not survive a fork: here they have none, and workers are given theirs.
         command.envs(self.recipe.numeric_threads.iter().map(|(name, _)| (name, "1")));
-        let launched =
-            launcher::spawn(command, process::NUMBER, self.start_order.clone(), &self.recipe.log, &self.children)?;
-        let process = TemplateProcess::new(launched, Arc::clone(&self.children), self.recipe.max_frame)?;
+        let launched = launcher::spawn(command, number, self.start_order.clone(), &self.recipe.log, &self.children)?;
+        // Workers that wait for a template that hangs must still have the time to start on their own.
+        let fork_limit = process::FORK_LIMIT.min(self.recipe.start_timeout / 4);
+        let process = TemplateProcess::new(launched, Arc::clone(&self.children), self.recipe.max_frame, fork_limit)?;
         // A little less than a worker has, so that workers that wait for the template can say what it hangs in.
         Ok(Template::new(process, self.recipe.start_timeout / 10 * 9))
     }

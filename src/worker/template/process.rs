@@ -22,10 +22,10 @@ use crate::worker::process::Process;
 use crate::worker::stop::{self, END_GRACE};
 use crate::worker::wire::FromWorker;
 
-/// The number that a template has in the token and in the log: no worker has it.
-pub(super) const NUMBER: WorkerId = WorkerId(0);
+/// The number that templates have in the log: no worker has it.
+const NUMBER: WorkerId = WorkerId(0);
 /// How long a fork may take: a thousand times what it does take.
-const FORK_LIMIT: Duration = Duration::from_secs(5);
+pub(super) const FORK_LIMIT: Duration = Duration::from_secs(5);
 /// How long it has to say where its import hangs: nobody waits for that but a worker whose start is in vain.
 const DUMP_LIMIT: Duration = Duration::from_millis(200);
 
@@ -50,10 +50,23 @@ pub(super) struct TemplateProcess {
     stderr: LogPipe,
     log: Log,
     children: Arc<Children>,
+    /// How long a fork may take.
+    fork_limit: Duration,
+}
+
+/// The number that the template of a generation has in its token: no worker has it, and what it leaves behind is not taken for what
+/// belongs to the next one.
+pub(super) fn number(generation: u64) -> WorkerId {
+    WorkerId(u64::MAX - generation)
 }
 
 impl TemplateProcess {
-    pub(super) fn new(launched: Launched, children: Arc<Children>, max_frame: usize) -> io::Result<Self> {
+    pub(super) fn new(
+        launched: Launched,
+        children: Arc<Children>,
+        max_frame: usize,
+        fork_limit: Duration,
+    ) -> io::Result<Self> {
         Ok(Self {
             process: launched.process,
             channel: Channel::open(launched.channel, launched.start_order, max_frame)?,
@@ -61,6 +74,7 @@ impl TemplateProcess {
             stderr: LogPipe::stderr(launched.stderr, NUMBER, &launched.log)?,
             log: launched.log,
             children,
+            fork_limit,
         })
     }
 
@@ -100,8 +114,8 @@ impl TemplateProcess {
         self.channel.fork(worker, [theirs.as_fd(), its_stdout.as_fd(), its_stderr.as_fd()]).map_err(cannot_ask)?;
         // While they are open here, the worker's death would not end them.
         drop((theirs, its_stdout, its_stderr));
-        let frame = timeout(FORK_LIMIT, self.frame()).await;
-        let frame = frame.map_err(|_| format!("it did not fork within {} ms", FORK_LIMIT.as_millis()))??;
+        let frame = timeout(self.fork_limit, self.frame()).await;
+        let frame = frame.map_err(|_| format!("it did not fork within {} ms", self.fork_limit.as_millis()))??;
         let pid = forked(&frame, worker)?;
         let process = Process::adopt(pid, worker, &self.children)
             .map_err(|error| format!("process {pid}, which it has forked, cannot be taken over: {error}"))?;

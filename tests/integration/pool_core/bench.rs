@@ -79,10 +79,14 @@ impl Bench {
 
     /// When a rest begins and ends is a matter of chance, which only the core knows.
     fn rest(&mut self) {
+        self.model.woken.clear();
         for (id, ask) in &mut self.model.asks {
             match (ask.stage, self.core.is_resting(*id)) {
                 (Stage::Waiting, true) => ask.stage = Stage::Resting,
-                (Stage::Resting, false) => (ask.stage, ask.waits_since) = (Stage::Waiting, self.model.now),
+                (Stage::Resting, false) => {
+                    (ask.stage, ask.waits_since) = (Stage::Waiting, self.model.now);
+                    self.model.woken.insert(*id);
+                }
                 _ => {}
             }
         }

@@ -96,6 +96,8 @@ pub struct Model {
     pub generation: u64,
     pub draining: bool,
     pub drained: bool,
+    /// Calls whose rest has ended in this step, at which moment of it only the core knows.
+    pub woken: BTreeSet<CallId>,
 }
 
 impl Model {
@@ -113,6 +115,7 @@ impl Model {
             generation: 1,
             draining: false,
             drained: false,
+            woken: BTreeSet::new(),
         }
     }
 
@@ -171,7 +174,8 @@ impl Model {
     fn start(&mut self, id: WorkerId, generation: u64) {
         let all = self.workers.len();
         assert!(!self.draining, "nothing starts in a pool that drains");
-        assert!(all <= self.slots(), "started the {}th worker of {}", all + 1, self.slots());
+        let candidates = usize::from(generation > self.generation);
+        assert!(all <= self.slots() + candidates, "started the {}th worker of {}", all + 1, self.slots());
         let starting = self.count(|worker| worker.phase == Phase::Starting && worker.generation <= self.generation);
         assert!(generation > self.generation || starting < self.settings.max_starting, "too many starts at once");
         let worker = Worker { phase: Phase::Starting, generation, taken: 0, lease: None, spent: false };
@@ -181,7 +185,9 @@ impl Model {
     fn dispatch(&mut self, id: WorkerId, call: CallId) {
         let ask = &self.asks[&call];
         assert_eq!(ask.stage, Stage::Waiting, "a call that is dispatched waits");
-        assert!(ask.expires().is_none_or(|at| at >= self.now), "an expired call never runs");
+        assert!(ask.deadline().is_none_or(|at| at > self.now), "a call never runs whose deadline is over");
+        let kills = ask.run().and_then(|run| self.kills.get(&run.fingerprint?)).copied().unwrap_or_default();
+        assert!(self.settings.quarantine == 0 || kills < self.settings.quarantine, "{call} has killed {kills}");
         let worker = self.workers[&id];
         let free = if matches!(ask.terms.seat, Seat::Lease(_)) { Phase::Leased } else { Phase::Idle };
         assert_eq!(worker.phase, free, "a call is bound to a worker that is free for it");
@@ -216,7 +222,8 @@ impl Model {
         let same =
             |ask: &Ask| matches!(ask.terms.seat, Seat::Lease(lease) if Some(lease) == leased) == leased.is_some();
         let mut before = self.in_stage(|stage| stage == Stage::Waiting).take_while(|(id, _)| *id < call);
-        let first = before.find(|(_, ask)| same(ask) && self.fits(worker, ask) && !expired(ask));
+        let first =
+            before.find(|(id, ask)| same(ask) && self.fits(worker, ask) && !expired(ask) && !self.woken.contains(id));
         assert!(first.is_none(), "first come, first served: {call} before {first:?}");
     }
 
