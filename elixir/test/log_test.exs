@@ -50,6 +50,19 @@ defmodule Portpool.LogTest do
     assert lines in 200..2_000
   end
 
+  test "ends with its pool, and not before it has logged what it got", %{pool: pool} do
+    log =
+      capture_log(fn ->
+        {:ok, "done"} = Portpool.call(pool, :logs, :as_it_is, [])
+        %{log: log} = :sys.get_state(route(pool).owner)
+        ref = Process.monitor(log)
+        Process.exit(route(pool).owner, :kill)
+        assert_receive {:DOWN, ^ref, :process, ^log, :normal}
+      end)
+
+    assert log =~ "complained"
+  end
+
   # What is logged until the log of the pool has nothing more to do.
   defp logged(pool, fun) do
     capture_log([format: "$level|$metadata|$message\n", metadata: @metadata], fn ->

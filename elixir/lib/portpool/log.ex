@@ -11,9 +11,14 @@ defmodule Portpool.Log do
   # Lines that wait; more are dropped and counted.
   @waiting 1_000
 
-  @doc "Starts the log of the pool of this name, linked to the calling process."
+  @doc "Starts the log of the pool of this name. It ends with the calling process, once it has logged what it got."
   @spec start_link(String.t()) :: pid
-  def start_link(pool), do: spawn_link(fn -> loop(pool, 0) end)
+  def start_link(pool) do
+    spawn_link(fn ->
+      Process.flag(:trap_exit, true)
+      loop(pool, 0)
+    end)
+  end
 
   @doc "Logs a line, as it came from the server."
   @spec line(pid, binary) :: :ok
@@ -27,6 +32,10 @@ defmodule Portpool.Log do
       {:line, packet} ->
         {:message_queue_len, waiting} = Process.info(self(), :message_queue_len)
         loop(pool, if(waiting < @waiting, do: log(pool, packet, dropped), else: dropped + 1))
+
+      # Its last line has come before.
+      {:EXIT, _owner, _reason} ->
+        :ok
 
       _other ->
         loop(pool, dropped)

@@ -122,3 +122,9 @@ def run(command):
 def grow(size):
     _kept.append(bytearray(b"x") * size)
     return len(_kept)
+
+
+def wait_for(path):
+    while not os.path.exists(path):
+        time.sleep(0.001)
+    return "there"
