@@ -30,7 +30,7 @@ defmodule Portpool.DeathMatrixTest do
       {"Port.close", here(&Port.close(route(&1).port))},
       {"owner killed", here(&Process.exit(route(&1).owner, :kill))},
       {"pool killed", here(&Process.exit(&1, :kill))},
-      {"pool stopped", here(&stopped/1)},
+      {"pool stopped", here(&Portpool.stop(&1, drain_timeout: 0))},
       {"server SIGKILL", here(&signal(server_pid(&1), "KILL"))},
       {"server SIGTERM", here(&signal(server_pid(&1), "TERM"))},
       {"System.halt", there("halt", fn _beam -> :ok end)},
@@ -41,9 +41,6 @@ defmodule Portpool.DeathMatrixTest do
     IO.puts("\n" <> table(rows))
     for {way, took} <- rows, {state, ms} <- took, do: assert(ms < @limit, "#{state}, #{way}: #{ms} ms")
   end
-
-  # The supervisor above would start it again, and so end only what is there now.
-  defp stopped(pool), do: Portpool.stop(pool, drain_timeout: 0)
 
   # A pool in this VM, ended in this way.
   defp here(way) do

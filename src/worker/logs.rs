@@ -123,12 +123,17 @@ impl LogPipe {
         if self.skipping || bytes.is_empty() {
             return;
         }
-        let words = Words::read(bytes.get(..LINE).unwrap_or(bytes));
         if self.rate.next_second() <= Instant::now() {
             self.report();
         }
+        let is_logged = self.rate.allows();
+        // Of a flood, most lines are for nobody.
+        if !is_logged && self.tail.is_none() {
+            return;
+        }
+        let words = Words::read(bytes.get(..LINE).unwrap_or(bytes));
         self.keep(&words);
-        if self.rate.allows() {
+        if is_logged {
             self.log.line(self.worker, call, self.stream, words);
         }
     }
