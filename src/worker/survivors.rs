@@ -30,5 +30,12 @@ fn kill(pid: u32, server: u32) -> bool {
     let Some(known) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
     // The descriptor first: the process whose token is read is the one that is killed.
     let Ok(process) = pidfd_open(known, PidfdFlags::empty()) else { return false };
-    token::read(pid).is_some_and(|(of, _)| of == server) && pidfd_send_signal(&process, Signal::KILL).is_ok()
+    let is_left = token::read(pid).is_some_and(|(of, _)| of == server) && counts_as_we_do(pid);
+    is_left && pidfd_send_signal(&process, Signal::KILL).is_ok()
+}
+
+/// A process of a container may be seen from outside. The server in its token is one of the container, whatever its number is.
+fn counts_as_we_do(pid: u32) -> bool {
+    let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+    namespace("self").is_some_and(|own| namespace(&pid.to_string()) == Some(own))
 }

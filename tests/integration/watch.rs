@@ -1,7 +1,7 @@
 //! The watch: the end of a server that cannot end by itself. docs/protocol.md 13.
 
 use std::io::{Read, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -74,6 +74,23 @@ fn a_server_that_ends_by_itself_is_left_alone_and_its_watch_ends_with_it() {
     let mut watched = Watched::start();
     drop(watched.server.stdin.take());
     assert_eq!(watched.end().0, None);
+}
+
+#[test]
+fn what_the_workers_of_a_dead_server_have_started_is_killed_and_that_of_others_is_not() {
+    let watched = Watched::start();
+    let started_by = |server: u32| {
+        let mut command = Command::new("sleep");
+        command.arg("3600").env("PORTPOOL_WORKER", format!("{server}.{:020}", 1)).process_group(0).spawn().unwrap()
+    };
+    let mut left = started_by(watched.server.id());
+    let mut others = started_by(std::process::id());
+    kill_process(Pid::from_child(&watched.server), Signal::KILL).unwrap();
+    assert_eq!(watched.end().0, KILLED);
+    assert_eq!(left.wait().unwrap().signal(), KILLED);
+    assert_eq!(others.try_wait().unwrap(), None);
+    others.kill().unwrap();
+    others.wait().unwrap();
 }
 
 #[test]
