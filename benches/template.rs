@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use portpool::allowance::Allowance;
 use portpool::call::WorkerId;
 use portpool::worker::{self, Children, Event, Handle, Launcher, Log, Recipe, SpawnLauncher, TemplateLauncher};
 use tokio::sync::mpsc;
@@ -46,7 +47,7 @@ fn recipe(preload: Vec<String>) -> Recipe {
 async fn ready(number: u64, launcher: &Arc<dyn Launcher>) -> (Handle, Duration) {
     let start = Instant::now();
     let (sender, mut events) = mpsc::channel(16);
-    let handle = worker::start(WorkerId(number), 1, Arc::clone(launcher), MAX_FRAME, sender);
+    let handle = worker::start(WorkerId(number), 1, Arc::clone(launcher), MAX_FRAME, Allowance::new(MAX_FRAME), sender);
     match events.recv().await.unwrap().1 {
         Event::Started(_) => (handle, start.elapsed()),
         other => panic!("not ready: {other:?}"),

@@ -87,6 +87,8 @@ pub struct Config {
     pub max_queue: usize,
     /// Encoded bytes that may wait.
     pub max_queue_bytes: usize,
+    /// Bytes of results that may be on their way to the owner.
+    pub max_inflight_bytes: usize,
     /// Largest packet, and largest message of a worker, in bytes.
     pub max_frame: usize,
     /// The interpreter: a path, or a name to be looked up.
@@ -138,6 +140,7 @@ impl Default for Config {
             wait: Wait::First,
             max_queue: 1000,
             max_queue_bytes: 256 << 20,
+            max_inflight_bytes: 256 << 20,
             max_frame: MAX_FRAME,
             python: "python3".to_owned(),
             python_path: Vec::new(),

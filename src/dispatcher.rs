@@ -8,6 +8,7 @@ use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::warn;
 
+use crate::allowance::Share;
 use crate::call::{
     Blame, Call, CallId, Checkout, Failure, Outcome, Phase, Reason, Returned, Success, Target, WorkerId,
 };
@@ -70,12 +71,22 @@ pub enum Request {
 pub enum Reply {
     /// The pool has the workers that were waited for, or `start_timeout` is over.
     Ready(Status),
-    /// The reply to the request of this number.
-    To(PortId, Answer),
+    /// The reply to the request of this number; the room that it takes until it is written.
+    To(PortId, Answer, Share),
     /// What a worker has printed or logged.
     Line(Line),
     /// An error that belongs to no request.
     Error(Failure),
+}
+
+impl Reply {
+    /// The room that it takes, for when it has become something else.
+    pub fn into_share(self) -> Share {
+        match self {
+            Self::To(_, _, share) => share,
+            Self::Ready(_) | Self::Line(_) | Self::Error(_) => Share::none(),
+        }
+    }
 }
 
 /// The reply to a request.
@@ -115,14 +126,14 @@ struct PendingReply {
 }
 
 impl PendingReply {
-    fn answer(mut self, answer: Answer) {
-        self.send(answer);
+    fn answer(mut self, answer: Answer, share: Share) {
+        self.send(answer, share);
     }
 
-    fn send(&mut self, answer: Answer) {
+    fn send(&mut self, answer: Answer, share: Share) {
         if let Some(replies) = self.replies.take() {
             // Nobody listens once the owner is gone.
-            let _ = replies.send(Reply::To(self.id, answer));
+            let _ = replies.send(Reply::To(self.id, answer, share));
         }
     }
 }
@@ -130,7 +141,8 @@ impl PendingReply {
 impl Drop for PendingReply {
     fn drop(&mut self) {
         let lost = "the server lost this call: a defect, please report it";
-        self.send(Answer::Failure(Failure::new(Reason::Internal, Phase::Call, Blame::Server, lost)));
+        let failure = Failure::new(Reason::Internal, Phase::Call, Blame::Server, lost);
+        self.send(Answer::Failure(failure), Share::none());
     }
 }
 
@@ -288,7 +300,7 @@ impl Dispatcher {
             None if self.pool.is_draining() => self.pool.submit(number, Call { target: Target::Any, ..call }, None),
             None => {
                 let message = format!("there is no lease {lease}, or it is over: {} did not run", call.mfa);
-                self.answer(number, Err(Failure::new(Reason::LeaseLost, Phase::Checkout, Blame::Caller, message)));
+                self.refuse(number, Failure::new(Reason::LeaseLost, Phase::Checkout, Blame::Caller, message));
             }
         }
     }
@@ -307,7 +319,7 @@ impl Dispatcher {
         if self.coming_bytes > 0 && self.coming_bytes.saturating_add(bytes) > self.manners.max_coming_bytes {
             coming.abort();
             let message = "more large calls come in than can be read (max_queue_bytes)";
-            return self.answer(number, Err(Failure::new(Reason::QueueFull, Phase::Checkout, Blame::Server, message)));
+            return self.refuse(number, Failure::new(Reason::QueueFull, Phase::Checkout, Blame::Server, message));
         }
         self.coming_bytes += bytes;
         self.coming.spawn(async move {
@@ -323,7 +335,7 @@ impl Dispatcher {
         in_flight.coming = None;
         match result {
             Ok(call) => self.submit(number, call.waited()),
-            Err(failure) => self.answer(number, Err(failure)),
+            Err(failure) => self.refuse(number, failure),
         }
     }
 
@@ -351,7 +363,7 @@ impl Dispatcher {
 
     fn answer_at_once(&self, id: PortId, answer: Answer) {
         if self.is_free(id) {
-            self.pending(id).answer(answer);
+            self.pending(id).answer(answer, Share::none());
         }
     }
 
@@ -365,7 +377,7 @@ impl Dispatcher {
         if let Some(coming) = self.in_flight.get(&number).and_then(|in_flight| in_flight.coming.as_ref()) {
             coming.abort();
             let message = "the call was cancelled before it was read";
-            self.answer(number, Err(Failure::new(Reason::Cancelled, Phase::Checkout, Blame::Caller, message)));
+            self.refuse(number, Failure::new(Reason::Cancelled, Phase::Checkout, Blame::Caller, message));
         } else {
             self.pool.cancel(number);
         }
@@ -378,7 +390,7 @@ impl Dispatcher {
     fn answer_done(&mut self) {
         while let Some(done) = self.pool.take_done() {
             match done {
-                Done::Asked(number, outcome) => self.answer(number, outcome),
+                Done::Asked(number, outcome, share) => self.answer(number, outcome, share),
                 Done::Lease(number) => {
                     if let Some(id) = self.leases.remove(&number) {
                         self.ids.remove(&id);
@@ -390,8 +402,12 @@ impl Dispatcher {
         }
     }
 
+    fn refuse(&mut self, number: CallId, failure: Failure) {
+        self.answer(number, Err(failure), Share::none());
+    }
+
     /// Consumes the obligation.
-    fn answer(&mut self, number: CallId, outcome: Outcome) {
+    fn answer(&mut self, number: CallId, outcome: Outcome, share: Share) {
         let Some(InFlight { pending, .. }) = self.in_flight.remove(&number) else { return };
         if matches!(outcome, Ok(Success::Leased { .. })) {
             // Its id names the lease from now on.
@@ -399,12 +415,13 @@ impl Dispatcher {
         } else {
             self.ids.remove(&pending.id);
         }
-        pending.answer(match outcome {
+        let answer = match outcome {
             Ok(Success::Returned(value)) => Answer::Value(value),
             Ok(Success::Leased { worker, pid }) => Answer::Leased { worker, pid },
             Ok(Success::Reloaded) => Answer::Reloaded,
             Err(failure) => Answer::Failure(failure),
-        });
+        };
+        pending.answer(answer, share);
     }
 
     async fn end(mut self, end: End) {
@@ -418,8 +435,8 @@ impl Dispatcher {
         for (call, InFlight { pending, .. }) in self.in_flight {
             let phase = if running.contains(&call) { Phase::Call } else { Phase::Checkout };
             let stopping = || Failure::new(Reason::Shutdown, phase, Blame::Server, "the server is stopping");
-            pending.answer(Answer::Failure(crash_loop.clone().unwrap_or_else(stopping)));
+            pending.answer(Answer::Failure(crash_loop.clone().unwrap_or_else(stopping)), Share::none());
         }
-        drains.into_iter().for_each(|drain| drain.pending.answer(Answer::Drained));
+        drains.into_iter().for_each(|drain| drain.pending.answer(Answer::Drained, Share::none()));
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::allowance::Allowance;
 use crate::call::{Blame, Failure, Phase, Reason};
 use crate::config::{Config, Logs, processors};
 use crate::pool::{Pool, Settings};
@@ -40,7 +41,8 @@ pub async fn open(config: &Config) -> Result<(Pool, Interpreter), Failure> {
     };
     let launcher =
         launcher(recipe, children).map_err(|error| internal(format!("cannot read the worker's sources: {error}")))?;
-    Ok((Pool::new(settings(config), launcher, lines, config.max_frame), python))
+    let allowance = Allowance::new(config.max_inflight_bytes);
+    Ok((Pool::new(settings(config), launcher, lines, config.max_frame, allowance), python))
 }
 
 /// With something to do once for all workers, they are forked from a process that has done it.

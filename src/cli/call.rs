@@ -179,7 +179,7 @@ impl<'a> Run<'a> {
         }
         while !self.begun.is_empty() {
             let (id, answer) = match replies.recv().await.context("the dispatcher is gone")? {
-                Reply::To(id, answer) => (id, answer),
+                Reply::To(id, answer, _) => (id, answer),
                 Reply::Ready(_) | Reply::Line(_) | Reply::Error(_) => continue,
             };
             self.took(id);

@@ -15,6 +15,7 @@ use super::event::{Action, Event, KillCause, Refusal, Settings};
 use super::in_hand::{Asked, InHand};
 use super::outcome;
 use super::status::{LastExit, Status};
+use crate::allowance::{Allowance, Share};
 use crate::call::{Call, CallId, Checkout, Failure, Outcome, Success, WorkerId};
 use crate::config::Wait;
 use crate::worker::{self, Ended, Handle, Launcher, Line, Lines, Stacks};
@@ -28,8 +29,8 @@ const NO_TIMER: Duration = Duration::from_secs(3600);
 /// What the pool is through with.
 #[derive(Debug)]
 pub enum Done {
-    /// A call, a checkout or a reload.
-    Asked(CallId, Outcome),
+    /// A call, a checkout or a reload; the room that the outcome takes.
+    Asked(CallId, Outcome, Share),
     /// A lease.
     Lease(CallId),
     /// A line that a worker printed, for the owner.
@@ -53,6 +54,7 @@ pub struct Pool {
     settings: Settings,
     launcher: Arc<dyn Launcher>,
     max_frame: usize,
+    pub(super) allowance: Allowance,
     pub(super) workers: BTreeMap<WorkerId, Handle>,
     pub(super) in_hand: HashMap<CallId, InHand>,
     /// Workers whose time is over, while they say where they are and are killed.
@@ -74,14 +76,22 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// A pool whose workers the launcher starts, at once and beside the caller. `lines` is what they print, for the owner.
-    pub fn new(settings: Settings, launcher: Arc<dyn Launcher>, lines: Lines, max_frame: usize) -> Self {
+    /// A pool whose workers the launcher starts, at once and beside the caller. `lines` is what they print, for the owner; their results
+    /// take their room from the allowance.
+    pub fn new(
+        settings: Settings,
+        launcher: Arc<dyn Launcher>,
+        lines: Lines,
+        max_frame: usize,
+        allowance: Allowance,
+    ) -> Self {
         let (sender, events) = mpsc::channel(EVENTS);
         let mut pool = Self {
             core: Core::new(settings.clone()),
             settings,
             launcher,
             max_frame,
+            allowance,
             workers: BTreeMap::new(),
             in_hand: HashMap::new(),
             timed_out: HashMap::new(),
@@ -232,15 +242,15 @@ impl Pool {
         }
         let Some(in_hand) = self.in_hand.remove(&reply.call) else { return };
         let pid = self.workers.get(&worker).and_then(Handle::pid).unwrap_or_default();
-        let call = reply.call;
-        self.done.push_back(Done::Asked(call, in_hand.answered(reply, worker, pid)));
+        let worker::Reply { call, kind, body, share } = reply;
+        self.done.push_back(Done::Asked(call, in_hand.answered(kind, body, worker, pid), share));
     }
 
     /// A worker whose time was over has been killed: now that can be said, and where it was.
     fn worker_stopped(&mut self, worker: WorkerId, stacks: &Stacks) {
         match self.timed_out.remove(&worker) {
             Some(TimedOut::Call(Some((call, failure)))) => {
-                self.done.push_back(Done::Asked(call, Err(outcome::with_stacks(failure, stacks))));
+                self.end(call, Err(outcome::with_stacks(failure, stacks)));
             }
             Some(TimedOut::Start(failure)) => self.start_failed(worker, outcome::with_stacks(failure, stacks)),
             Some(TimedOut::Call(None)) | None => {}
@@ -290,7 +300,8 @@ impl Pool {
         match action {
             Action::StartWorker { worker, generation } => {
                 let launcher = Arc::clone(&self.launcher);
-                let handle = worker::start(worker, generation, launcher, self.max_frame, self.sender.clone());
+                let (allowance, events) = (self.allowance.clone(), self.sender.clone());
+                let handle = worker::start(worker, generation, launcher, self.max_frame, allowance, events);
                 self.workers.insert(worker, handle);
             }
             Action::Dispatch(worker, call) => self.dispatch(now, worker, call),
@@ -305,7 +316,7 @@ impl Pool {
             Action::Reloaded(call) => {
                 self.in_hand.remove(&call);
                 self.launcher.settled(self.core.generation());
-                self.done.push_back(Done::Asked(call, Ok(Success::Reloaded)));
+                self.end(call, Ok(Success::Reloaded));
             }
             Action::Drained => self.done.push_back(Done::Drained),
         }
@@ -322,7 +333,7 @@ impl Pool {
     fn grant(&mut self, worker: WorkerId, lease: CallId) {
         self.in_hand.remove(&lease);
         let pid = self.workers.get(&worker).and_then(Handle::pid).unwrap_or_default();
-        self.done.push_back(Done::Asked(lease, Ok(Success::Leased { worker, pid })));
+        self.end(lease, Ok(Success::Leased { worker, pid }));
     }
 
     fn interrupt(&mut self, worker: WorkerId) {
@@ -362,8 +373,13 @@ impl Pool {
         // The worker that ran too long is still being killed: `worker_stopped` answers.
         match refusal.worker().and_then(|worker| self.timed_out.get_mut(&worker)) {
             Some(held) => *held = TimedOut::Call(Some((call, failure))),
-            None => self.done.push_back(Done::Asked(call, Err(failure))),
+            None => self.end(call, Err(failure)),
         }
+    }
+
+    /// What was asked for ends with something of our own, which is small.
+    fn end(&mut self, call: CallId, outcome: Outcome) {
+        self.done.push_back(Done::Asked(call, outcome, Share::none()));
     }
 
     fn on(&self, worker: WorkerId, order: impl Fn(&Handle)) {

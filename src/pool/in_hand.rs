@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::event::{Run, Seat, Terms, Want};
 use super::outcome;
 use crate::call::{Body, Call, CallId, Checkout, Meta, Mfa, Outcome, Success, Target, WorkerId};
-use crate::worker::Reply;
+use crate::worker::FromWorker;
 
 /// What somebody wants.
 #[derive(Debug)]
@@ -117,15 +119,15 @@ impl InHand {
     }
 
     /// What a worker's answer means.
-    pub(super) fn answered(self, reply: Reply, worker: WorkerId, pid: u32) -> Outcome {
+    pub(super) fn answered(self, kind: FromWorker, body: Bytes, worker: WorkerId, pid: u32) -> Outcome {
         let meta = self.meta(worker, pid);
         let Asked::Call(call) = &self.asked else { return Ok(Success::Reloaded) };
         if self.interrupted
-            && let Some(failure) = outcome::of_interrupt(&reply, &self, worker, pid)
+            && let Some(failure) = outcome::of_interrupt(kind, &body, &self, worker, pid)
         {
             return Err(failure);
         }
-        outcome::of_reply(reply.kind, reply.body, call.form, meta)
+        outcome::of_reply(kind, body, call.form, meta)
     }
 
     fn meta(&self, worker: WorkerId, pid: u32) -> Option<Meta> {

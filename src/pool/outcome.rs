@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::event::{KillCause, Refusal};
 use super::in_hand::InHand;
 use crate::call::{Blame, Failure, Form, Meta, Outcome, Phase, Reason, Returned, Success, WorkerId};
-use crate::worker::{Ended, Exit, FromWorker, Reply, Stacks, fields};
+use crate::worker::{Ended, Exit, FromWorker, Stacks, fields};
 
 /// What is known when a call is refused.
 pub(super) struct Context<'a> {
@@ -46,11 +46,17 @@ pub(super) fn of_reply(kind: FromWorker, body: Bytes, form: Form, meta: Option<M
 }
 
 /// What an answer means that comes after an interrupt: an exception is the end that was asked for, anything else stands.
-pub(super) fn of_interrupt(reply: &Reply, in_hand: &InHand, worker: WorkerId, pid: u32) -> Option<Failure> {
-    if reply.kind != FromWorker::Raised {
+pub(super) fn of_interrupt(
+    kind: FromWorker,
+    body: &[u8],
+    in_hand: &InHand,
+    worker: WorkerId,
+    pid: u32,
+) -> Option<Failure> {
+    if kind != FromWorker::Raised {
         return None;
     }
-    let (_, detail) = fields(&reply.body);
+    let (_, detail) = fields(body);
     let message = format!("{} and ended when it was interrupted", too_long(in_hand));
     let failure = Failure { detail, ..Failure::new(Reason::Timeout, Phase::Call, Blame::Worker, message) };
     let elapsed = in_hand.started.map(|started| started.elapsed()).unwrap_or_default();

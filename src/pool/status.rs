@@ -25,6 +25,8 @@ pub struct Status {
     pub waiting: usize,
     /// Their encoded size.
     pub waiting_bytes: usize,
+    /// Bytes of results on their way to the owner, each counted twice.
+    pub inflight_bytes: usize,
     /// Whether new calls are refused because no worker starts.
     pub crash_loop: bool,
     /// The newest start that failed since a worker was last ready.
@@ -88,6 +90,7 @@ impl Status {
             leased: core.leased(),
             waiting,
             waiting_bytes,
+            inflight_bytes: pool.allowance.taken(),
             crash_loop: core.is_crash_loop(),
             last_start_error: pool.last_start_error.clone(),
             last_exit: pool.last_exit.clone(),

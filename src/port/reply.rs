@@ -30,7 +30,7 @@ pub struct Ready {
 /// Appends the packet for a reply. One that cannot be written as it is becomes an error of that call.
 pub(super) fn write(reply: &Reply, ready: &Ready, out: &mut BytesMut) {
     match reply {
-        Reply::To(id, answer) => write_answer(*id, answer, out),
+        Reply::To(id, answer, _) => write_answer(*id, answer, out),
         Reply::Ready(status) => write_ready(ready, status, out),
         Reply::Line(line) => write_line(line, out),
         Reply::Error(failure) => write_error(failure, out),
@@ -231,6 +231,7 @@ fn status_map(status: &Status) -> Term {
         ("leased", number(status.leased)),
         ("waiting", number(status.waiting)),
         ("waiting_bytes", number(status.waiting_bytes)),
+        ("inflight_bytes", number(status.inflight_bytes)),
         ("max_waiting", number(status.totals.max_waiting)),
         ("max_busy", number(status.totals.max_busy)),
         ("refused", long(status.totals.refused)),

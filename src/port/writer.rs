@@ -1,5 +1,6 @@
 //! The only owner of stdout: replies -> packets -> bytes.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
@@ -10,6 +11,8 @@ use tokio::task::JoinSet;
 use super::LARGE;
 use super::reply::{self, Ready};
 use super::stream::Output;
+use crate::allowance::Share;
+use crate::config::processors;
 use crate::dispatcher::{Answer, Reply};
 
 /// Replies are put together up to this many bytes before they are written.
@@ -21,7 +24,13 @@ const BATCH: usize = 64 << 10;
 pub struct Writer {
     output: Output,
     buffer: BytesMut,
-    large: JoinSet<BytesMut>,
+    /// The room that the replies in the buffer take.
+    shares: Vec<Share>,
+    /// Large replies that wait for a helper thread.
+    waiting: VecDeque<Reply>,
+    /// Large packets that are being made or wait to be written: one for each processor, since they may be larger than their pickles.
+    large: JoinSet<(BytesMut, Share)>,
+    helpers: usize,
     ready: Arc<Ready>,
     /// The last to be said: that nothing more comes.
     drained: Vec<Reply>,
@@ -30,7 +39,16 @@ pub struct Writer {
 impl Writer {
     /// Writes to this output; `ready` is what the first packet says.
     pub fn new(output: Output, ready: Ready) -> Self {
-        Self { output, buffer: BytesMut::new(), large: JoinSet::new(), ready: Arc::new(ready), drained: Vec::new() }
+        Self {
+            output,
+            buffer: BytesMut::new(),
+            shares: Vec::new(),
+            waiting: VecDeque::new(),
+            large: JoinSet::new(),
+            helpers: processors(),
+            ready: Arc::new(ready),
+            drained: Vec::new(),
+        }
     }
 
     /// Works until nobody has anything to say any more, or nobody reads.
@@ -42,7 +60,7 @@ impl Writer {
                     Some(reply) => self.encode(reply),
                     None => break,
                 },
-                Some(Ok(packet)) = self.large.join_next() => self.write(packet).await?,
+                Some(Ok((packet, share))) = self.large.join_next() => self.write_large(packet, share).await?,
                 () = self.output.closed() => return Err(io::ErrorKind::BrokenPipe.into()),
             }
             while self.buffer.len() < BATCH {
@@ -51,8 +69,8 @@ impl Writer {
             }
             self.flush().await?;
         }
-        while let Some(Ok(packet)) = self.large.join_next().await {
-            self.write(packet).await?;
+        while let Some(Ok((packet, share))) = self.large.join_next().await {
+            self.write_large(packet, share).await?;
         }
         for reply in std::mem::take(&mut self.drained) {
             reply::write(&reply, &self.ready, &mut self.buffer);
@@ -61,24 +79,47 @@ impl Writer {
     }
 
     fn encode(&mut self, reply: Reply) {
-        match &reply {
+        match reply {
             // Results of calls that ended before may still be worked on.
-            Reply::To(_, Answer::Drained) => self.drained.push(reply),
-            Reply::To(_, Answer::Value(value)) if value.pickle.len() > LARGE => {
-                let ready = Arc::clone(&self.ready);
-                self.large.spawn_blocking(move || {
-                    let mut packet = BytesMut::new();
-                    reply::write(&reply, &ready, &mut packet);
-                    packet
-                });
+            Reply::To(_, Answer::Drained, _) => self.drained.push(reply),
+            Reply::To(_, Answer::Value(ref value), _) if value.pickle.len() > LARGE => {
+                self.waiting.push_back(reply);
+                self.help();
             }
-            reply => reply::write(reply, &self.ready, &mut self.buffer),
+            reply => {
+                reply::write(&reply, &self.ready, &mut self.buffer);
+                self.shares.push(reply.into_share());
+            }
+        }
+    }
+
+    /// Gives the helper threads what they can take.
+    fn help(&mut self) {
+        while self.large.len() < self.helpers
+            && let Some(reply) = self.waiting.pop_front()
+        {
+            let ready = Arc::clone(&self.ready);
+            self.large.spawn_blocking(move || {
+                let mut packet = BytesMut::new();
+                reply::write(&reply, &ready, &mut packet);
+                (packet, reply.into_share())
+            });
         }
     }
 
     async fn flush(&mut self) -> io::Result<()> {
         let buffer = self.buffer.split();
-        self.write(buffer).await
+        self.write(buffer).await?;
+        self.shares.clear();
+        Ok(())
+    }
+
+    /// Writes a large packet and then gives back the room that it has taken.
+    async fn write_large(&mut self, packet: BytesMut, share: Share) -> io::Result<()> {
+        self.help();
+        self.write(packet).await?;
+        drop(share);
+        Ok(())
     }
 
     async fn write(&mut self, mut packets: BytesMut) -> io::Result<()> {

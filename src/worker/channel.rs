@@ -13,6 +13,7 @@ use tokio::net::UnixStream;
 use tokio::task::yield_now;
 
 use super::wire::{self, FromWorker, HEADER, Header, ToWorker};
+use crate::allowance::{Allowance, Claim, Place, Share};
 use crate::buffer::{give_back, make_room};
 use crate::call::{Body, CallId, WorkerId};
 
@@ -25,6 +26,8 @@ pub(super) struct Frame {
     pub(super) kind: FromWorker,
     pub(super) call: CallId,
     pub(super) body: Bytes,
+    /// The room that the body takes.
+    pub(super) share: Share,
 }
 
 /// Why a channel brings no more frames.
@@ -107,6 +110,22 @@ impl Outgoing {
     }
 }
 
+/// The room for the frame that is being read. Until there is room nothing more is read, and the worker waits.
+#[derive(Debug)]
+enum Room {
+    Had(Share),
+    Waits(Place),
+}
+
+impl Room {
+    fn take(&mut self) -> Share {
+        match std::mem::replace(self, Self::Had(Share::none())) {
+            Self::Had(share) => share,
+            Self::Waits(_) => Share::none(),
+        }
+    }
+}
+
 /// One end of a socket pair, with what has come in but is no whole frame yet and what has not gone out yet.
 #[derive(Debug)]
 pub(super) struct Channel {
@@ -114,6 +133,11 @@ pub(super) struct Channel {
     max_frame: usize,
     incoming: BytesMut,
     header: Option<Header>,
+    /// What answers to calls take their room from; `None`: nothing has to wait for room.
+    allowance: Option<Allowance>,
+    /// The call that has not been answered.
+    in_hand: Option<CallId>,
+    room: Room,
     outgoing: VecDeque<Outgoing>,
 }
 
@@ -123,6 +147,7 @@ impl Channel {
         stream: std::os::unix::net::UnixStream,
         start_order: Option<Bytes>,
         max_frame: usize,
+        allowance: Option<Allowance>,
     ) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         Ok(Self {
@@ -130,12 +155,16 @@ impl Channel {
             max_frame,
             incoming: BytesMut::new(),
             header: None,
+            allowance,
+            in_hand: None,
+            room: Room::Had(Share::none()),
             outgoing: start_order.map(Outgoing::start_order).into_iter().collect(),
         })
     }
 
     /// Puts a call on its way. There is at most one: a worker has one call in hand.
     pub(super) fn send(&mut self, call: CallId, body: Body) {
+        self.in_hand = Some(call);
         self.outgoing.push_back(Outgoing::call(call, body));
     }
 
@@ -175,6 +204,10 @@ impl Channel {
             if let Some(frame) = self.cut()? {
                 return Ok(frame);
             }
+            if let Room::Waits(place) = &mut self.room {
+                self.room = Room::Had(place.granted().await);
+                continue;
+            }
             let interest = if self.is_written() { Interest::READABLE } else { Interest::READABLE | Interest::WRITABLE };
             let ready = self.stream.ready(interest).await.map_err(Closed::Failed)?;
             if ready.is_readable() || ready.is_read_closed() {
@@ -187,8 +220,12 @@ impl Channel {
         }
     }
 
-    /// Takes what a worker that has ended left behind, without waiting for more.
+    /// Takes what a worker that has ended left behind, without waiting for more, nor for room: it is what a socket holds.
     pub(super) fn last_frame(&mut self) -> Result<Option<Frame>, Closed> {
+        self.allowance = None;
+        if matches!(self.room, Room::Waits(_)) {
+            self.room = Room::Had(Share::none());
+        }
         loop {
             if let Some(frame) = self.cut()? {
                 return Ok(Some(frame));
@@ -222,13 +259,35 @@ impl Channel {
     fn cut(&mut self) -> Result<Option<Frame>, Closed> {
         if self.header.is_none() {
             let Some(bytes) = self.incoming.first_chunk::<HEADER>() else { return Ok(None) };
-            self.header = Some(Header::read(*bytes, self.max_frame).map_err(Closed::Violation)?);
+            let header = Header::read(*bytes, self.max_frame).map_err(Closed::Violation)?;
+            self.room = self.make_room_for(header)?;
+            self.header = Some(header);
             self.incoming.advance(HEADER);
         }
+        if matches!(self.room, Room::Waits(_)) {
+            return Ok(None);
+        }
         let Some(header) = self.header.take_if(|header| header.length <= self.incoming.len()) else { return Ok(None) };
+        let share = self.room.take();
         let body = self.incoming.split_to(header.length).freeze();
         give_back(&mut self.incoming, header.length);
-        Ok(Some(Frame { kind: header.kind, call: header.call, body }))
+        Ok(Some(Frame { kind: header.kind, call: header.call, body, share }))
+    }
+
+    /// Claims the room that a frame will take, if it answers a call. Whoever has no call in hand is not to take room from others.
+    fn make_room_for(&mut self, header: Header) -> Result<Room, Closed> {
+        if !header.kind.answers_a_call() {
+            return Ok(Room::Had(Share::none()));
+        }
+        if self.in_hand.take() != Some(header.call) {
+            let breach = format!("{:?} for call {}, which it does not have in hand", header.kind, header.call);
+            return Err(Closed::Violation(breach));
+        }
+        Ok(match self.allowance.as_ref().map(|allowance| allowance.claim(header.length)) {
+            Some(Claim::Granted(share)) => Room::Had(share),
+            Some(Claim::Waits(place)) => Room::Waits(place),
+            None => Room::Had(Share::none()),
+        })
     }
 
     /// Writes what the socket takes.

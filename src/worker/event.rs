@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::process::Exit;
 use super::wire::FromWorker;
+use crate::allowance::Share;
 use crate::call::CallId;
 use crate::codec;
 
@@ -41,6 +42,8 @@ pub struct Reply {
     pub kind: FromWorker,
     /// A pickle.
     pub body: Bytes,
+    /// The room that it takes, until it is written.
+    pub share: Share,
 }
 
 /// Where Python was when its time was over.

@@ -18,10 +18,11 @@ use super::memory::OomKills;
 use super::process::{Exit, Process};
 use super::stop::{self, DUMP_LIMIT, END_GRACE};
 use super::wire::FromWorker;
+use crate::allowance::Allowance;
 use crate::call::{CallId, WorkerId};
 
 /// Starts a worker beside the caller. Its events come with its number; after `Ended` there are none. Workers of one generation have
-/// imported the same code.
+/// imported the same code. Its results take their room from the allowance.
 ///
 /// `orders` is unbounded, but a worker gets at most one call at a time and few orders beside it. `events` is bounded: a task
 /// waits when the pool is behind.
@@ -30,6 +31,7 @@ pub fn start(
     generation: u64,
     launcher: Arc<dyn Launcher>,
     max_frame: usize,
+    allowance: Allowance,
     events: mpsc::Sender<(WorkerId, Event)>,
 ) -> Handle {
     let (sender, mut orders) = mpsc::unbounded_channel();
@@ -37,7 +39,7 @@ pub fn start(
     let handle = Handle::new(sender, Arc::clone(&process));
     tokio::spawn(async move {
         let launched = tokio::select! {
-            launched = launch(worker, generation, &*launcher, max_frame, &process) => Some(launched),
+            launched = launch(worker, generation, &*launcher, max_frame, allowance, &process) => Some(launched),
             () = given_up(&mut orders) => None,
         };
         let ended = match launched {
@@ -68,6 +70,7 @@ async fn launch(
     generation: u64,
     launcher: &dyn Launcher,
     max_frame: usize,
+    allowance: Allowance,
     process: &OnceLock<Arc<Process>>,
 ) -> Result<Life, NoProcess> {
     let kills = OomKills::now();
@@ -77,7 +80,7 @@ async fn launch(
     Ok(Life {
         worker,
         process: Arc::clone(started),
-        channel: Channel::open(channel, start_order, max_frame)?,
+        channel: Channel::open(channel, start_order, max_frame, Some(allowance))?,
         stdout: LogPipe::stdout(stdout, worker, &log)?,
         stderr: LogPipe::stderr(stderr, worker, &log)?,
         stage: Stage::Starting,
@@ -206,7 +209,7 @@ impl Life {
 
     /// What a frame means, or why it must not come now: docs/worker_protocol.md 2.2.
     fn event(&mut self, frame: Frame) -> Result<Option<Event>, String> {
-        let Frame { kind, call, body } = frame;
+        let Frame { kind, call, body, share } = frame;
         match (self.stage, kind) {
             (Stage::Starting, FromWorker::Hello) => {
                 hello::check(&body)?;
@@ -224,7 +227,7 @@ impl Life {
                 self.stdout.drain(in_call.as_ref());
                 self.stderr.drain(in_call.as_ref());
                 self.stage = Stage::Idle;
-                Ok(Some(Event::Replied(Reply { call, kind, body })))
+                Ok(Some(Event::Replied(Reply { call, kind, body, share })))
             }
             (Stage::Idle | Stage::Busy(_), FromWorker::Pong) if self.pings > 0 => {
                 self.pings -= 1;

@@ -16,6 +16,7 @@ mod cli;
 mod codec;
 mod death;
 mod docs;
+mod faults;
 mod harness;
 mod lease;
 mod limits;

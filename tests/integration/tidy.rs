@@ -27,16 +27,17 @@ fn room(path: &Path) -> String {
 }
 
 /// What each room may name: ARCHITECTURE.md, "The arrows".
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
+    ("allowance", &[]),
     ("buffer", &[]),
     ("codec", &[]),
     ("call", &["codec"]),
     ("config", &["call", "codec"]),
-    ("worker", &["buffer", "call", "codec"]),
-    ("pool", &["call", "codec", "config", "worker"]),
-    ("dispatcher", &["call", "config", "pool"]),
-    ("port", &["buffer", "call", "codec", "config", "dispatcher", "pool", "worker"]),
-    ("startup", &["call", "config", "pool", "worker"]),
+    ("worker", &["allowance", "buffer", "call", "codec"]),
+    ("pool", &["allowance", "call", "codec", "config", "worker"]),
+    ("dispatcher", &["allowance", "call", "config", "pool"]),
+    ("port", &["allowance", "buffer", "call", "codec", "config", "dispatcher", "pool", "worker"]),
+    ("startup", &["allowance", "call", "config", "pool", "worker"]),
     ("shutdown", &["worker"]),
     ("telemetry", &[]),
     ("watch", &["worker"]),

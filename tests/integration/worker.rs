@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use portpool::allowance::Allowance;
 use portpool::call::{Body, CallId, Mfa, WorkerId};
 use portpool::codec::{self, PickleWriter};
 use portpool::worker::{
@@ -59,7 +60,8 @@ impl Worker {
 
     fn launch(launcher: Arc<dyn Launcher>, number: u64, generation: u64) -> Self {
         let (sender, events) = mpsc::channel(16);
-        let handle = worker::start(WorkerId(number), generation, launcher, MAX_FRAME, sender);
+        let handle =
+            worker::start(WorkerId(number), generation, launcher, MAX_FRAME, Allowance::new(MAX_FRAME), sender);
         Self { handle, events, calls: 0 }
     }
 

@@ -15,7 +15,7 @@ const PROTOCOL: u64 = 1;
 pub(crate) const MAX_WORKERS: u64 = 1024;
 
 /// The options of a pool, for "did you mean". The table is docs/protocol.md 7.2; a test compares the two.
-const POOL_OPTIONS: [&str; 34] = [
+const POOL_OPTIONS: [&str; 35] = [
     "size",
     "max_overflow",
     "overflow_ttl",
@@ -42,6 +42,7 @@ const POOL_OPTIONS: [&str; 34] = [
     "wait",
     "max_queue",
     "max_queue_bytes",
+    "max_inflight_bytes",
     "max_frame",
     "binaries",
     "none",
@@ -121,6 +122,9 @@ fn set(config: &mut Config, key: &str, value: &Term) -> Result<(), Failure> {
         "wait" => config.wait = option.wait()?,
         "max_queue" => config.max_queue = option.number(0, 1_000_000, "a number of calls, 0 to 1000000")?,
         "max_queue_bytes" => config.max_queue_bytes = option.number(0, u64::MAX, "a number of bytes")?,
+        "max_inflight_bytes" => {
+            config.max_inflight_bytes = option.number(1 << 16, u64::MAX, "a number of bytes, 65536 or more")?;
+        }
         "max_frame" => config.max_frame = option.frame(MOST_FRAME)?,
         "binaries" => config.values.binaries = option.binaries()?,
         "none" => config.values.none = option.none()?,

@@ -69,7 +69,7 @@ impl TemplateProcess {
     ) -> io::Result<Self> {
         Ok(Self {
             process: launched.process,
-            channel: Channel::open(launched.channel, launched.start_order, max_frame)?,
+            channel: Channel::open(launched.channel, launched.start_order, max_frame, None)?,
             stdout: LogPipe::stdout(launched.stdout, NUMBER, &launched.log)?,
             stderr: LogPipe::stderr(launched.stderr, NUMBER, &launched.log)?,
             log: launched.log,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -40,11 +40,37 @@ pub fn workers() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/workers")
 }
 
+/// The command that serves.
+pub fn serve() -> Command {
+    let mut command = Command::new(program());
+    command.arg("serve");
+    command
+}
+
+/// How the owner reads packets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reads {
+    /// As they come.
+    All,
+    /// When they are asked for.
+    OneByOne,
+}
+
+fn read_packet(stdout: &mut impl Read) -> Option<Vec<u8>> {
+    let mut length = [0; 4];
+    stdout.read_exact(&mut length).ok()?;
+    let mut packet = vec![0; u32::from_be_bytes(length) as usize];
+    stdout.read_exact(&mut packet).ok()?;
+    Some(packet)
+}
+
 /// A running server.
 pub struct Server {
     child: Child,
     stdin: Option<ChildStdin>,
     packets: Receiver<Vec<u8>>,
+    /// One for each packet, where they are read one by one.
+    asks: Option<Sender<()>>,
     unread: Option<ChildStderr>,
     stderr: Option<thread::JoinHandle<String>>,
     mark: Mark,
@@ -54,36 +80,53 @@ pub struct Server {
 impl Server {
     /// A server that has not been told anything yet.
     pub fn silent() -> Self {
-        let mut server = Self::unheard();
-        let mut stderr = server.unread.take().unwrap();
-        server.stderr = Some(thread::spawn(move || {
-            let mut text = Vec::new();
-            stderr.read_to_end(&mut text).unwrap();
-            String::from_utf8_lossy(&text).into_owned()
-        }));
-        server
+        Self::by(serve())
     }
 
     /// The same, with a stderr that nobody reads.
     pub fn unheard() -> Self {
+        Self::launch(serve(), Reads::All)
+    }
+
+    /// The same, of an owner who reads a packet when it is received and not before.
+    pub fn slowly_read() -> Self {
+        Self::launch(serve(), Reads::OneByOne).heard()
+    }
+
+    /// The same, started by this command, which is to become the server.
+    pub fn by(command: Command) -> Self {
+        Self::launch(command, Reads::All).heard()
+    }
+
+    fn launch(mut command: Command, reads: Reads) -> Self {
         let mark = Mark::new();
-        let mut command = Command::new(program());
-        command.arg("serve").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         mark.put_on(&mut command);
         let mut child = command.spawn().unwrap();
         let (sender, packets) = channel();
+        let (asks, asked) = channel();
         let mut stdout = child.stdout.take().unwrap();
         thread::spawn(move || {
-            let mut length = [0; 4];
-            while stdout.read_exact(&mut length).is_ok() {
-                let mut packet = vec![0; u32::from_be_bytes(length) as usize];
-                if stdout.read_exact(&mut packet).is_err() || sender.send(packet).is_err() {
+            while reads == Reads::All || asked.recv().is_ok() {
+                let Some(packet) = read_packet(&mut stdout) else { break };
+                if sender.send(packet).is_err() {
                     break;
                 }
             }
         });
+        let asks = (reads == Reads::OneByOne).then_some(asks);
         let (stdin, unread) = (child.stdin.take(), child.stderr.take());
-        Self { child, stdin, packets, unread, stderr: None, mark, next_id: 1 }
+        Self { child, stdin, packets, asks, unread, stderr: None, mark, next_id: 1 }
+    }
+
+    fn heard(mut self) -> Self {
+        let mut stderr = self.unread.take().unwrap();
+        self.stderr = Some(thread::spawn(move || {
+            let mut text = Vec::new();
+            stderr.read_to_end(&mut text).unwrap();
+            String::from_utf8_lossy(&text).into_owned()
+        }));
+        self
     }
 
     /// A server that got these options on top of the tests' own: the real Python, and `tests/workers` to import from.
@@ -123,6 +166,7 @@ impl Server {
     }
 
     pub fn receive_packet(&self) -> Vec<u8> {
+        self.asks.iter().for_each(|asks| asks.send(()).unwrap());
         self.packets.recv_timeout(SOON).unwrap_or_else(|error| panic!("no packet came: {error}"))
     }
 
@@ -132,6 +176,7 @@ impl Server {
 
     /// Nothing has come that was not received, and the server has ended so that nothing can.
     pub fn assert_nothing_more(&self) {
+        self.asks.iter().for_each(|asks| asks.send(()).unwrap_or_default());
         match self.packets.recv_timeout(SOON) {
             Err(RecvTimeoutError::Disconnected) => {}
             Ok(packet) => panic!("one packet too many: {}", term::decode(&packet)),

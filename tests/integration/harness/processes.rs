@@ -73,3 +73,10 @@ pub fn assert_dies(pid: u32) {
 pub fn signal(pid: u32, signal: Signal) {
     rustix::process::kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal).unwrap();
 }
+
+/// A number of kilobytes in /proc/PID/status: `VmRSS`, `VmHWM`.
+pub fn kilobytes(pid: u32, name: &str) -> usize {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}

@@ -59,6 +59,8 @@ defmodule Portpool.Options.Table do
      "calls that may wait; one more is refused with `:queue_full`"},
     {:max_queue_bytes, {:integer, 0..0xFFFFFFFFFFFF, []}, 268_435_456,
      "bytes; encoded calls that may wait, likewise"},
+    {:max_inflight_bytes, {:integer, 65_536..0xFFFFFFFFFFFF, []}, 268_435_456,
+     "bytes; encoded results that may be on their way, each counted twice; beyond it results wait in their workers"},
     {:max_frame, {:integer, 1024..0x7FFFFFFF, []}, 67_108_864,
      "bytes; the largest call and the largest reply"},
     {:binaries, {:one_of, [:str, :bytes]}, :str,
