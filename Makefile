@@ -14,7 +14,7 @@ WITH_PROGRAM = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_TEST_PYTHON=$(TEST_PYTHON)
 TEST_VENV := $(abspath $(or $(CARGO_TARGET_DIR),target))/test-venv
 TEST_PYTHON := $(TEST_VENV)/bin/python
 
-.PHONY: help demo test build tools test-venv lint test-rust test-python test-elixir test-demo bench-codec bench-beside bench-pool bench-template fmt clean
+.PHONY: help demo test build tools test-venv lint test-rust test-python test-elixir test-demo bench-codec bench-beside bench-pool bench-template soak fmt clean
 
 help: ## lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,10 @@ bench-pool: tools build ## measures overflow, and how soon preloaded workers are
 
 bench-template: tools ## measures how fast workers are ready, with and without a template, and what they take: make bench-template MODULES="numpy pandas"
 	PORTPOOL_TEST_PYTHON=$(PYTHON) cargo bench --locked --bench template -- $(MODULES)
+
+soak: tools test-venv ## random faults against a real server for an hour, or so many SECONDS; PORTPOOL_CHAOS_SEED repeats a run
+	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) PORTPOOL_CHAOS_SECONDS=$(or $(SECONDS),3600) \
+	  cargo test --release --locked --test integration -- --nocapture chaos::
 
 fmt: ## brings everything into form
 	cargo fmt

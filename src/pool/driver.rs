@@ -258,12 +258,14 @@ impl Pool {
     }
 
     fn start_failed(&mut self, worker: WorkerId, failure: Failure) {
-        warn!(worker = worker.0, "{}", failure.message);
-        if self.core.is_candidate(worker) {
-            self.reload_error = Some(failure);
+        let known = if self.core.is_candidate(worker) { &mut self.reload_error } else { &mut self.last_start_error };
+        // One line for what goes wrong again and again in the same way.
+        if known.as_ref().is_some_and(|last| last.message == failure.message) {
+            debug!(worker = worker.0, "{}", failure.message);
         } else {
-            self.last_start_error = Some(failure);
+            warn!(worker = worker.0, "{}", failure.message);
         }
+        *known = Some(failure);
     }
 
     fn worker_ended(&mut self, worker: WorkerId, ended: &Ended) {

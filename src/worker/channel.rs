@@ -20,6 +20,9 @@ use crate::call::{Body, CallId, WorkerId};
 /// How many pieces of a frame go out in one write: header, table and pickle, and the first of the buffers.
 const PIECES: usize = 8;
 
+/// How much of what was not understood is shown.
+const REMAINS: usize = 256;
+
 /// A frame from the worker.
 #[derive(Debug)]
 pub(super) struct Frame {
@@ -184,6 +187,11 @@ impl Channel {
         if sent == HEADER { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
     }
 
+    /// The first bytes of what has come and was not understood.
+    pub(super) fn remains(&self) -> &[u8] {
+        self.incoming.get(..REMAINS).unwrap_or(&self.incoming)
+    }
+
     /// Whether all that was sent has been written.
     pub(super) fn is_written(&self) -> bool {
         self.outgoing.is_empty()
@@ -282,6 +290,9 @@ impl Channel {
         if self.in_hand.take() != Some(header.call) {
             let breach = format!("{:?} for call {}, which it does not have in hand", header.kind, header.call);
             return Err(Closed::Violation(breach));
+        }
+        if header.length == 0 {
+            return Err(Closed::Violation(format!("{:?} without a body", header.kind)));
         }
         Ok(match self.allowance.as_ref().map(|allowance| allowance.claim(header.length)) {
             Some(Claim::Granted(share)) => Room::Had(share),

@@ -251,7 +251,8 @@ impl Life {
             Closed::End => {}
             Closed::Unread => self.unread = true,
             Closed::Violation(_) | Closed::Failed(_) => {
-                warn!(worker = self.worker.0, "{closed}: it is killed");
+                let bytes = self.channel.remains().escape_ascii();
+                warn!(worker = self.worker.0, %bytes, "{closed}: it is killed");
                 self.trouble = Some(closed.to_string());
                 self.process.kill();
             }

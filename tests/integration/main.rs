@@ -12,6 +12,7 @@
 
 mod buffers;
 mod change;
+mod chaos;
 mod cli;
 mod codec;
 mod death;

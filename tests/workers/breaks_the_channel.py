@@ -37,6 +37,20 @@ def claims(length):
     time.sleep(3600)
 
 
+def half_a_frame(call, length):
+    os.write(_channel(), struct.pack("<IBBHQ", length, 2, 0, 0, call) + b"\x80\x05")
+
+
+def half_a_frame_and_stalls(call, length):
+    half_a_frame(call, length)
+    time.sleep(3600)
+
+
+def half_a_frame_and_exits(call, length):
+    half_a_frame(call, length)
+    os._exit(3)
+
+
 def answers_another_call():
     os.write(_channel(), struct.pack("<IBBHQ", 4, 2, 0, 0, 1 << 60) + b"\x80\x05N.")
     time.sleep(3600)

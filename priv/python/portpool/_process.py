@@ -13,8 +13,7 @@ _BEFORE_OTHERS = 500
 
 def prepare(server: int, memory_limit: int | None) -> None:
     die_with(server)
-    # The BEAM ignores SIGFPE for its port programs, and what is ignored is inherited.
-    signal.signal(signal.SIGFPE, signal.SIG_DFL)
+    restore_signals()
     open_logs()
     offer_as_victim()
     if memory_limit is not None:
@@ -33,6 +32,14 @@ def die_with(server: int) -> None:
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     if os.getppid() != server:
         os._exit(1)  # It died before the kernel was asked.
+
+
+def restore_signals() -> None:
+    """What is ignored is inherited: the BEAM ignores SIGFPE for its port programs, nohup SIGHUP. What Python itself ignores stays."""
+    own = {signal.SIGPIPE, getattr(signal, "SIGXFSZ", signal.SIGPIPE)}
+    for number in signal.valid_signals() - own:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def open_logs() -> None:

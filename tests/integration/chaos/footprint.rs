@@ -1,0 +1,56 @@
+//! What a server takes of the system, by /proc.
+
+use std::fmt;
+use std::fs;
+use std::time::Instant;
+
+use crate::harness::processes::kilobytes;
+use crate::harness::{SOON, Server};
+
+pub struct Footprint {
+    pub descriptors: usize,
+    pub threads: usize,
+    pub kilobytes: usize,
+}
+
+impl Footprint {
+    pub fn of(server: &Server) -> Self {
+        let count = |folder: &str| fs::read_dir(format!("/proc/{}/{folder}", server.pid())).unwrap().count();
+        let kilobytes = kilobytes(server.pid(), "VmRSS:");
+        Self { descriptors: count("fd"), threads: count("task"), kilobytes }
+    }
+}
+
+impl fmt::Display for Footprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} descriptors, {} threads, {} kB", self.descriptors, self.threads, self.kilobytes)
+    }
+}
+
+/// The fields of /proc/PID/stat from the state on.
+fn stat(pid: u32) -> Option<Vec<String>> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    Some(stat.rsplit_once(") ")?.1.split(' ').map(str::to_owned).collect())
+}
+
+pub fn parent(pid: u32) -> Option<u32> {
+    stat(pid)?.get(1)?.parse().ok()
+}
+
+fn zombies_of(server: u32) -> Vec<u32> {
+    let pids = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let is_zombie = |pid: &u32| stat(*pid).is_some_and(|stat| stat[0] == "Z" && stat[1] == server.to_string());
+    pids.filter(is_zombie).collect()
+}
+
+/// Each process that has ended is reaped at once, or soon.
+pub fn assert_no_zombie(server: &Server) {
+    let end = Instant::now() + SOON;
+    loop {
+        let zombies = zombies_of(server.pid());
+        if zombies.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < end, "zombies: {zombies:?}");
+    }
+}

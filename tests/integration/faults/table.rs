@@ -1,0 +1,65 @@
+//! docs/faults.md has each row, and each test that it names exists.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+/// The rows in their order; 36a and 36b are variants of one fault.
+fn rows_wanted() -> Vec<String> {
+    let numbers = (1..=48).map(|row: u32| row.to_string());
+    numbers
+        .flat_map(|row| match row.as_str() {
+            "36" => vec![row, "36a".to_owned(), "36b".to_owned()],
+            _ => vec![row],
+        })
+        .collect()
+}
+
+fn read(path: &str) -> Option<String> {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).ok()
+}
+
+fn exists(test: &str) -> bool {
+    if test.starts_with("elixir/test/") {
+        return read(test).is_some();
+    }
+    let Some((file, name)) = test.split_once("::") else { return false };
+    let source = read(&format!("tests/integration/{file}.rs")).unwrap_or_default();
+    source.contains(&format!("#[test]\nfn {name}()")) || source.contains(&format!("#[tokio::test]\nasync fn {name}()"))
+}
+
+#[test]
+fn each_row_is_there_and_names_tests_that_exist() {
+    let document = read("docs/faults.md").unwrap();
+    let rows: Vec<Vec<&str>> = document
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| row"))
+        .map(|row| row.trim_matches(['|', ' ']).split(" | ").collect())
+        .collect();
+    let numbers: Vec<String> = rows.iter().map(|row| row[0].to_owned()).collect();
+    assert_eq!(numbers, rows_wanted());
+    let mut tests = BTreeSet::new();
+    for row in &rows {
+        assert_eq!(row.len(), 5, "{row:?}");
+        for test in row[4].split(", ") {
+            assert!(exists(test), "row {}: there is no test {test}", row[0]);
+            tests.insert(test);
+        }
+    }
+    let skipped = super::skipped();
+    let (rows, tests) = (rows.len(), tests.len());
+    println!("faults: {rows} rows, {tests} tests, {} skipped: {skipped:?}", skipped.len());
+}
+
+#[test]
+fn each_test_that_is_named_after_a_row_is_in_that_row() {
+    let document = read("docs/faults.md").unwrap();
+    for file in ["calls", "results", "system"] {
+        let source = read(&format!("tests/integration/faults/{file}.rs")).unwrap();
+        for name in source.split("fn row_").skip(1).filter_map(|rest| rest.split_once("()")).map(|(name, _)| name) {
+            let number = name.split('_').next().unwrap().trim_start_matches('0');
+            let row = document.lines().find(|line| line.starts_with(&format!("| {number} |"))).unwrap();
+            assert!(row.contains(&format!("faults/{file}::row_{name}")), "row {number} lacks row_{name}");
+        }
+    }
+}
