@@ -246,6 +246,8 @@ pub enum Reason {
     Cancelled,
     /// There is no such module or function, or it does not take these arguments.
     Undef,
+    /// The pool does not allow calls of this function.
+    Denied,
     /// The function raised.
     Exception,
     /// The worker died while it ran the call.
@@ -268,7 +270,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::CheckoutTimeout,
         Self::QueueFull,
         Self::CrashLoop,
@@ -276,6 +278,7 @@ impl Reason {
         Self::Timeout,
         Self::Cancelled,
         Self::Undef,
+        Self::Denied,
         Self::Exception,
         Self::WorkerExit,
         Self::Quarantined,
@@ -297,6 +300,7 @@ impl Reason {
             Self::Timeout => "timeout",
             Self::Cancelled => "cancelled",
             Self::Undef => "undef",
+            Self::Denied => "denied",
             Self::Exception => "exception",
             Self::WorkerExit => "worker_exit",
             Self::Quarantined => "quarantined",
@@ -322,6 +326,7 @@ impl Reason {
             Self::Timeout
             | Self::Cancelled
             | Self::Undef
+            | Self::Denied
             | Self::Exception
             | Self::Quarantined
             | Self::LeaseLost

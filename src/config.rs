@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use crate::allow_list::AllowList;
 use crate::call::{Failure, Limits, OnCancel, StartCall};
 use crate::codec::Options;
 
@@ -77,6 +78,8 @@ pub struct Config {
     pub drain_timeout: Option<Duration>,
     /// What happens when workers keep failing.
     pub on_crash_loop: OnCrashLoop,
+    /// The functions that calls may name.
+    pub allow: AllowList,
     /// What values become, for a call that does not say.
     pub values: Options,
     /// Longest start of a worker.
@@ -135,6 +138,7 @@ impl Default for Config {
             idle_check: None,
             drain_timeout: Some(Duration::from_secs(5)),
             on_crash_loop: OnCrashLoop::Retry,
+            allow: AllowList::default(),
             values: Options::default(),
             start_timeout: Duration::from_secs(30),
             wait: Wait::First,

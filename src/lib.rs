@@ -1,5 +1,6 @@
 //! Portpool: a pool of Python workers for Elixir and Erlang, run as a port. ARCHITECTURE.md is the map of the rooms.
 
+pub mod allow_list;
 pub mod allowance;
 mod buffer;
 pub mod call;

@@ -39,6 +39,8 @@ defmodule Portpool.StartTest do
           wait: [true, :some, "first"],
           max_queue: [-1, :infinity],
           max_queue_bytes: [-1, 1.0],
+          max_inflight_bytes: [65_535, :infinity],
+          allow: ["os:*", [1], [""]],
           max_frame: [1023, 0x80000000],
           python: ["", nil, 3.11, <<255>>],
           python_path: ["priv/python", [1], [""], [nil], ["a" | "b"]],

@@ -10,13 +10,14 @@ use tokio::task::spawn_blocking;
 use super::LARGE;
 use super::reader::{Packet, Reader};
 use super::request::{self, Parsed};
+use crate::allow_list::AllowList;
 use crate::call::{Failure, Limits, OnCancel};
 use crate::codec::Options;
 use crate::config::Config;
 use crate::dispatcher::Request;
 
 /// What the requests of a session have in common.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Rules {
     /// The limits of a call that brings none of its own.
     pub limits: Limits,
@@ -30,6 +31,8 @@ pub struct Rules {
     pub drain_timeout: Option<Duration>,
     /// What values become, for a call that does not say.
     pub values: Options,
+    /// The functions that calls may name.
+    pub allow: AllowList,
     /// The largest packet, what a term may inflate to, and the largest reply.
     pub max_frame: usize,
 }
@@ -44,6 +47,7 @@ impl Rules {
             lease_timeout: config.lease_timeout,
             drain_timeout: config.drain_timeout,
             values: config.values,
+            allow: config.allow.clone(),
             max_frame: config.max_frame,
         }
     }
@@ -53,8 +57,8 @@ impl Rules {
 pub async fn take_in(reader: &mut Reader, rules: Rules, requests: &mpsc::Sender<Request>) -> io::Result<()> {
     while let Some(packet) = reader.packet().await? {
         let parsed = match packet {
-            Packet::Whole(bytes) if bytes.len() > LARGE => parse_large(bytes, rules),
-            packet => request::parse(packet, rules, Instant::now()),
+            Packet::Whole(bytes) if bytes.len() > LARGE => parse_large(bytes, &rules),
+            packet => request::parse(packet, &rules, Instant::now()),
         };
         let request = match parsed {
             Parsed::Request(request) => request,
@@ -67,11 +71,11 @@ pub async fn take_in(reader: &mut Reader, rules: Rules, requests: &mpsc::Sender<
 }
 
 /// The dispatcher hears of a large call at once, so that it can be cancelled and counts; what is in it follows.
-fn parse_large(packet: Bytes, rules: Rules) -> Parsed {
+fn parse_large(packet: Bytes, rules: &Rules) -> Parsed {
     let arrived = Instant::now();
     let Some(id) = request::id_of_call(&packet) else { return request::parse(Packet::Whole(packet), rules, arrived) };
-    let bytes = packet.len();
-    let coming = spawn_blocking(move || match request::parse(Packet::Whole(packet), rules, arrived) {
+    let (bytes, rules) = (packet.len(), rules.clone());
+    let coming = spawn_blocking(move || match request::parse(Packet::Whole(packet), &rules, arrived) {
         Parsed::Request(Request::Call(_, call)) => Ok(call),
         Parsed::Request(Request::Refuse(_, failure)) | Parsed::Error(failure) => Err(failure),
         // It begins as a call, so it is one or is refused.

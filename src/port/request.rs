@@ -38,14 +38,14 @@ pub(super) const REQUESTS: [(&str, usize); 9] = [
 ];
 
 /// Reads a packet that arrived then.
-pub(super) fn parse(packet: Packet, rules: Rules, arrived: Instant) -> Parsed {
+pub(super) fn parse(packet: Packet, rules: &Rules, arrived: Instant) -> Parsed {
     match packet {
         Packet::Whole(bytes) => parse_whole(&bytes, rules, arrived),
         Packet::TooLong { head, length } => too_long(&head, length, rules.max_frame),
     }
 }
 
-fn parse_whole(packet: &Bytes, rules: Rules, arrived: Instant) -> Parsed {
+fn parse_whole(packet: &Bytes, rules: &Rules, arrived: Instant) -> Parsed {
     let term = match etf::open(packet, rules.max_frame) {
         Ok(Cow::Borrowed(term)) => packet.slice_ref(term),
         Ok(Cow::Owned(term)) => Bytes::from(term),
@@ -64,7 +64,7 @@ enum Trouble {
     Without(Failure),
 }
 
-fn read(term: &Bytes, rules: Rules, arrived: Instant) -> Result<Request, Trouble> {
+fn read(term: &Bytes, rules: &Rules, arrived: Instant) -> Result<Request, Trouble> {
     let mut cursor = etf::Cursor::new(term);
     let (name, id) = read_head(&mut cursor).map_err(Trouble::Without)?;
     let with_id = |failure| if name == "cancel" { Trouble::Without(failure) } else { Trouble::With(id, failure) };
@@ -106,11 +106,14 @@ fn read_head(cursor: &mut etf::Cursor<'_>) -> Result<(&'static str, PortId), Fai
 }
 
 /// The rest of `{call, Id, ...`; `term` is the whole of it.
-fn read_call(cursor: &mut etf::Cursor<'_>, term: &Bytes, rules: Rules, arrived: Instant) -> Result<Call, Failure> {
+fn read_call(cursor: &mut etf::Cursor<'_>, term: &Bytes, rules: &Rules, arrived: Instant) -> Result<Call, Failure> {
     let module = read_name(cursor, "module")?;
     let function = read_name(cursor, "function")?;
     if !cursor.peek_tag().is_some_and(|tag| LIST_TAGS.contains(&tag)) {
         return Err(Failure::bad_request(format!("the arguments of {module}:{function} are no list")));
+    }
+    if !rules.allow.allows(&module, &function) {
+        return Err(denied(&module, &function));
     }
     let args = cursor.term().map_err(|error| malformed(&error))?;
     let CallOptions { rules, policy, target, kwargs } = options::read_call(read_options(cursor)?, rules)?;
@@ -168,6 +171,11 @@ fn too_long(head: &[u8], length: usize, limit: usize) -> Parsed {
 fn too_large(bytes: u64, limit: u64) -> Failure {
     let message = format!("the packet has {bytes} bytes, where max_frame is {limit}: send less, or raise max_frame");
     Failure::new(Reason::TooLarge, Phase::Call, Blame::Caller, message).with("bytes", bytes).with("limit", limit)
+}
+
+fn denied(module: &str, function: &str) -> Failure {
+    let message = format!("{module}:{function} is none of the functions that this pool allows (allow)");
+    Failure::new(Reason::Denied, Phase::Call, Blame::Caller, message).with("module", module).with("function", function)
 }
 
 /// The bytes are not what they should be.

@@ -27,16 +27,17 @@ fn room(path: &Path) -> String {
 }
 
 /// What each room may name: ARCHITECTURE.md, "The arrows".
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
+    ("allow_list", &[]),
     ("allowance", &[]),
     ("buffer", &[]),
     ("codec", &[]),
     ("call", &["codec"]),
-    ("config", &["call", "codec"]),
+    ("config", &["allow_list", "call", "codec"]),
     ("worker", &["allowance", "buffer", "call", "codec"]),
     ("pool", &["allowance", "call", "codec", "config", "worker"]),
     ("dispatcher", &["allowance", "call", "config", "pool"]),
-    ("port", &["allowance", "buffer", "call", "codec", "config", "dispatcher", "pool", "worker"]),
+    ("port", &["allow_list", "allowance", "buffer", "call", "codec", "config", "dispatcher", "pool", "worker"]),
     ("startup", &["allowance", "call", "config", "pool", "worker"]),
     ("shutdown", &["worker"]),
     ("telemetry", &[]),

@@ -42,8 +42,8 @@ pub(in crate::port) struct CallOptions<'a> {
 }
 
 /// Reads the options of a call. `kwargs` and `key` are data, not options: they stay bytes.
-pub(in crate::port) fn read_call(bytes: &[u8], pool: Rules) -> Result<CallOptions<'_>, Failure> {
-    let (mut rules, mut kwargs, mut target) = (pool, None, Target::Any);
+pub(in crate::port) fn read_call<'a>(bytes: &'a [u8], pool: &Rules) -> Result<CallOptions<'a>, Failure> {
+    let (mut rules, mut kwargs, mut target) = (pool.clone(), None, Target::Any);
     let (mut idempotent, mut meta) = (false, false);
     each(bytes, |key, value| {
         match key {
@@ -80,7 +80,7 @@ pub(in crate::port) fn read_call(bytes: &[u8], pool: Rules) -> Result<CallOption
 }
 
 /// Reads the options of a checkout that arrived then.
-pub(in crate::port) fn read_checkout(bytes: &[u8], pool: Rules, arrived: Instant) -> Result<Checkout, Failure> {
+pub(in crate::port) fn read_checkout(bytes: &[u8], pool: &Rules, arrived: Instant) -> Result<Checkout, Failure> {
     let mut checkout = Checkout {
         checkout_timeout: pool.limits.checkout_timeout,
         deadline: pool.limits.deadline,
@@ -116,7 +116,7 @@ pub(in crate::port) fn read_checkin(bytes: &[u8]) -> Result<bool, Failure> {
 }
 
 /// Reads the options of a drain: how long running calls have to end.
-pub(in crate::port) fn read_drain(bytes: &[u8], pool: Rules) -> Result<Option<Duration>, Failure> {
+pub(in crate::port) fn read_drain(bytes: &[u8], pool: &Rules) -> Result<Option<Duration>, Failure> {
     let mut limit = pool.drain_timeout;
     each(bytes, |key, value| match key {
         "drain_timeout" => Given { key, value: &value.decode(key)? }.limit().map(|value| limit = value),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use eetf::Term;
 
 use super::wrong;
+use crate::allow_list::AllowList;
 use crate::call::{Failure, OnCancel};
 use crate::codec::{Binaries, NoneIs};
 use crate::config::{Logs, OnCrashLoop, Strategy, Wait};
@@ -134,6 +135,12 @@ impl Given<'_> {
         let module = |name: &Term| text(name).filter(|name| !name.is_empty());
         let modules = list(self.value).map(|list| list.iter().map(module).collect());
         modules.flatten().ok_or_else(|| self.must_be("a list of the names of modules, each as text"))
+    }
+
+    pub(super) fn allow_list(&self) -> Result<AllowList, Failure> {
+        let patterns: Option<Vec<String>> = list(self.value).and_then(|list| list.iter().map(text).collect());
+        let allowed = patterns.and_then(|patterns| AllowList::of(patterns.iter().map(String::as_str)));
+        allowed.ok_or_else(|| self.must_be("a list of patterns module:function, each as text"))
     }
 
     pub(super) fn paths(&self) -> Result<Vec<PathBuf>, Failure> {

@@ -15,7 +15,7 @@ const PROTOCOL: u64 = 1;
 pub(crate) const MAX_WORKERS: u64 = 1024;
 
 /// The options of a pool, for "did you mean". The table is docs/protocol.md 7.2; a test compares the two.
-const POOL_OPTIONS: [&str; 35] = [
+const POOL_OPTIONS: [&str; 36] = [
     "size",
     "max_overflow",
     "overflow_ttl",
@@ -44,6 +44,7 @@ const POOL_OPTIONS: [&str; 35] = [
     "max_queue_bytes",
     "max_inflight_bytes",
     "max_frame",
+    "allow",
     "binaries",
     "none",
     "python",
@@ -126,6 +127,7 @@ fn set(config: &mut Config, key: &str, value: &Term) -> Result<(), Failure> {
             config.max_inflight_bytes = option.number(1 << 16, u64::MAX, "a number of bytes, 65536 or more")?;
         }
         "max_frame" => config.max_frame = option.frame(MOST_FRAME)?,
+        "allow" => config.allow = option.allow_list()?,
         "binaries" => config.values.binaries = option.binaries()?,
         "none" => config.values.none = option.none()?,
         "python" => config.python = option.text("the path or name of an interpreter")?,

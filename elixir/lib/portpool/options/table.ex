@@ -63,6 +63,8 @@ defmodule Portpool.Options.Table do
      "bytes; encoded results that may be on their way, each counted twice; beyond it results wait in their workers"},
     {:max_frame, {:integer, 1024..0x7FFFFFFF, []}, 67_108_864,
      "bytes; the largest call and the largest reply"},
+    {:allow, :names, nil,
+     "patterns `module:function`: the functions that calls may name, where `*` stands for any characters but a dot; others end with `:denied`; all if it is not given"},
     {:binaries, {:one_of, [:str, :bytes]}, :str,
      "what a binary becomes in Python: `:str`, which must be UTF-8, or `:bytes`; see `Portpool.bytes/1`"},
     {:none, {:one_of, [nil, :undefined]}, nil,
