@@ -2,6 +2,8 @@
 
 import gc
 
+import portpool
+
 
 class _Unprintable(Exception):
     def __str__(self):
@@ -14,6 +16,15 @@ class _Hostile:
 
     def __del__(self):
         raise RuntimeError("in __del__")
+
+
+class _Unspeakable:
+    pass
+
+
+@portpool.encoder(_Unspeakable)
+def _encode(value):
+    raise ZeroDivisionError("in the encoder")
 
 
 def unprintable():
@@ -30,6 +41,10 @@ def surrogates():
 
 def in_the_encoder():
     return [1, _Hostile()]
+
+
+def in_an_encoder_of_its_own():
+    return [1, _Unspeakable()]
 
 
 def in_del():

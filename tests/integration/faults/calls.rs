@@ -19,6 +19,9 @@ fn row_06_what_cannot_be_encoded_is_that_calls_error_and_later_calls_are_clean()
             ("unencodable".into(), "element 2".into()),
             "{error:?}"
         );
+        let error = server.call(("raises_badly", "in_an_encoder_of_its_own"), []).unwrap_err();
+        assert_eq!((error.reason(), string(&error.detail("path"))), ("unencodable".into(), "element 2".into()));
+        assert!(error.message().contains("ZeroDivisionError: in the encoder"), "{}", error.message());
         for function in ["in_del", "in_a_gc_callback"] {
             assert_eq!(string(&server.call(("raises_badly", function), []).unwrap()), "fine", "{function}");
         }

@@ -1,4 +1,4 @@
-//! docs/faults.md has each row, and each test that it names exists.
+//! docs/faults.md has each row; the tests that it and docs/security.md name exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -49,6 +49,16 @@ fn each_row_is_there_and_names_tests_that_exist() {
     let skipped = super::skipped();
     let (rows, tests) = (rows.len(), tests.len());
     println!("faults: {rows} rows, {tests} tests, {} skipped: {skipped:?}", skipped.len());
+}
+
+#[test]
+fn the_tests_that_the_document_on_security_names_exist() {
+    let document = read("docs/security.md").unwrap();
+    let named: Vec<&str> = document.split('`').filter(|part| part.contains("::") && *part != "file::test").collect();
+    assert!(named.len() > 10);
+    for test in named {
+        assert!(exists(test), "there is no test {test}");
+    }
 }
 
 #[test]
