@@ -112,7 +112,7 @@ pub enum Answer {
     /// The answer to `Drain`.
     Drained,
     /// The answer to `Status`.
-    Status(Status),
+    Status(Box<Status>),
     /// The answer to `Ping`.
     Pong,
 }
@@ -261,7 +261,7 @@ impl Dispatcher {
             Request::Resize(id, size) => {
                 if self.is_free(id) {
                     self.pool.resize(size);
-                    self.pending(id).answer(Answer::Resized);
+                    self.pending(id).answer(Answer::Resized, Share::none());
                 }
             }
             Request::Reload(id) => {
@@ -278,7 +278,7 @@ impl Dispatcher {
             Request::Stop(limit) => self.pool.drain(limit),
             Request::Status(id) => {
                 let status = self.pool.status();
-                self.answer_at_once(id, Answer::Status(status));
+                self.answer_at_once(id, Answer::Status(Box::new(status)));
             }
             Request::Ping(id) => self.answer_at_once(id, Answer::Pong),
             Request::Refuse(id, failure) => self.answer_at_once(id, Answer::Failure(failure)),
@@ -311,7 +311,7 @@ impl Dispatcher {
         }
         let number = self.ids.get(&lease).filter(|lease| self.leases.contains_key(lease)).copied();
         let ended = number.is_some_and(|number| self.pool.check_in(number, broken));
-        self.pending(id).answer(Answer::CheckedIn(ended));
+        self.pending(id).answer(Answer::CheckedIn(ended), Share::none());
     }
 
     fn large_call(&mut self, id: PortId, bytes: usize, coming: JoinHandle<Result<Call, Failure>>) {
