@@ -169,7 +169,11 @@ defmodule Portpool.Owner do
     fail(state, no_start("#{state.config.binary} ended before it was ready (#{how})"))
   end
 
-  defp server_exited(%{stage: {:draining, reason}}, _how), do: exit(reason)
+  # Whoever has stopped the pool may count on it that nothing is left.
+  defp server_exited(%{stage: {:draining, reason}, server: server}, _how) do
+    Server.await_watch(server)
+    exit(reason)
+  end
 
   defp server_exited(%{stage: :ready} = state, how) do
     then = if state.config.on_crash_loop == :exit, do: "and so does the pool", else: "and is started again"

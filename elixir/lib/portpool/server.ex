@@ -5,6 +5,9 @@ defmodule Portpool.Server do
   # end by itself once both have been let go of (docs/protocol.md 13). A server that is stopped, by a signal or a
   # debugger, cannot end; and what waits to be written to it would keep this VM from halting for ever.
 
+  # How long a watch may take to end after its server, in milliseconds: some hundred times what it does take.
+  @ending 1_000
+
   @enforce_keys [:binary, :port, :pid]
   defstruct [:binary, :port, :pid, :watch]
 
@@ -55,6 +58,18 @@ defmodule Portpool.Server do
   @doc "Notes that the watch has ended."
   @spec unwatched(t) :: t
   def unwatched(server), do: %{server | watch: nil}
+
+  @doc "Waits until the watch of a server that has ended has killed what that has left behind: not for long."
+  @spec await_watch(t) :: :ok
+  def await_watch(%__MODULE__{watch: nil}), do: :ok
+
+  def await_watch(%__MODULE__{watch: watch}) do
+    receive do
+      {:EXIT, ^watch, _reason} -> :ok
+    after
+      @ending -> :ok
+    end
+  end
 
   @doc "Kills the server at once."
   @spec kill(t) :: true
