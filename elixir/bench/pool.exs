@@ -52,7 +52,11 @@ defmodule Bench.Pool do
         {:ok, %{crash_loop: false}} = Portpool.status(pool)
         memory = pss(pool)
         again = for _ <- 1..5, do: kill_all(pool)
-        IO.puts("| from a template: all killed to all ready, median of 5 | #{Enum.at(Enum.sort(again), 2)} | #{memory} |")
+
+        IO.puts(
+          "| from a template: all killed to all ready, median of 5 | #{Enum.at(Enum.sort(again), 2)} | #{memory} |"
+        )
+
         Portpool.stop(pool)
         alone = start(size: 8, wait: :all, init: {:heavy, :load, []}, python_path: [@python])
         memory = pss(alone)
@@ -100,7 +104,10 @@ defmodule Bench.Pool do
   end
 
   defp options(options) do
-    Keyword.merge([python: System.get_env("PORTPOOL_TEST_PYTHON", "python3"), start_timeout: 120_000], options)
+    Keyword.merge(
+      [python: System.get_env("PORTPOOL_TEST_PYTHON", "python3"), start_timeout: 120_000],
+      options
+    )
   end
 end
 
