@@ -50,6 +50,8 @@ pub enum Logs {
 /// The options of a pool.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
+    /// How many processors this process may use, by affinity and cgroup quota.
+    pub processors: usize,
     /// Workers that are always there; `None`: as many as there are processors.
     pub size: Option<usize>,
     /// Workers beyond `size` while calls wait.
@@ -119,6 +121,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            processors: processors(),
             size: None,
             max_overflow: 0,
             overflow_ttl: Duration::from_secs(30),
@@ -176,9 +179,9 @@ const NUMERIC_THREADS: [&str; 6] = [
 const OF_THE_BEAM: [&str; 4] = ["BINDIR", "ROOTDIR", "EMU", "PROGNAME"];
 
 impl Config {
-    /// `size`, with `auto` resolved: processors this process may use, by affinity and cgroup quota.
+    /// `size`, with `auto` resolved.
     pub fn size(&self) -> usize {
-        self.size.unwrap_or_else(processors)
+        self.size.unwrap_or(self.processors)
     }
 
     /// Refuses paths that are not there: Python itself would pass over them in silence.
@@ -199,7 +202,7 @@ impl Config {
 
     /// What is changed in the environment of each worker: the user's word comes last.
     pub fn worker_env(&self) -> Vec<(String, Option<String>)> {
-        let threads = (processors() / self.size()).max(1).to_string();
+        let threads = (self.processors / self.size()).max(1).to_string();
         let unset = NUMERIC_THREADS.into_iter().filter(|name| std::env::var_os(name).is_none());
         let numeric = unset.map(|name| (name.to_owned(), Some(threads.clone())));
         let beam = OF_THE_BEAM.into_iter().map(|name| (name.to_owned(), None));
@@ -220,4 +223,31 @@ impl Config {
 /// How many processors this process may use.
 pub fn processors() -> usize {
     available_parallelism().map_or(1, usize::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numeric_libraries_share_the_processors_among_the_workers() {
+        for (processors, size, threads) in
+            [(16, Some(4), "4"), (16, Some(5), "3"), (16, None, "1"), (2, Some(8), "1"), (1, None, "1")]
+        {
+            let config = Config { processors, size, ..Config::default() };
+            assert_eq!(config.size(), size.unwrap_or(processors));
+            let env = config.worker_env();
+            let unset = NUMERIC_THREADS.into_iter().filter(|name| std::env::var_os(name).is_none());
+            for name in unset {
+                assert!(env.contains(&(name.to_owned(), Some(threads.to_owned()))), "{processors}, {size:?}: {env:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_users_word_on_threads_comes_last() {
+        let own = ("OMP_NUM_THREADS".to_owned(), Some("7".to_owned()));
+        let config = Config { processors: 16, env: vec![own.clone()], ..Config::default() };
+        assert!(config.numeric_threads().contains(&own));
+    }
 }

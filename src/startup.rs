@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::allowance::Allowance;
 use crate::call::{Blame, Failure, Phase, Reason};
-use crate::config::{Config, Logs, processors};
+use crate::config::{Config, Logs};
 use crate::pool::{Pool, Settings};
 use crate::worker::{self, Children, Interpreter, Launcher, Log, NoPython, Recipe, SpawnLauncher, TemplateLauncher};
 
@@ -60,7 +60,7 @@ fn settings(config: &Config) -> Settings {
         overflow_ttl: config.overflow_ttl,
         strategy: config.strategy,
         start_timeout: config.start_timeout,
-        max_starting: processors(),
+        max_starting: config.processors,
         max_queue: config.max_queue,
         max_queue_bytes: config.max_queue_bytes,
         max_calls: config.max_calls,
