@@ -1,7 +1,7 @@
 //! Whose child is it? Processes that a worker left behind become children of the server, which is a subreaper: those of a dead
 //! worker are killed, those of a living one are left alone, and all that end are reaped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -82,14 +82,16 @@ pub fn adopt_orphans(children: Arc<Children>) -> io::Result<()> {
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     let mut child_ended = signal(SignalKind::child())?;
     tokio::spawn(async move {
+        // Those that have been killed and have not ended yet: one line for each.
+        let mut killed = BTreeSet::new();
         loop {
             tokio::select! {
                 _ = child_ended.recv() => {}
                 () = children.changed.notified() => {}
             }
-            for orphan in children.orphans() {
-                clean_up(&children, orphan);
-            }
+            let orphans = children.orphans();
+            killed.retain(|pid| orphans.contains(pid));
+            orphans.into_iter().for_each(|orphan| clean_up(&children, orphan, &mut killed));
         }
     });
     Ok(())
@@ -97,12 +99,13 @@ pub fn adopt_orphans(children: Arc<Children>) -> io::Result<()> {
 
 /// Reaps an orphan that has ended; kills one whose worker is dead. One without a token belongs to nobody that is known: it stays
 /// until the server ends.
-fn clean_up(children: &Children, orphan: u32) {
+fn clean_up(children: &Children, orphan: u32, killed: &mut BTreeSet<u32>) {
     if reap(orphan) {
         return;
     }
     if let Some(worker) = token::worker_of(orphan)
         && !children.lives(worker)
+        && killed.insert(orphan)
     {
         warn!(worker = worker.0, pid = orphan, "a process that the dead worker left behind is killed");
         kill(orphan);
