@@ -1,16 +1,16 @@
 //! Who gets which worker when.
 //!
 //! - `core`: the rules, a pure state machine; `event`: its words
-//! - `roster` (the workers), `queue` (the calls that wait), `timers`, `backoff`, `homes` (whose keys are where), `quarantine`, `random`: its parts
+//! - `roster` (the workers), `queue` (the calls that wait), `timers`, `backoff`, `affinity` (whose keys are where), `quarantine`, `random`: its parts
 //! - `driver`: feeds the core with what happens and performs what it says; `in_hand`: what it has been asked for
 //! - `outcome`: what the caller is told of a call that has no result
 //! - `status`: the pool as it stands
 
+mod affinity;
 mod backoff;
 mod core;
 mod driver;
 mod event;
-mod homes;
 mod in_hand;
 mod outcome;
 mod quarantine;

@@ -57,7 +57,7 @@ impl Core {
         }
         match terms.seat {
             Seat::Any => self.any_worker(),
-            Seat::Key(key) => match self.homes.of(key) {
+            Seat::Key(key) => match self.affinity.of(key) {
                 Some(home) => self.this_worker(home),
                 None => self.any_worker(),
             },
@@ -117,7 +117,7 @@ impl Core {
     /// The worker that a call wants by now, if it is another one: it was given the call's key while the call waited.
     fn elsewhere(&self, worker: WorkerId, waiting: &Waiting) -> Option<WorkerId> {
         let Seat::Key(key) = waiting.terms.seat else { return None };
-        self.homes.of(key).filter(|home| *home != worker)
+        self.affinity.of(key).filter(|home| *home != worker)
     }
 
     /// Gives a worker that is idle, or leased by the call's lease, what it is wanted for.
@@ -130,7 +130,7 @@ impl Core {
         actions: &mut Vec<Action>,
     ) {
         if let Seat::Key(key) = waiting.terms.seat {
-            self.homes.settle(key, worker);
+            self.affinity.settle(key, worker);
         }
         match &waiting.terms.want {
             Want::Lease(limit) => self.grant(now, worker, call, *limit, actions),

@@ -16,9 +16,9 @@ mod workers;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::affinity::Affinity;
 use super::backoff::BackOff;
 use super::event::{Action, Event, KillCause, Refusal, Settings};
-use super::homes::Homes;
 use super::quarantine::Quarantine;
 use super::queue::{Queue, Waiting};
 use super::random::Random;
@@ -80,7 +80,7 @@ pub struct Core {
     /// Calls whose worker died, before they are made again.
     resting: BTreeMap<CallId, Waiting>,
     leases: BTreeMap<CallId, WorkerId>,
-    homes: Homes,
+    affinity: Affinity,
     quarantine: Quarantine,
     timers: Timers,
     backoff: BackOff,
@@ -101,7 +101,7 @@ impl Core {
             running: BTreeMap::new(),
             resting: BTreeMap::new(),
             leases: BTreeMap::new(),
-            homes: Homes::default(),
+            affinity: Affinity::default(),
             quarantine: Quarantine::new(settings.quarantine),
             timers: Timers::default(),
             backoff: BackOff::new(settings.seed),

@@ -61,7 +61,7 @@ impl Core {
         if let Some(lease) = worker.lease {
             self.close_lease(lease, actions);
         }
-        self.homes.forget(id);
+        self.affinity.forget(id);
         // Its own call is older than those that waited for it.
         if let State::Busy(busy) = worker.state {
             self.call_lost(now, busy, id, undelivered, actions);
@@ -151,7 +151,7 @@ impl Core {
 
     /// A worker takes no more calls: those that waited for it wait for another one, or not at all.
     fn unbind(&mut self, now: Instant, id: WorkerId, actions: &mut Vec<Action>) {
-        self.homes.forget(id);
+        self.affinity.forget(id);
         while let Some((call, waiting)) = self.queue.pop(Line::Worker(id)) {
             self.timers.set(Timer::Checkout(call), None);
             self.place_again(now, call, waiting, actions);

@@ -20,7 +20,7 @@ pub enum Phase {
 pub struct Worker {
     pub phase: Phase,
     pub generation: u64,
-    /// Calls it has got, and how many of them outside leases.
+    /// Calls it has got, those of leases too.
     pub taken: u64,
     pub lease: Option<CallId>,
     /// It must go without having been replaced: it is broken, its lease was cut off, or it has run all its calls.

@@ -9,14 +9,14 @@ const KEYS: usize = 65_536;
 
 /// The worker of each key, and the keys of each worker.
 #[derive(Debug, Default)]
-pub(super) struct Homes {
+pub(super) struct Affinity {
     workers: HashMap<u64, WorkerId>,
     keys: HashMap<WorkerId, HashSet<u64>>,
     /// The keys in the order in which they came; some may have lost their worker since.
     order: VecDeque<u64>,
 }
 
-impl Homes {
+impl Affinity {
     pub(super) fn of(&self, key: u64) -> Option<WorkerId> {
         self.workers.get(&key).copied()
     }
@@ -57,13 +57,13 @@ mod tests {
     #[test]
     fn a_key_keeps_its_worker_until_that_is_gone_or_too_many_came_after_it() {
         let (one, two) = (WorkerId(1), WorkerId(2));
-        let mut homes = Homes::default();
-        homes.settle(0, one);
-        (1..=KEYS as u64 - 1).for_each(|key| homes.settle(key, two));
-        assert_eq!((homes.of(0), homes.of(1)), (Some(one), Some(two)));
-        homes.settle(KEYS as u64, two);
-        assert_eq!((homes.of(0), homes.of(1)), (None, Some(two)));
-        homes.forget(two);
-        assert_eq!((homes.of(1), homes.workers.len(), homes.keys.len()), (None, 0, 1));
+        let mut affinity = Affinity::default();
+        affinity.settle(0, one);
+        (1..=KEYS as u64 - 1).for_each(|key| affinity.settle(key, two));
+        assert_eq!((affinity.of(0), affinity.of(1)), (Some(one), Some(two)));
+        affinity.settle(KEYS as u64, two);
+        assert_eq!((affinity.of(0), affinity.of(1)), (None, Some(two)));
+        affinity.forget(two);
+        assert_eq!((affinity.of(1), affinity.workers.len(), affinity.keys.len()), (None, 0, 1));
     }
 }
