@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::io;
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use bytes::{Buf, Bytes, BytesMut};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use tokio::io::Interest;
-use tokio::net::UnixStream;
+use tokio::net::unix::pipe;
 use tokio::task::yield_now;
 
+use super::ends::Ours;
 use super::wire::{self, FromWorker, HEADER, Header, ToWorker};
 use crate::allowance::{Allowance, Claim, Place, Share};
 use crate::buffer::{give_back, make_room};
@@ -36,10 +36,10 @@ pub(super) struct Frame {
 /// Why a channel brings no more frames.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Closed {
-    /// The worker's end is closed; all that was written to it had been read.
+    /// The worker has closed its end for answers.
     #[error("the worker closed its channel")]
     End,
-    /// The worker's end is closed and something written to it had not been read.
+    /// The worker has closed its end for orders, and there was something to be written.
     #[error("the worker closed its channel without reading what was in it")]
     Unread,
     /// The worker broke the protocol.
@@ -129,10 +129,12 @@ impl Room {
     }
 }
 
-/// One end of a socket pair, with what has come in but is no whole frame yet and what has not gone out yet.
+/// The server's ends of a channel, with what has come in but is no whole frame yet and what has not gone out yet.
 #[derive(Debug)]
 pub(super) struct Channel {
-    stream: UnixStream,
+    /// `None` once nothing more will be sent.
+    orders: Option<pipe::Sender>,
+    answers: pipe::Receiver,
     max_frame: usize,
     incoming: BytesMut,
     header: Option<Header>,
@@ -145,16 +147,16 @@ pub(super) struct Channel {
 }
 
 impl Channel {
-    /// Takes our end of the pair and puts the start order on its way, if there is one; it has no header.
+    /// Takes our ends and puts the start order on its way, if there is one; it has no header.
     pub(super) fn open(
-        stream: std::os::unix::net::UnixStream,
+        Ours { orders, answers }: Ours,
         start_order: Option<Bytes>,
         max_frame: usize,
         allowance: Option<Allowance>,
     ) -> io::Result<Self> {
-        stream.set_nonblocking(true)?;
         Ok(Self {
-            stream: UnixStream::from_std(stream)?,
+            orders: Some(pipe::Sender::from_owned_fd_unchecked(not_blocking(orders)?)?),
+            answers: pipe::Receiver::from_owned_fd_unchecked(not_blocking(answers)?)?,
             max_frame,
             incoming: BytesMut::new(),
             header: None,
@@ -176,14 +178,15 @@ impl Channel {
         self.outgoing.push_back(Outgoing::ping());
     }
 
-    /// Asks a template to fork a worker that gets these descriptors: its channel, stdout and stderr. All else that was sent must
+    /// Asks a template to fork a worker that gets these descriptors: its channel's two, stdout and stderr. All else that was sent must
     /// have been written and answered; so there is room for a header, and it goes out at once.
-    pub(super) fn fork(&self, worker: WorkerId, descriptors: [BorrowedFd<'_>; 3]) -> io::Result<()> {
+    pub(super) fn fork(&self, worker: WorkerId, descriptors: [BorrowedFd<'_>; 4]) -> io::Result<()> {
         let header = wire::header(ToWorker::Fork, CallId(worker.0), 0, 0);
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
         let mut rights = SendAncillaryBuffer::new(&mut space);
         rights.push(SendAncillaryMessage::ScmRights(&descriptors));
-        let sent = sendmsg(&self.stream, &[IoSlice::new(&header)], &mut rights, SendFlags::NOSIGNAL)?;
+        let Some(orders) = &self.orders else { return Err(io::ErrorKind::NotConnected.into()) };
+        let sent = sendmsg(orders, &[IoSlice::new(&header)], &mut rights, SendFlags::NOSIGNAL)?;
         if sent == HEADER { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
     }
 
@@ -197,10 +200,14 @@ impl Channel {
         self.outgoing.is_empty()
     }
 
+    /// Whether something that was written has not been read: by a worker that has ended, it never will be.
+    pub(super) fn has_unread(&self) -> bool {
+        self.orders.as_ref().is_some_and(|orders| rustix::io::ioctl_fionread(orders).is_ok_and(|bytes| bytes > 0))
+    }
+
     /// Tells the worker that nothing more will come.
     pub(super) fn close(&mut self) {
-        // It can only fail if the worker is gone already.
-        let _ = rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write);
+        self.orders = None;
     }
 
     /// Writes what is to be written until the next frame is there.
@@ -216,9 +223,7 @@ impl Channel {
                 self.room = Room::Had(place.granted().await);
                 continue;
             }
-            let interest = if self.is_written() { Interest::READABLE } else { Interest::READABLE | Interest::WRITABLE };
-            let ready = self.stream.ready(interest).await.map_err(Closed::Failed)?;
-            if ready.is_readable() || ready.is_read_closed() {
+            if self.answered().await.map_err(Closed::Failed)? {
                 self.read()?;
                 if self.header.is_some() {
                     // The pieces of a large frame are always ready: the others have their turn between them.
@@ -228,7 +233,7 @@ impl Channel {
         }
     }
 
-    /// Takes what a worker that has ended left behind, without waiting for more, nor for room: it is what a socket holds.
+    /// Takes what a worker that has ended left behind, without waiting for more, nor for room: it is what a pipe holds.
     pub(super) fn last_frame(&mut self) -> Result<Option<Frame>, Closed> {
         self.allowance = None;
         if matches!(self.room, Room::Waits(_)) {
@@ -244,16 +249,27 @@ impl Channel {
         }
     }
 
+    /// Waits until there may be something to read; false if there is room again for what is to be written.
+    async fn answered(&self) -> io::Result<bool> {
+        match &self.orders {
+            Some(orders) if !self.is_written() => tokio::select! {
+                biased;
+                readable = self.answers.readable() => readable.map(|()| true),
+                writable = orders.writable() => writable.map(|()| false),
+            },
+            _ => self.answers.readable().await.map(|()| true),
+        }
+    }
+
     /// Reads what is there; false if that is nothing yet.
     fn read(&mut self) -> Result<bool, Closed> {
         let missing = self.missing();
         make_room(&mut self.incoming, missing);
-        match self.stream.try_read_buf(&mut self.incoming) {
+        match self.answers.try_read_buf(&mut self.incoming) {
             Ok(0) => Err(Closed::End),
             Ok(_) => Ok(true),
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => Ok(false),
-                io::ErrorKind::ConnectionReset => Err(Closed::Unread),
                 _ => Err(Closed::Failed(error)),
             },
         }
@@ -301,14 +317,14 @@ impl Channel {
         })
     }
 
-    /// Writes what the socket takes.
+    /// Writes what the pipe takes.
     fn write(&mut self) -> Result<(), Closed> {
-        while let Some(outgoing) = self.outgoing.front_mut() {
-            match self.stream.try_write_vectored(&outgoing.next()) {
+        while let (Some(outgoing), Some(orders)) = (self.outgoing.front_mut(), &self.orders) {
+            match orders.try_write_vectored(&outgoing.next()) {
                 Ok(written) => outgoing.advance(written),
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return Ok(()),
-                    io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => return Err(Closed::Unread),
+                    io::ErrorKind::BrokenPipe => return Err(Closed::Unread),
                     _ => return Err(Closed::Failed(error)),
                 },
             }
@@ -318,4 +334,9 @@ impl Channel {
         }
         Ok(())
     }
+}
+
+fn not_blocking(fd: OwnedFd) -> io::Result<OwnedFd> {
+    rustix::io::ioctl_fionbio(&fd, true)?;
+    Ok(fd)
 }

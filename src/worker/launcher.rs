@@ -2,7 +2,6 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::boot::{self, Role};
+use super::ends::{self, Ours, Theirs};
 use super::event::StartError;
 use super::log::Log;
 use super::orphans::Children;
@@ -23,8 +23,8 @@ use crate::call::{StartCall, WorkerId};
 #[derive(Debug)]
 pub struct Launched {
     pub(super) process: Arc<Process>,
-    /// Our end of its channel.
-    pub(super) channel: UnixStream,
+    /// Our ends of its channel.
+    pub(super) channel: Ours,
     /// What is to be written to it first, if it has not been told what it is.
     pub(super) start_order: Option<Bytes>,
     pub(super) stdout: Option<OwnedFd>,
@@ -122,23 +122,25 @@ impl SpawnLauncher {
 
     pub(super) fn spawn(&self, worker: WorkerId) -> io::Result<Launched> {
         let command = self.recipe.command(boot::WORKER, worker);
-        spawn(command, worker, self.start_order.clone(), &self.recipe.log, &self.children)
+        let channel = ends::of_worker()?;
+        spawn(command, channel, worker, self.start_order.clone(), &self.recipe.log, &self.children)
     }
 }
 
 /// Starts a process of ours with its channel and its log pipes.
 pub(super) fn spawn(
     mut command: Command,
+    (ours, theirs): (Ours, Theirs),
     worker: WorkerId,
     start_order: Bytes,
     log: &Log,
     children: &Arc<Children>,
 ) -> io::Result<Launched> {
-    let (ours, theirs) = UnixStream::pair()?;
-    command.stdin(OwnedFd::from(theirs)).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.arg(theirs.pass_on()?.to_string());
+    command.stdin(theirs.orders).stdout(Stdio::piped()).stderr(Stdio::piped());
     let (process, mut child) = Process::spawn(&mut command, Some(worker), children)?;
-    // The command holds the worker's end; while that is open here, the worker's death would not end the channel.
-    drop(command);
+    // The command holds the end for orders.
+    drop((command, theirs.answers));
     Ok(Launched {
         process: Arc::new(process),
         channel: ours,

@@ -294,7 +294,7 @@ impl Life {
             pid: Some(self.process.pid()),
             call,
             exit,
-            undelivered: self.unread || !self.channel.is_written(),
+            undelivered: self.unread || !self.channel.is_written() || self.channel.has_unread(),
             stderr: self.stderr.finish(self.in_call.as_ref()),
             trouble: self.trouble,
             start_error: self.start_error,

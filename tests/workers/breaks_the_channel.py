@@ -1,44 +1,58 @@
 """Workers that do to the channel what they must not."""
 
+import fcntl
 import gc
 import os
-import socket
 import struct
 import time
 
 
-def _channel():
+def _end(access):
     for name in os.listdir("/proc/self/fd"):
         try:
-            if int(name) > 2 and os.readlink("/proc/self/fd/" + name).startswith("socket:"):
-                return int(name)
+            if int(name) > 2 and os.readlink("/proc/self/fd/" + name).startswith("pipe:"):
+                if fcntl.fcntl(int(name), fcntl.F_GETFL) & os.O_ACCMODE == access:
+                    return int(name)
         except OSError:
             pass
     raise LookupError("no channel")
 
 
+def _orders():
+    return _end(os.O_RDONLY)
+
+
+def _answers():
+    return _end(os.O_WRONLY)
+
+
 def close():
-    os.close(_channel())
+    os.close(_orders())
+    os.close(_answers())
     time.sleep(3600)
 
 
 def half_close():
-    socket.socket(fileno=os.dup(_channel())).shutdown(socket.SHUT_WR)
+    os.close(_answers())
     time.sleep(3600)
 
 
+def listens_no_more():
+    os.close(_orders())
+
+
 def garbage():
-    os.write(_channel(), b"print output that was never meant for you" * 3)
+    os.write(_answers(), b"print output that was never meant for you" * 3)
     time.sleep(3600)
 
 
 def claims(length):
-    os.write(_channel(), struct.pack("<IBBHQ", length, 2, 0, 0, 1))
+    os.write(_answers(), struct.pack("<IBBHQ", length, 2, 0, 0, 1))
     time.sleep(3600)
 
 
 def half_a_frame(call, length):
-    os.write(_channel(), struct.pack("<IBBHQ", length, 2, 0, 0, call) + b"\x80\x05")
+    os.write(_answers(), struct.pack("<IBBHQ", length, 2, 0, 0, call) + b"\x80\x05")
 
 
 def half_a_frame_and_stalls(call, length):
@@ -52,20 +66,21 @@ def half_a_frame_and_exits(call, length):
 
 
 def answers_another_call():
-    os.write(_channel(), struct.pack("<IBBHQ", 4, 2, 0, 0, 1 << 60) + b"\x80\x05N.")
+    os.write(_answers(), struct.pack("<IBBHQ", 4, 2, 0, 0, 1 << 60) + b"\x80\x05N.")
     time.sleep(3600)
 
 
 def answers_twice(call):
-    os.write(_channel(), struct.pack("<IBBHQ", 4, 2, 0, 0, call) + b"\x80\x05N.")
+    os.write(_answers(), struct.pack("<IBBHQ", 4, 2, 0, 0, call) + b"\x80\x05N.")
     return "again"
 
 
 def held_by_a_child_that_outlives_us():
-    channel = _channel()
+    ends = [_orders(), _answers()]
     if os.fork() == 0:
         os.setsid()
         gc.disable()
         time.sleep(3600)
-    os.set_inheritable(channel, True)
+    for end in ends:
+        os.set_inheritable(end, True)
     os._exit(9)

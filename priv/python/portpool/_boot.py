@@ -50,19 +50,20 @@ class BundledPackage:
         return self._sources.get(name)
 
 
-def take_channel() -> int:
-    """Moves the channel away from descriptor 0 and closes whatever else was inherited."""
-    channel = os.dup(0)
+def take_channel() -> tuple[int, int]:
+    """Moves the end for orders away from descriptor 0 and closes whatever else was inherited, but for the end for answers."""
+    orders, answers = os.dup(0), int(sys.argv[3])
+    os.set_inheritable(answers, False)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
     for descriptor in open_descriptors():
-        if descriptor > 2 and descriptor != channel:
+        if descriptor > 2 and descriptor not in (orders, answers):
             try:
                 os.close(descriptor)
             except OSError:
                 pass  # It was the one that listed the folder.
-    return channel
+    return orders, answers
 
 
 def open_descriptors() -> Iterable[int]:

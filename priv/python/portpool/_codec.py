@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from _pickle import PickleBuffer, Pickler, loads  # the C part of pickle alone: what Python adds to it imports re and more
+# The C part of pickle alone: what Python adds to it imports re and more.
+from _pickle import PickleBuffer, Pickler, loads
+from _pickle import dumps as _dumps
 
 from portpool._types import CODES, Atom, ImproperList, Opaque, _plain
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     # A way down: the way so far, the kind of the next step, and where it leads.
     Path = Optional[tuple["Path", str, Any]]
 
+# What has nothing in it that could be named.
+_PLAINEST = frozenset({type(None), bool, int, float})
 # What the pickler writes without asking anyone.
 _SCALARS = frozenset({type(None), bool, int, float, str, bytes, bytearray})
 # The server refuses what nests deeper (MAX_DEPTH in src/codec/document/walk.rs); every version of pickle gets so far.
@@ -44,10 +48,20 @@ def dumps(value: Any) -> list[Any]:
 
     Raises Unencodable, with the path of the first value that has no form as a term.
     """
+    if value.__class__ in _PLAINEST:
+        return [_dumps(value, 5)]
     try:
-        return _dump(value)
+        # A fresh memo also drops a large one.
+        _pickler.memo = _seed.memo
+        _dump(value)
+        if len(_chunks) == 1:
+            return [_preamble, _chunks[0]]
+        # Large buffers come as they are, and have no length.
+        return [_preamble, *(chunk.raw() if chunk.__class__ is PickleBuffer else chunk for chunk in _chunks)]
     except Exception as error:
         raise _explain(value, error) from None
+    finally:
+        _chunks.clear()
 
 
 class _Chunks(list):  # type: ignore[type-arg]
@@ -87,12 +101,13 @@ class _TermPickler(Pickler):
 
 # A pickler that has what it names in its memo need not look each of them up, which takes it more than a microsecond. The
 # reader's memo has them because the preamble comes first. One pickler serves all calls: making one takes as long as a
-# small value. Giving it a fresh memo each time also drops a large one.
+# small value.
 _admitted: list[Any] = []
 _preamble = b""
 _seed = Pickler(_Chunks(), 5)
 _chunks = _Chunks()
 _pickler = _TermPickler(_chunks, 5)
+_dump = _pickler.dump
 
 
 def admit(*named: Any) -> None:
@@ -104,18 +119,6 @@ def admit(*named: Any) -> None:
 
 
 admit(Atom, Opaque, ImproperList, _plain)
-
-
-def _dump(value: Any) -> list[Any]:
-    chunks = [_preamble]
-    try:
-        _pickler.memo = _seed.memo
-        _pickler.dump(value)
-        # Large buffers come as they are, and have no length.
-        chunks += [chunk.raw() if chunk.__class__ is PickleBuffer else chunk for chunk in _chunks]
-        return chunks
-    finally:
-        _chunks.clear()
 
 
 def _find_reducer(cls: type[Any]) -> Reducer:

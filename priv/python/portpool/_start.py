@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from portpool._wire import Channel
 
-def serve(channel: int, order: dict[str, Any]) -> None:
+
+def serve(channel: Channel, order: dict[str, Any]) -> None:
     """Becomes what the start order says. Returns when the server has closed the channel."""
     _stop.get_ready()
     _logs.get_ready()
@@ -28,11 +30,11 @@ def serve(channel: int, order: dict[str, Any]) -> None:
     serve_calls(channel, order)
 
 
-def serve_calls(channel: int, order: dict[str, Any]) -> None:
+def serve_calls(channel: Channel, order: dict[str, Any]) -> None:
     _worker.serve(channel, order["max_frame"], order["max_memory"])
 
 
-def attempt(channel: int, order: dict[str, Any], part: Callable[[dict[str, Any], Stage], None]) -> None:
+def attempt(channel: Channel, order: dict[str, Any], part: Callable[[dict[str, Any], Stage], None]) -> None:
     """Does one part of the start. If it raises, the server is told why, and this process ends with status 1."""
     stage = Stage()
     try:
@@ -41,7 +43,7 @@ def attempt(channel: int, order: dict[str, Any], part: Callable[[dict[str, Any],
         from portpool import _errors
 
         fields = _errors.failed(stage.name, error)
-        _worker.send(channel, 0, (_wire.FAILED, dumps(fields)), order["max_frame"])
+        _worker.send(channel[1], 0, (_wire.FAILED, dumps(fields)), order["max_frame"])
         sys.exit(1)
 
 

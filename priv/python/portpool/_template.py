@@ -17,13 +17,15 @@ TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
     from typing import Any
 
-# The worker's end of its channel, its stdout and its stderr.
-_DESCRIPTORS = 3
+    from portpool._wire import Channel
+
+# The worker's ends of its channel, its stdout and its stderr.
+_DESCRIPTORS = 4
 # Devices whose driver does not survive a fork.
 _GPUS = ("/dev/nvidia", "/dev/kfd", "/dev/dri")
 
 
-def serve(channel: int, order: dict[str, Any]) -> None:
+def serve(channel: Channel, order: dict[str, Any]) -> None:
     """Imports, says hello, forks until the server closes the channel. In each worker, this is what its life returns from."""
     identity = Identity()
     with Generators() as generators:
@@ -32,14 +34,15 @@ def serve(channel: int, order: dict[str, Any]) -> None:
     numeric = NumericThreads(order["numeric_threads"])
     reason = identity.trouble or unfit()
     if reason:
-        _worker.send(channel, 0, (_wire.UNFIT, dumps({"message": reason})), order["max_frame"])
+        _worker.send(channel[1], 0, (_wire.UNFIT, dumps({"message": reason})), order["max_frame"])
         return
     flush()
     gc.collect()
     gc.freeze()  # What is imported stays out of the way of collections, whose marks would unshare its pages.
-    _worker.send(channel, 0, (_wire.HELLO, dumps(_worker.hello())), order["max_frame"])
-    with socket.socket(fileno=channel) as orders:
-        fork = next_fork(orders)
+    _worker.send(channel[1], 0, (_wire.HELLO, dumps(_worker.hello())), order["max_frame"])
+    with socket.socket(fileno=channel[0]) as orders:
+        fork = next_fork(orders, channel[1])
+    os.close(channel[1])  # A worker keeps nothing of the template's.
     if fork is not None:
         become_worker(fork, order, identity, generators, numeric)
 
@@ -87,7 +90,7 @@ class Fork:
         self.go = go
 
 
-def next_fork(orders: socket.socket) -> Fork | None:
+def next_fork(orders: socket.socket, answers: int) -> Fork | None:
     """Forks for as long as the server asks. Returns in each worker, and None when the template is to end."""
     while True:
         frame = receive(orders)
@@ -95,9 +98,9 @@ def next_fork(orders: socket.socket) -> Fork | None:
             return None
         worker, descriptors = frame
         try:
-            fork = fork_twice(orders, worker, descriptors)
+            fork = fork_twice(answers, worker, descriptors)
         except OSError as error:
-            _answer(orders, worker, _wire.UNFIT, {"message": f"it cannot fork: {error}"})
+            _answer(answers, worker, _wire.UNFIT, {"message": f"it cannot fork: {error}"})
             return None
         if fork is not None:
             return fork
@@ -118,12 +121,12 @@ def receive(orders: socket.socket) -> tuple[int, list[int]] | None:
     return worker, descriptors
 
 
-def _answer(orders: socket.socket, worker: int, kind: int, fields: dict[str, Any]) -> None:
+def _answer(answers: int, worker: int, kind: int, fields: dict[str, Any]) -> None:
     chunks = dumps(fields)
-    _wire.write_frame(orders.fileno(), kind, worker, chunks, sum(map(len, chunks)))
+    _wire.write_frame(answers, kind, worker, chunks, sum(map(len, chunks)))
 
 
-def fork_twice(orders: socket.socket, worker: int, descriptors: list[int]) -> Fork | None:
+def fork_twice(answers: int, worker: int, descriptors: list[int]) -> Fork | None:
     """Forks a worker that is a child of the server, since its parent, a process in between, ends at once.
 
     Returns in the template, when the server has been told the worker's pid, and in the worker.
@@ -146,7 +149,7 @@ def fork_twice(orders: socket.socket, worker: int, descriptors: list[int]) -> Fo
     os.close(go)
     if not pid:
         raise OSError(os.waitstatus_to_exitcode(status), os.strerror(os.waitstatus_to_exitcode(status)))
-    _answer(orders, worker, _wire.FORKED, {"pid": int(pid)})
+    _answer(answers, worker, _wire.FORKED, {"pid": int(pid)})
     return None
 
 
@@ -171,7 +174,8 @@ def become_worker(
     os.read(fork.go, 1)
     os.close(fork.go)
     _process.die_with(order["parent"])
-    channel, stdout, stderr = fork.descriptors
+    orders, answers, stdout, stderr = fork.descriptors
+    channel = (orders, answers)
     os.dup2(stdout, 1)
     os.dup2(stderr, 2)
     os.close(stdout)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from typing import Union
 
     Chunk = Union[bytes, bytearray, memoryview]
+    # The worker's ends: what the server sends is read from the first, answers are written to the second.
+    Channel = tuple[int, int]
 
 PROTOCOL = 1
 
@@ -37,7 +39,15 @@ UNFIT = 11
 HEADER = Struct("<IBBHQ")
 HEADER_SIZE = HEADER.size
 
+# Looked up once: these are what each call takes.
+_unpack_from = HEADER.unpack_from
+_pack = HEADER.pack
+_read = os.read
+_write = os.write
+
 _READ = 65536
+# Pieces of so many bytes together are joined: that takes less time than to hand them over one by one.
+_SMALL = 4096
 # The kernel takes at most IOV_MAX (1024) pieces in one write.
 _PIECES = 512
 
@@ -46,52 +56,53 @@ class ProtocolError(Exception):
     """The server sent something that is no frame. There is nobody to tell but the log."""
 
 
-def read_call(channel: int) -> tuple[int, Chunk, Sequence[bytes]] | None:
+def read_call(channel: Channel) -> tuple[int, Chunk, Sequence[bytes]] | None:
     """Waits for the next call and reads it whole: its number, pickle and buffers; None when the server has closed the channel.
 
     Pings on the way are answered: only a worker that waits for a call gets any.
     """
-    data = os.read(channel, _READ)
+    orders, answers = channel
+    data = _read(orders, _READ)
     while True:
         if not data:
             return None
         while len(data) < HEADER_SIZE:
-            data += _some(channel, HEADER_SIZE - len(data))
-        length, kind, flags, buffers, call = HEADER.unpack_from(data)
+            data += _some(orders, HEADER_SIZE - len(data))
+        length, kind, flags, buffers, call = _unpack_from(data)
         if kind == CALL and not flags:
             break
         if kind != PING or flags or length:
             raise ProtocolError(f"a frame of kind {kind}, flags {flags}, length {length}")
-        write_frame(channel, PONG, 0, (), 0)
-        data = data[HEADER_SIZE:] or os.read(channel, _READ)
+        write_frame(answers, PONG, 0, (), 0)
+        data = data[HEADER_SIZE:] or _read(orders, _READ)
+    if len(data) == HEADER_SIZE + length and not buffers:
+        return call, data[HEADER_SIZE:] if length < _SMALL else memoryview(data)[HEADER_SIZE:], ()
     ahead = memoryview(data)[HEADER_SIZE:]
     if buffers:
-        return (call, *_read_buffers(channel, ahead, length, buffers))
-    if len(ahead) == length:
-        return call, ahead, ()
+        return (call, *_read_buffers(orders, ahead, length, buffers))
     body = bytearray(length)
-    _fill(channel, memoryview(body), ahead)
+    _fill(orders, memoryview(body), ahead)
     return call, body, ()
 
 
-def _read_buffers(channel: int, ahead: memoryview, length: int, count: int) -> tuple[Chunk, list[bytes]]:
+def _read_buffers(orders: int, ahead: memoryview, length: int, count: int) -> tuple[Chunk, list[bytes]]:
     """Reads a body with buffers; what was read with the header is `ahead`. docs/worker_protocol.md 2.3"""
     table = bytearray(8 * count)
-    ahead = _fill(channel, memoryview(table), ahead)
+    ahead = _fill(orders, memoryview(table), ahead)
     sizes = Struct(f"<{count}Q").unpack(table)
     left = length - len(table) - sum(sizes)
     if left < 0:
         raise ProtocolError(f"a body of {length} bytes, and {count} buffers of {sum(sizes)}")
     body = bytearray(left)
-    ahead = _fill(channel, memoryview(body), ahead)
+    ahead = _fill(orders, memoryview(body), ahead)
     buffers = []
     for size in sizes:
-        buffer, ahead = _read_bytes(channel, ahead, size)
+        buffer, ahead = _read_bytes(orders, ahead, size)
         buffers.append(buffer)
     return body, buffers
 
 
-def _read_bytes(channel: int, ahead: memoryview, size: int) -> tuple[bytes, memoryview]:
+def _read_bytes(orders: int, ahead: memoryview, size: int) -> tuple[bytes, memoryview]:
     """Reads into what will be one `bytes`, without a copy.
 
     A BytesIO takes over the object that it is made with and gives it back as its value. In between it lends its memory. That
@@ -99,36 +110,38 @@ def _read_bytes(channel: int, ahead: memoryview, size: int) -> tuple[bytes, memo
     """
     file = BytesIO(bytes(size))
     with file.getbuffer() as view:
-        ahead = _fill(channel, view, ahead)
+        ahead = _fill(orders, view, ahead)
     return file.getvalue(), ahead
 
 
-def _fill(channel: int, view: memoryview, ahead: memoryview) -> memoryview:
+def _fill(orders: int, view: memoryview, ahead: memoryview) -> memoryview:
     """Fills `view` with what was read ahead and then from the channel; returns what is ahead still."""
     have = min(len(view), len(ahead))
     view[:have] = ahead[:have]
     rest = ahead[have:]
     while have < len(view):
-        got = os.readv(channel, [view[have:]])
+        got = os.readv(orders, [view[have:]])
         if not got:
             raise ProtocolError("the channel was closed inside a frame")
         have += got
     return rest
 
 
-def _some(channel: int, size: int) -> bytes:
-    data = os.read(channel, size)
+def _some(orders: int, size: int) -> bytes:
+    data = _read(orders, size)
     if not data:
         raise ProtocolError("the channel was closed inside a header")
     return data
 
 
-def write_frame(channel: int, kind: int, call: int, chunks: Sequence[Chunk], length: int) -> None:
-    """Writes one frame, whose body is `chunks`, `length` bytes together, without copying them into one."""
-    pieces: list[Chunk] = [HEADER.pack(length, kind, 0, 0, call), *chunks]
+def write_frame(answers: int, kind: int, call: int, chunks: Sequence[Chunk], length: int) -> None:
+    """Writes one frame, whose body is `chunks`, `length` bytes together; large ones without copying them into one."""
     left = HEADER_SIZE + length
+    pieces: list[Chunk] = [_pack(length, kind, 0, 0, call), *chunks]
+    if left < _SMALL:
+        pieces = [b"".join(pieces)]
     while True:
-        written = os.writev(channel, pieces[:_PIECES])
+        written = _write(answers, pieces[0]) if len(pieces) == 1 else os.writev(answers, pieces[:_PIECES])
         left -= written
         if not left:
             return

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from portpool._memory import MemoryWatch
-    from portpool._wire import Chunk
+    from portpool._wire import Channel, Chunk
 
     # The kind of a frame and the pieces of its body.
     Reply = tuple[int, list[Chunk]]
@@ -36,9 +36,10 @@ class Undefined(Exception):
         self.function = function
 
 
-def serve(channel: int, max_frame: int, max_memory: int | None = None) -> None:
+def serve(channel: Channel, max_frame: int, max_memory: int | None = None) -> None:
     """Says hello and runs calls until the server closes the channel."""
-    send(channel, 0, (_wire.HELLO, dumps(hello())), max_frame)
+    answers = channel[1]
+    send(answers, 0, (_wire.HELLO, dumps(hello())), max_frame)
     watch = _watch(max_memory) if max_memory else None
     told = False
     while True:
@@ -49,12 +50,12 @@ def serve(channel: int, max_frame: int, max_memory: int | None = None) -> None:
         del frame
         reply = answer(body, buffers, call)
         del body, buffers
-        send(channel, call, reply, max_frame)
+        send(answers, call, reply, max_frame)
         del reply  # Nothing of a call is kept while the worker waits for the next one.
         if (watch or _short_of_memory) and not told:
             told = _short_of_memory or (watch is not None and watch.has_grown())
             if told:
-                write_frame(channel, _wire.GREW, 0, (), 0)
+                write_frame(answers, _wire.GREW, 0, (), 0)
 
 
 def _watch(max_memory: int) -> MemoryWatch:
@@ -73,9 +74,9 @@ def hello() -> dict[str, Any]:
     }
 
 
-def send(channel: int, call: int, reply: Reply, max_frame: int) -> None:
+def send(answers: int, call: int, reply: Reply, max_frame: int) -> None:
     kind, chunks = reply
-    length = sum(map(len, chunks))
+    length = _length(chunks)
     if length > max_frame:
         from portpool import _errors
 
@@ -84,8 +85,12 @@ def send(channel: int, call: int, reply: Reply, max_frame: int) -> None:
         else:
             fields = _errors.shortened(loads(b"".join(chunks)), max_frame)
         chunks = dumps(fields)
-        length = sum(map(len, chunks))
-    write_frame(channel, kind, call, chunks, length)
+        length = _length(chunks)
+    write_frame(answers, kind, call, chunks, length)
+
+
+def _length(chunks: Sequence[Chunk]) -> int:
+    return len(chunks[0]) if len(chunks) == 1 else sum(map(len, chunks))
 
 
 def answer(body: Chunk, buffers: Sequence[bytes] = (), call: int = 0) -> Reply:
@@ -129,7 +134,7 @@ def find(module: str, function: str) -> Callable[..., Any]:
     target: Any = _modules.get(module)
     if target is None:
         target = import_module(module, function)
-    for name in function.split("."):
+    for name in function.split(".") if "." in function else (function,):
         try:
             target = getattr(target, name)
         except AttributeError as error:

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use tokio::time::timeout;
 
 use crate::call::WorkerId;
 use crate::worker::channel::{Channel, Closed, Frame};
+use crate::worker::ends;
 use crate::worker::event::{Stacks, StartError, fields};
 use crate::worker::hello;
 use crate::worker::launcher::Launched;
@@ -108,10 +108,11 @@ impl TemplateProcess {
     pub(super) async fn fork(&mut self, worker: WorkerId) -> Result<Launched, String> {
         // Until it is registered, the new process is a child that nobody knows.
         let forking = self.children.forking();
-        let (ours, theirs) = UnixStream::pair().map_err(cannot_ask)?;
+        let (ours, theirs) = ends::of_worker().map_err(cannot_ask)?;
         let (stdout, its_stdout) = pipe_with(PipeFlags::CLOEXEC).map_err(cannot_ask)?;
         let (stderr, its_stderr) = pipe_with(PipeFlags::CLOEXEC).map_err(cannot_ask)?;
-        self.channel.fork(worker, [theirs.as_fd(), its_stdout.as_fd(), its_stderr.as_fd()]).map_err(cannot_ask)?;
+        let descriptors = [theirs.orders.as_fd(), theirs.answers.as_fd(), its_stdout.as_fd(), its_stderr.as_fd()];
+        self.channel.fork(worker, descriptors).map_err(cannot_ask)?;
         // While they are open here, the worker's death would not end them.
         drop((theirs, its_stdout, its_stderr));
         let frame = timeout(self.fork_limit, self.frame()).await;
