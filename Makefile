@@ -14,7 +14,7 @@ WITH_PROGRAM = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_TEST_PYTHON=$(TEST_PYTHON)
 TEST_VENV := $(abspath $(or $(CARGO_TARGET_DIR),target))/test-venv
 TEST_PYTHON := $(TEST_VENV)/bin/python
 
-.PHONY: help demo test build tools test-venv lint test-rust test-python test-elixir test-demo bench-codec bench-beside bench-pool bench-template soak fmt clean
+.PHONY: help demo test build tools test-venv lint test-rust test-instructions test-python test-elixir test-demo instructions profile bench-codec bench-beside bench-pool bench-template soak fmt clean
 
 help: ## lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,12 +23,12 @@ demo: tools build ## stacks four delivery jobs into courier routes, from Elixir,
 	elixir_demo/bin/setup-venv
 	cd elixir_demo && PORTPOOL_BINARY=$(PROGRAM) mix demo
 
-test: tools lint test-rust test-python test-elixir test-demo ## runs all tests
+test: tools lint test-rust test-instructions test-python test-elixir test-demo ## runs all tests
 
 build: ## builds the program
 	cargo build --release --locked
 
-tools: ## installs what is missing: Erlang and Elixir, Python with venv, a C linker
+tools: ## installs what is missing: Erlang and Elixir, Python with venv, a C linker, valgrind
 	@bin/install-tools
 
 test-venv: tools ## makes an interpreter with numpy for the tests, unless it is there
@@ -46,7 +46,17 @@ test-rust: tools test-venv
 	else \
 	  PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo test --locked -- --show-output; \
 	fi
-	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo test --locked --quiet --bench codec --bench pool_core
+	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo test --locked --quiet --bench codec --bench pool_core --bench template
+
+# A test in a bench's clothes: it counts what the released code takes.
+test-instructions: tools test-venv
+	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench instructions
+
+instructions: tools test-venv ## records how many instructions a call takes, which the tests compare with
+	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench instructions -- renew
+
+profile: tools test-venv ## shows which functions of the server take how many instructions in a small call
+	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench instructions -- profile
 
 test-python: tools test-venv
 	cd priv/python && $(TEST_PYTHON) -m unittest discover -s tests

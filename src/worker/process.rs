@@ -3,16 +3,15 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
-use tokio::io::unix::AsyncFd;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 use super::orphans::Children;
+use super::pidfd::{self, Pidfd};
 use crate::call::WorkerId;
 
 /// How a process ended.
@@ -40,7 +39,7 @@ impl fmt::Display for Exit {
 #[derive(Debug)]
 pub(crate) struct Process {
     pid: Pid,
-    pidfd: AsyncFd<OwnedFd>,
+    pidfd: Pidfd,
     killed: AtomicBool,
     reaped: AtomicBool,
     children: Arc<Children>,
@@ -57,7 +56,7 @@ impl Process {
     ) -> io::Result<(Self, Child)> {
         let mut child = command.process_group(0).spawn()?;
         let pid = Pid::from_child(&child);
-        let pidfd = watch(pid).inspect_err(|_| {
+        let pidfd = Pidfd::open(pid).inspect_err(|_| {
             // Without a descriptor left to watch it by, it cannot be kept.
             let _ = child.kill();
             let _ = child.wait();
@@ -67,7 +66,7 @@ impl Process {
         Ok((process, child))
     }
 
-    fn watched(pid: Pid, pidfd: AsyncFd<OwnedFd>, children: &Arc<Children>) -> Self {
+    fn watched(pid: Pid, pidfd: Pidfd, children: &Arc<Children>) -> Self {
         let (killed, reaped) = (AtomicBool::new(false), AtomicBool::new(false));
         Self { pid, pidfd, killed, reaped, children: Arc::clone(children) }
     }
@@ -79,10 +78,9 @@ impl Process {
     /// Takes over a process that a template has forked: a child of ours that was not started here. It is to lead a group of its own.
     pub(crate) fn adopt(pid: u32, worker: WorkerId, children: &Arc<Children>) -> io::Result<Self> {
         let known = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
-        let pidfd = watch(known)?;
+        let pidfd = Pidfd::open(known)?;
         // Fails if it is no child of ours, whose number nobody keeps free for us.
-        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), look)?;
+        pidfd::has_ended(known)?;
         children.started(pid, Some(worker));
         Ok(Self::watched(known, pidfd, children))
     }
@@ -90,7 +88,7 @@ impl Process {
     /// Sends a signal to the process alone.
     pub(crate) fn signal(&self, signal: Signal) {
         // It can only fail because the process has ended.
-        let _ = rustix::process::pidfd_send_signal(&self.pidfd, signal);
+        let _ = self.pidfd.signal(signal);
     }
 
     /// Whether it is stopped, by a signal or a debugger: then SIGKILL is the only signal that it takes.
@@ -114,7 +112,7 @@ impl Process {
     fn kill_group(&self) {
         if !self.reaped.load(Ordering::Relaxed) {
             // The leader may have moved itself to another group. If somebody else has reaped it, the number may be another's.
-            if rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL) != Err(rustix::io::Errno::SRCH) {
+            if self.pidfd.signal(Signal::KILL) != Err(rustix::io::Errno::SRCH) {
                 // It can only fail because there is nothing left to kill.
                 let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
             }
@@ -125,14 +123,14 @@ impl Process {
     ///
     /// Cancellation: may be dropped at any time.
     pub(crate) async fn ended(&self) -> io::Result<()> {
-        self.pidfd.readable().await.map(drop)
+        self.pidfd.ended().await
     }
 
     /// Kills what is left of the group, while its number cannot be reused, and takes the exit status.
     pub(crate) fn reap(&self) -> io::Result<Exit> {
         self.kill_group();
         self.reaped.store(true, Ordering::Relaxed);
-        let status = rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
+        let status = rustix::process::waitid(WaitId::Pid(self.pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
         self.children.reaped(self.pid());
         let status = status?.ok_or(io::ErrorKind::WouldBlock)?;
         Ok(match (status.exit_status(), status.terminating_signal()) {
@@ -140,16 +138,6 @@ impl Process {
             (None, signal) => Exit::Signal(signal.unwrap_or_default()),
         })
     }
-}
-
-/// A descriptor that is readable once the process has ended. Until it is reaped its pid cannot belong to another one.
-fn watch(pid: Pid) -> io::Result<AsyncFd<OwnedFd>> {
-    let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::NONBLOCK)?;
-    #[expect(
-        deprecated,
-        reason = "its successor is unsafe because of types that may close their descriptor early: OwnedFd does not"
-    )]
-    AsyncFd::new(pidfd)
 }
 
 impl Drop for Process {

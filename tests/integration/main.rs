@@ -23,6 +23,7 @@ mod harness;
 mod lease;
 mod limits;
 mod logs;
+mod pidfd;
 mod pool;
 mod pool_core;
 mod port;

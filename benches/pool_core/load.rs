@@ -1,10 +1,8 @@
-//! How long the pool's core takes to bind a call and to end it: `cargo bench --bench pool_core`.
+//! A core of eight workers under load, for what measures it.
 
-#![allow(missing_docs, reason = "nobody reads a bench from outside")]
-
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use portpool::call::{CallId, OnCancel, WorkerId};
 use portpool::config::Strategy;
 use portpool::pool::{Action, Core, Event, Run, Seat, Settings, Terms, Want};
@@ -12,18 +10,18 @@ use portpool::pool::{Action, Core, Event, Run, Seat, Settings, Terms, Want};
 const WORKERS: usize = 8;
 
 /// A core under load: each step hands it one call and takes back one that is done.
-struct Load {
+pub(crate) struct Load {
     core: Core,
     actions: Vec<Action>,
     now: Instant,
     next_call: u64,
     /// Workers with a call in hand, the one that has had it longest first.
-    busy: std::collections::VecDeque<WorkerId>,
+    busy: VecDeque<WorkerId>,
 }
 
 impl Load {
     /// Eight workers; so many calls wait, or one worker is free if none does.
-    fn new(waiting: usize) -> Self {
+    pub(crate) fn new(waiting: usize) -> Self {
         let settings = Settings {
             size: WORKERS,
             max_overflow: 0,
@@ -44,7 +42,7 @@ impl Load {
             actions: Vec::new(),
             now: Instant::now(),
             next_call: 1,
-            busy: std::collections::VecDeque::new(),
+            busy: VecDeque::new(),
         };
         load.handle(Event::TimePassed);
         for worker in 1..=WORKERS as u64 {
@@ -79,33 +77,10 @@ impl Load {
     }
 
     /// One call comes, one ends. Time goes on slowly, so that no timer falls due.
-    fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         self.call();
         if let Some(worker) = self.busy.pop_front() {
             self.handle(Event::CallFinished(worker));
         }
     }
 }
-
-fn call_and_finish(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("call and finish, 8 workers");
-    for waiting in [0, 1000] {
-        group.throughput(criterion::Throughput::Elements(1000));
-        // A thousand steps with a fresh core each time: its clock must not reach the timers.
-        group.bench_function(format!("1000 calls, {waiting} waiting"), |bencher| {
-            bencher.iter_batched_ref(
-                || Load::new(waiting),
-                |load| (0..1000).for_each(|_| load.step()),
-                BatchSize::LargeInput,
-            );
-        });
-    }
-    group.finish();
-}
-
-criterion_group! {
-    name = benches;
-    config = Criterion::default().warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
-    targets = call_and_finish
-}
-criterion_main!(benches);
