@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 
-/// What is reserved for one read of small frames.
+/// What is reserved for reads of small frames: for many, since those that were cut out share it for as long as they are kept.
 pub(crate) const READ: usize = 64 << 10;
 /// What is reserved for a large frame before its bytes have come: a length alone allocates no more than this.
 const FIRST_RESERVE: usize = 1 << 20;
@@ -12,7 +12,7 @@ const FIRST_RESERVE: usize = 1 << 20;
 /// page, as it is filled.
 pub(crate) fn make_room(buffer: &mut BytesMut, missing: usize) {
     let room = buffer.capacity() - buffer.len();
-    if room < missing.max(READ) {
+    if room < missing.max(READ / 2) {
         let missing = if buffer.len() < FIRST_RESERVE / 2 { missing.min(FIRST_RESERVE) } else { missing };
         buffer.reserve(missing + READ);
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -33,9 +34,9 @@ impl fmt::Display for WorkerId {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mfa {
     /// The module, dotted if it is inside a package.
-    pub module: Box<str>,
+    pub module: Arc<str>,
     /// The function, dotted if it is an attribute of something in the module.
-    pub function: Box<str>,
+    pub function: Arc<str>,
 }
 
 impl fmt::Display for Mfa {

@@ -1,8 +1,9 @@
 //! The table of calls in flight. Owns the obligation to reply: each is a value that is consumed once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
+use rustc_hash::FxHashMap;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -25,7 +26,7 @@ pub type PortId = u64;
 #[derive(Debug)]
 pub enum Request {
     /// Run this.
-    Call(PortId, Call),
+    Call(PortId, Box<Call>),
     /// Run what a helper thread is still working on.
     LargeCall {
         /// The number of the request.
@@ -182,10 +183,10 @@ struct InFlight {
 #[derive(Debug)]
 pub struct Dispatcher {
     pool: Pool,
-    in_flight: HashMap<CallId, InFlight>,
+    in_flight: FxHashMap<CallId, InFlight>,
     /// The ids of what is in flight, leases that were granted among them.
-    ids: HashMap<PortId, CallId>,
-    leases: HashMap<CallId, PortId>,
+    ids: FxHashMap<PortId, CallId>,
+    leases: FxHashMap<CallId, PortId>,
     next_call: u64,
     /// What helper threads are working on, and how many bytes that is.
     coming: JoinSet<(CallId, usize, Result<Call, Failure>)>,
@@ -203,9 +204,9 @@ impl Dispatcher {
     pub fn new(pool: Pool, replies: mpsc::UnboundedSender<Reply>, manners: Manners) -> Self {
         Self {
             pool,
-            in_flight: HashMap::new(),
-            ids: HashMap::new(),
-            leases: HashMap::new(),
+            in_flight: FxHashMap::default(),
+            ids: FxHashMap::default(),
+            leases: FxHashMap::default(),
             next_call: 1,
             coming: JoinSet::new(),
             coming_bytes: 0,
@@ -232,8 +233,8 @@ impl Dispatcher {
                     None => break End::Closed,
                 },
                 () = self.pool.progress() => {}
-                Some(Ok((number, bytes, result))) = self.coming.join_next() => self.large_call_came(number, bytes, result),
-                () = sleep_until(latest), if !greeted => {}
+                Some(Ok((number, bytes, result))) = self.coming.join_next(), if !self.coming.is_empty() => self.large_call_came(number, bytes, result),
+                () = async { sleep_until(latest).await }, if !greeted => {}
             }
             self.answer_done();
             if self.drained {
@@ -286,18 +287,21 @@ impl Dispatcher {
         }
     }
 
-    fn call(&mut self, id: PortId, call: Call) {
+    fn call(&mut self, id: PortId, call: Box<Call>) {
         if let Some(number) = self.enter(id, None) {
             self.submit(number, call);
         }
     }
 
-    fn submit(&mut self, number: CallId, call: Call) {
+    fn submit(&mut self, number: CallId, mut call: Box<Call>) {
         let Target::Lease(lease) = call.target else { return self.pool.submit(number, call, None) };
         match self.ids.get(&lease).filter(|lease| self.leases.contains_key(lease)).copied() {
             Some(lease) => self.pool.submit(number, call, Some(lease)),
             // A drain ends the leases, and says that it is one.
-            None if self.pool.is_draining() => self.pool.submit(number, Call { target: Target::Any, ..call }, None),
+            None if self.pool.is_draining() => {
+                call.target = Target::Any;
+                self.pool.submit(number, call, None);
+            }
             None => {
                 let message = format!("there is no lease {lease}, or it is over: {} did not run", call.mfa);
                 self.refuse(number, Failure::new(Reason::LeaseLost, Phase::Checkout, Blame::Caller, message));
@@ -334,7 +338,7 @@ impl Dispatcher {
         let Some(in_flight) = self.in_flight.get_mut(&number) else { return };
         in_flight.coming = None;
         match result {
-            Ok(call) => self.submit(number, call.waited()),
+            Ok(call) => self.submit(number, Box::new(call.waited())),
             Err(failure) => self.refuse(number, failure),
         }
     }

@@ -118,10 +118,10 @@ impl Opened {
         reader.set_max_frame(config.max_frame);
         let mut dispatcher = tokio::spawn(dispatcher.run(requests.1));
         let mut writer = tokio::spawn(Writer::new(output, ready).run(replies.1));
-        let read = port::take_in(&mut reader, Rules::of(&config), &requests.0);
+        let mut intake = tokio::spawn(port::take_in(reader, Rules::of(&config), requests.0.clone()));
         let mut last_words = LAST_WORDS;
         let status = tokio::select! {
-            end = read => broken(end, "stdin cannot be read"),
+            end = &mut intake => broken(end.unwrap_or(Ok(())), "stdin cannot be read"),
             end = &mut writer => broken(end.unwrap_or(Ok(())), "stdout cannot be written"),
             () = stop_asked(&mut stop, &requests.0, config.drain_timeout) => 0,
             end = &mut dispatcher => match end {
@@ -136,6 +136,7 @@ impl Opened {
             },
         };
         // No more requests: the dispatcher kills the workers and answers what is in flight; then nobody has a reply to send any more.
+        intake.abort();
         drop((requests.0, replies.0));
         finish(dispatcher, writer, last_words).await;
         status

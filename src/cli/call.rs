@@ -202,7 +202,7 @@ impl<'a> Run<'a> {
         let (mfa, body) = (self.args.function.clone(), self.body.clone());
         let policy = Policy { on_cancel: OnCancel::Kill, retry: 0, meta: false };
         let call = Call { mfa, body, limits: self.limits, target: Target::Any, policy, form: self.form, arrived };
-        requests.send(Request::Call(id, call)).await.context("the dispatcher is gone")
+        requests.send(Request::Call(id, Box::new(call))).await.context("the dispatcher is gone")
     }
 
     fn took(&mut self, id: u64) {

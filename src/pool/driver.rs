@@ -1,11 +1,12 @@
 //! Feeds the core with what happens and performs what it says. Owns the workers and whatever waits or runs.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustc_hash::FxHashMap;
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
 use tracing::{debug, warn};
@@ -56,11 +57,11 @@ pub struct Pool {
     max_frame: usize,
     pub(super) allowance: Allowance,
     pub(super) workers: BTreeMap<WorkerId, Handle>,
-    pub(super) in_hand: HashMap<CallId, InHand>,
+    pub(super) in_hand: FxHashMap<CallId, InHand>,
     /// Workers whose time is over, while they say where they are and are killed.
-    timed_out: HashMap<WorkerId, TimedOut>,
+    timed_out: FxHashMap<WorkerId, TimedOut>,
     /// Why workers were killed that have not ended yet.
-    killed: HashMap<WorkerId, KillCause>,
+    killed: FxHashMap<WorkerId, KillCause>,
     done: VecDeque<Done>,
     events: mpsc::Receiver<(WorkerId, worker::Event)>,
     sender: mpsc::Sender<(WorkerId, worker::Event)>,
@@ -93,9 +94,9 @@ impl Pool {
             max_frame,
             allowance,
             workers: BTreeMap::new(),
-            in_hand: HashMap::new(),
-            timed_out: HashMap::new(),
-            killed: HashMap::new(),
+            in_hand: FxHashMap::default(),
+            timed_out: FxHashMap::default(),
+            killed: FxHashMap::default(),
             done: VecDeque::new(),
             events,
             sender,
@@ -111,7 +112,7 @@ impl Pool {
     }
 
     /// Takes a call in, and the lease in which it is to run. It will come out of `take_done`, exactly once.
-    pub fn submit(&mut self, id: CallId, call: Call, lease: Option<CallId>) {
+    pub fn submit(&mut self, id: CallId, call: Box<Call>, lease: Option<CallId>) {
         self.enter(id, Asked::Call(call), lease);
     }
 

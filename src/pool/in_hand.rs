@@ -13,7 +13,7 @@ use crate::worker::FromWorker;
 #[derive(Debug)]
 pub(super) enum Asked {
     /// A call to be run.
-    Call(Call),
+    Call(Box<Call>),
     /// A worker.
     Checkout(Checkout),
     /// New workers.
@@ -131,7 +131,8 @@ impl InHand {
     }
 
     fn meta(&self, worker: WorkerId, pid: u32) -> Option<Meta> {
-        let Asked::Call(Call { policy, arrived, .. }) = &self.asked else { return None };
+        let Asked::Call(call) = &self.asked else { return None };
+        let Call { policy, arrived, .. } = &**call;
         let started = self.started.filter(|_| policy.meta)?;
         let queue = started.saturating_duration_since(*arrived);
         Some(Meta { queue, run: started.elapsed(), worker, pid, attempt: self.attempt })

@@ -1,7 +1,9 @@
 //! The calls that wait for a worker: first come, first served, bounded in entries and bytes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
+
+use rustc_hash::FxHashMap;
 
 use super::event::Terms;
 use crate::call::{CallId, WorkerId};
@@ -68,7 +70,7 @@ pub(super) struct Queue {
     any: BTreeMap<CallId, Waiting>,
     /// The calls that only one worker can take, and where each of them stands.
     bound: BTreeMap<(Line, CallId), Waiting>,
-    lines: HashMap<CallId, Line>,
+    lines: FxHashMap<CallId, Line>,
     bytes: usize,
     max_calls: usize,
     max_bytes: usize,
@@ -77,7 +79,7 @@ pub(super) struct Queue {
 impl Queue {
     /// An empty queue with these bounds.
     pub(super) fn new(max_calls: usize, max_bytes: usize) -> Self {
-        let (any, bound, lines) = (BTreeMap::new(), BTreeMap::new(), HashMap::new());
+        let (any, bound, lines) = (BTreeMap::new(), BTreeMap::new(), FxHashMap::default());
         Self { any, bound, lines, bytes: 0, max_calls, max_bytes }
     }
 

@@ -1,12 +1,14 @@
 //! The core's clocks: what falls due when. Holds times, never looks at a clock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Instant;
+
+use rustc_hash::FxHashMap;
 
 use crate::call::{CallId, WorkerId};
 
 /// Something that has a time of its own. Each has at most one at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Timer {
     /// A waiting call's `checkout_timeout`.
     Checkout(CallId),
@@ -28,7 +30,7 @@ pub(super) enum Timer {
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     due: BTreeSet<(Instant, Timer)>,
-    at: BTreeMap<Timer, Instant>,
+    at: FxHashMap<Timer, Instant>,
 }
 
 impl Timers {

@@ -54,7 +54,7 @@ impl Rules {
 }
 
 /// Reads requests until the owner has no more to say.
-pub async fn take_in(reader: &mut Reader, rules: Rules, requests: &mpsc::Sender<Request>) -> io::Result<()> {
+pub async fn take_in(mut reader: Reader, rules: Rules, requests: mpsc::Sender<Request>) -> io::Result<()> {
     while let Some(packet) = reader.packet().await? {
         let parsed = match packet {
             Packet::Whole(bytes) if bytes.len() > LARGE => parse_large(bytes, &rules),
@@ -76,7 +76,7 @@ fn parse_large(packet: Bytes, rules: &Rules) -> Parsed {
     let Some(id) = request::id_of_call(&packet) else { return request::parse(Packet::Whole(packet), rules, arrived) };
     let (bytes, rules) = (packet.len(), rules.clone());
     let coming = spawn_blocking(move || match request::parse(Packet::Whole(packet), &rules, arrived) {
-        Parsed::Request(Request::Call(_, call)) => Ok(call),
+        Parsed::Request(Request::Call(_, call)) => Ok(*call),
         Parsed::Request(Request::Refuse(_, failure)) | Parsed::Error(failure) => Err(failure),
         // It begins as a call, so it is one or is refused.
         Parsed::Request(_) => Err(Failure::bad_request("malformed packet")),

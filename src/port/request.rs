@@ -69,7 +69,7 @@ fn read(term: &Bytes, rules: &Rules, arrived: Instant) -> Result<Request, Troubl
     let (name, id) = read_head(&mut cursor).map_err(Trouble::Without)?;
     let with_id = |failure| if name == "cancel" { Trouble::Without(failure) } else { Trouble::With(id, failure) };
     let request = match name {
-        "call" => read_call(&mut cursor, term, rules, arrived).map(|call| Request::Call(id, call)),
+        "call" => read_call(&mut cursor, term, rules, arrived).map(|call| Request::Call(id, Box::new(call))),
         "cancel" => Ok(Request::Cancel(id)),
         "checkout" => read_options(&mut cursor)
             .and_then(|opts| options::read_checkout(opts, rules, arrived))

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use bytes::BytesMut;
 use rustix::fs::{FileType, Mode, OFlags};
+use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
 /// How large the pipes are made where the system allows it: a 16 MiB packet takes half the time.
@@ -77,12 +78,7 @@ impl Input {
     /// Cancellation: may be dropped at any await; nothing has been read then.
     pub async fn read(&mut self, buffer: &mut BytesMut) -> io::Result<usize> {
         match &mut self.0 {
-            Stream::Polled(pipe) => loop {
-                match pipe.try_read_buf(buffer) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => pipe.readable().await?,
-                    done => return done,
-                }
-            },
+            Stream::Polled(pipe) => pipe.read_buf(buffer).await,
             Stream::File(file) => {
                 tokio::task::yield_now().await;
                 let mut piece = [0; READ];

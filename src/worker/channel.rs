@@ -8,6 +8,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 
 use bytes::{Buf, Bytes, BytesMut};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::task::yield_now;
 
@@ -223,12 +224,10 @@ impl Channel {
                 self.room = Room::Had(place.granted().await);
                 continue;
             }
-            if self.answered().await.map_err(Closed::Failed)? {
-                self.read()?;
-                if self.header.is_some() {
-                    // The pieces of a large frame are always ready: the others have their turn between them.
-                    yield_now().await;
-                }
+            self.wait().await?;
+            if self.header.is_some() {
+                // The pieces of a large frame are always ready: the others have their turn between them.
+                yield_now().await;
             }
         }
     }
@@ -249,15 +248,22 @@ impl Channel {
         }
     }
 
-    /// Waits until there may be something to read; false if there is room again for what is to be written.
-    async fn answered(&self) -> io::Result<bool> {
-        match &self.orders {
-            Some(orders) if !self.is_written() => tokio::select! {
+    /// Waits until something has come, which is in `incoming` then, or there is room again for what is to be written.
+    async fn wait(&mut self) -> Result<(), Closed> {
+        let (missing, all_written) = (self.missing(), self.is_written());
+        make_room(&mut self.incoming, missing);
+        let came = match &self.orders {
+            Some(orders) if !all_written => tokio::select! {
                 biased;
-                readable = self.answers.readable() => readable.map(|()| true),
-                writable = orders.writable() => writable.map(|()| false),
+                came = self.answers.read_buf(&mut self.incoming) => came,
+                writable = orders.writable() => return writable.map_err(Closed::Failed),
             },
-            _ => self.answers.readable().await.map(|()| true),
+            _ => self.answers.read_buf(&mut self.incoming).await,
+        };
+        match came {
+            Ok(0) => Err(Closed::End),
+            Ok(_) => Ok(()),
+            Err(error) => Err(Closed::Failed(error)),
         }
     }
 

@@ -67,7 +67,7 @@ impl LogPipe {
             readable = pipe.readable() => if readable.is_err() || matches!(self.read(call), Read::End) {
                 self.pipe = None;
             },
-            () = tokio::time::sleep_until(self.rate.next_second().into()), if self.rate.dropped > 0 => {
+            () = async { tokio::time::sleep_until(self.rate.next_second().into()).await }, if self.rate.dropped > 0 => {
                 self.report();
             }
         }

@@ -1,5 +1,6 @@
 //! One worker's life: launch, hello, calls, death. The task owns the channel and the log pipes; it tells the pool what happens.
 
+use std::future::pending;
 use std::sync::{Arc, OnceLock};
 
 use rustix::process::Signal;
@@ -54,6 +55,14 @@ pub fn start(
         let _ = events.send((worker, Event::Ended(ended))).await;
     });
     handle
+}
+
+/// Waits for a time, if there is one.
+async fn sleep_until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => pending().await,
+    }
 }
 
 /// Waits until nobody wants the worker, for which there is no process yet.
@@ -142,7 +151,7 @@ impl Life {
                 Some(order) = orders.recv() => self.obey(order).await,
                 frame = self.channel.frame(), if self.listening => self.heard(frame),
                 _ = self.process.ended() => break,
-                () = tokio::time::sleep_until(must_end.unwrap_or_else(Instant::now)), if must_end.is_some() => {
+                () = sleep_until(must_end) => {
                     self.outlived_its_end();
                     None
                 }

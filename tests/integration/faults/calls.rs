@@ -74,6 +74,15 @@ fn row_10_a_worker_that_ignores_sigterm_does_not_hold_up_a_drain() {
 }
 
 #[test]
+fn row_15_what_a_worker_that_listens_no_more_was_sent_runs_elsewhere() {
+    let mut server = Server::start([("size", int(1))]);
+    let before = pid(&mut server);
+    assert_eq!(server.call(("breaks_the_channel", "listens_no_more"), []), Ok(atom("nil")));
+    assert_ne!(pid(&mut server), before);
+    assert_dies(before);
+}
+
+#[test]
 fn row_17_frames_that_are_empty_or_never_whole_end_with_their_worker() {
     let mut server = Server::start([("size", int(1))]);
     let limit = [("timeout", int(500))];
