@@ -47,6 +47,11 @@ pub enum Logs {
     Owner,
 }
 
+/// How long the server stays awake after an event, if nobody says: with one processor it would be in the way of its workers.
+pub fn busy_poll() -> Duration {
+    if processors() > 1 { BUSY_POLL } else { Duration::ZERO }
+}
+
 /// The options of a pool.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -76,6 +81,8 @@ pub struct Config {
     pub max_age: Option<Duration>,
     /// How long a worker may be idle before it is asked whether it is alive.
     pub idle_check: Option<Duration>,
+    /// How long the server stays awake after an event while calls are in flight; 0: not at all.
+    pub busy_poll: Duration,
     /// How long running calls have to end when the pool is drained.
     pub drain_timeout: Option<Duration>,
     /// What happens when workers keep failing.
@@ -139,6 +146,7 @@ impl Default for Config {
             max_calls: None,
             max_age: None,
             idle_check: None,
+            busy_poll: busy_poll(),
             drain_timeout: Some(Duration::from_secs(5)),
             on_crash_loop: OnCrashLoop::Retry,
             allow: AllowList::default(),
@@ -165,6 +173,9 @@ impl Default for Config {
 
 /// The default of `max_frame`, which also holds for the first packet.
 pub const MAX_FRAME: usize = 64 << 20;
+
+/// Longer than the server of a busy pool waits for a small call, and than a processor takes to wake up.
+const BUSY_POLL: Duration = Duration::from_micros(30);
 
 /// Variables by which numeric libraries choose how many threads each worker gets.
 const NUMERIC_THREADS: [&str; 6] = [

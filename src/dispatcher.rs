@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::warn;
 
 use crate::allowance::Share;
+use crate::busy_poll::{self, BusyPoll};
 use crate::call::{
     Blame, Call, CallId, Checkout, Failure, Outcome, Phase, Reason, Returned, Success, Target, WorkerId,
 };
@@ -169,6 +170,8 @@ pub struct Manners {
     pub on_crash_loop: OnCrashLoop,
     /// Helper threads may be working on calls of so many bytes.
     pub max_coming_bytes: usize,
+    /// How long it stays awake after an event while something is in flight.
+    pub busy_poll: Duration,
 }
 
 /// A request that has not been answered.
@@ -222,6 +225,7 @@ impl Dispatcher {
     pub async fn run(mut self, mut requests: mpsc::Receiver<Request>) -> End {
         let (wait, latest) = (self.manners.wait, self.manners.latest);
         let mut greeted = false;
+        let mut busy = BusyPoll::new(self.manners.busy_poll);
         let end = loop {
             if !greeted && (self.pool.has_started(wait) || Instant::now() >= latest) {
                 greeted = true;
@@ -235,8 +239,17 @@ impl Dispatcher {
                 () = self.pool.progress() => {}
                 Some(Ok((number, bytes, result))) = self.coming.join_next(), if !self.coming.is_empty() => self.large_call_came(number, bytes, result),
                 () = async { sleep_until(latest).await }, if !greeted => {}
+                () = busy_poll::let_others(), if busy.is_on() => {
+                    busy.nothing_yet(std::time::Instant::now());
+                    continue;
+                }
             }
             self.answer_done();
+            if self.in_flight.is_empty() {
+                busy.rest()
+            } else {
+                busy.happened(std::time::Instant::now())
+            }
             if self.drained {
                 break End::Drained;
             }

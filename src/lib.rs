@@ -3,6 +3,7 @@
 pub mod allow_list;
 pub mod allowance;
 mod buffer;
+mod busy_poll;
 pub mod call;
 pub mod cli;
 pub mod codec;

@@ -44,7 +44,7 @@ fn run(Cli { log, command }: Cli) -> anyhow::Result<u8> {
     }
 }
 
-fn with_runtime(work: impl Future<Output = anyhow::Result<u8>>) -> anyhow::Result<u8> {
+fn with_runtime(work: impl Future<Output = anyhow::Result<u8>> + Send + 'static) -> anyhow::Result<u8> {
     // One thread: it also is the one that workers are bound to, which must not end before the server does.
     // Helper threads do nothing but transcode large values, so more of them than processors would be of no use.
     let helpers = config::processors();
@@ -53,7 +53,8 @@ fn with_runtime(work: impl Future<Output = anyhow::Result<u8>>) -> anyhow::Resul
         .max_blocking_threads(helpers)
         .thread_keep_alive(HELPERS_STAY)
         .build()?;
-    let status = runtime.block_on(work);
+    // As a task: whoever wakes the future that a runtime blocks on writes to a descriptor each time.
+    let status = runtime.block_on(async { tokio::spawn(work).await? });
     // A helper thread that still works would be waited for; nothing that it does matters any more.
     runtime.shutdown_background();
     status

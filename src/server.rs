@@ -101,6 +101,7 @@ async fn open(packet: Packet) -> Result<Opened, Failure> {
         latest: Instant::now() + config.start_timeout,
         on_crash_loop: config.on_crash_loop,
         max_coming_bytes: config.max_queue_bytes,
+        busy_poll: config.busy_poll,
     };
     Ok(Opened {
         dispatcher: Dispatcher::new(pool, replies.0.clone(), manners),

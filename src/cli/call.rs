@@ -116,6 +116,7 @@ async fn call(args: &Args) -> anyhow::Result<u8> {
         latest: tokio::time::Instant::now() + config.start_timeout,
         on_crash_loop: config.on_crash_loop,
         max_coming_bytes: config.max_queue_bytes,
+        busy_poll: config.busy_poll,
     };
     let dispatcher = tokio::spawn(Dispatcher::new(pool, replies, manners).run(inbox));
     if let Some(Reply::Ready(status)) = outbox.recv().await

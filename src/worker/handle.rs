@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock};
 use rustix::process::Signal;
 use tokio::sync::mpsc;
 
+use super::inbox::Inbox;
+use super::line::InCall;
 use super::memory;
 use super::process::Process;
 use crate::call::{Body, CallId, Mfa};
@@ -12,7 +14,8 @@ use crate::call::{Body, CallId, Mfa};
 /// What the worker's task is asked to do.
 #[derive(Debug)]
 pub(super) enum Order {
-    Call(CallId, Mfa, Body),
+    /// Write the rest of what goes to it.
+    Write,
     Ping,
     Interrupt,
     TimeOut,
@@ -24,18 +27,27 @@ pub(super) enum Order {
 #[derive(Debug)]
 pub struct Handle {
     orders: mpsc::UnboundedSender<Order>,
-    process: Arc<OnceLock<Arc<Process>>>,
+    birth: Arc<OnceLock<Born>>,
+}
+
+/// What there is once it has a process.
+#[derive(Debug)]
+pub(super) struct Born {
+    pub(super) process: Arc<Process>,
+    pub(super) inbox: Inbox,
 }
 
 impl Handle {
-    pub(super) fn new(orders: mpsc::UnboundedSender<Order>, process: Arc<OnceLock<Arc<Process>>>) -> Self {
-        Self { orders, process }
+    pub(super) fn new(orders: mpsc::UnboundedSender<Order>, birth: Arc<OnceLock<Born>>) -> Self {
+        Self { orders, birth }
     }
 
     /// Hands it a call, and its name for the log. It must be idle.
     pub fn call(&self, call: CallId, mfa: Mfa, body: Body) {
-        // A worker that has just ended does not take it; its `Ended` is on the way and does not name this call.
-        self.order(Order::Call(call, mfa, body));
+        // For a worker that has just ended it is too late; its `Ended` is on the way and does not name this call.
+        if self.birth.get().is_some_and(|born| !born.inbox.call(InCall { id: call, mfa }, body)) {
+            self.order(Order::Write);
+        }
     }
 
     /// Asks whether it is alive: `Pong` is the answer. One that is not idle is not asked, and does not answer.
@@ -61,22 +73,22 @@ impl Handle {
 
     /// Asks it to end by SIGTERM: for one that was retired and does not end.
     pub fn terminate(&self) {
-        if let Some(process) = self.process.get() {
-            process.signal(Signal::TERM);
+        if let Some(born) = self.birth.get() {
+            born.process.signal(Signal::TERM);
         }
     }
 
     /// Kills its process group now.
     pub fn kill(&self) {
-        match self.process.get() {
-            Some(process) => process.kill(),
+        match self.birth.get() {
+            Some(born) => born.process.kill(),
             None => self.order(Order::Kill),
         }
     }
 
     /// Its operating system pid, once there is a process.
     pub fn pid(&self) -> Option<u32> {
-        self.process.get().map(|process| process.pid())
+        self.birth.get().map(|born| born.process.pid())
     }
 
     /// Its resident memory in bytes, while there is a process.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, BytesMut};
 use tokio::net::unix::pipe;
 
+use super::inbox::Inbox;
 use super::line::{InCall, Level, Words};
 use super::log::Log;
 use crate::call::WorkerId;
@@ -58,15 +59,18 @@ impl LogPipe {
         Ok(Self { pipe, stream, worker, log, buffer: BytesMut::new(), skipping: false, rate, tail })
     }
 
-    /// Waits for the next piece of output and logs the lines in it; waits for ever once the pipe is closed.
+    /// Waits for the next piece of output and logs the lines in it as those of the call in hand; waits for ever once the pipe is closed.
     ///
     /// Cancellation: what was read is in `self`, so the future may be dropped at any await.
-    pub(super) async fn pump(&mut self, call: Option<&InCall>) {
+    pub(super) async fn pump(&mut self, inbox: Option<&Inbox>) {
         let Some(pipe) = &self.pipe else { return std::future::pending().await };
         tokio::select! {
-            readable = pipe.readable() => if readable.is_err() || matches!(self.read(call), Read::End) {
-                self.pipe = None;
-            },
+            readable = pipe.readable() => {
+                let call = inbox.and_then(Inbox::in_hand);
+                if readable.is_err() || matches!(self.read(call.as_ref()), Read::End) {
+                    self.pipe = None;
+                }
+            }
             () = async { tokio::time::sleep_until(self.rate.next_second().into()).await }, if self.rate.dropped > 0 => {
                 self.report();
             }

@@ -5,7 +5,7 @@
 //! - `template`: the other launcher, which has workers forked by a process that has imported already
 //! - `process`: the only place that starts, signals and reaps workers; `orphans`: the same for what they leave behind;
 //!   `survivors`: for what a dead server leaves behind; `token`: how all of these are known; `pidfd`: how their end is seen
-//! - `channel`: frames to and from one worker; `ends`: its pipes; `wire`: the headers; `hello`: the first of them
+//! - `channel`: frames from one worker; `inbox`: frames to it; `ends`: the pipes; `wire`: the headers; `hello`: the first of them
 //! - `logs`: what it prints; `line`: a line of that; `log`: where it goes; `memory`: what it takes; `stop`: where Python was when it was killed
 //! - `handle`: what the pool asks of a worker; `task`: one worker's life, from launch to reaping; `event`: what the pool hears of it
 
@@ -15,6 +15,7 @@ mod ends;
 mod event;
 mod handle;
 mod hello;
+mod inbox;
 mod launcher;
 mod line;
 mod log;

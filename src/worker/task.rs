@@ -10,10 +10,9 @@ use tracing::warn;
 
 use super::channel::{Channel, Closed, Frame};
 use super::event::{Ended, Event, Reply, Stacks, StartError, Started};
-use super::handle::{Handle, Order};
+use super::handle::{Born, Handle, Order};
 use super::hello;
 use super::launcher::{Launched, Launcher, NoProcess};
-use super::line::InCall;
 use super::logs::LogPipe;
 use super::memory::OomKills;
 use super::process::{Exit, Process};
@@ -36,11 +35,11 @@ pub fn start(
     events: mpsc::Sender<(WorkerId, Event)>,
 ) -> Handle {
     let (sender, mut orders) = mpsc::unbounded_channel();
-    let process = Arc::new(OnceLock::new());
-    let handle = Handle::new(sender, Arc::clone(&process));
+    let birth = Arc::new(OnceLock::new());
+    let handle = Handle::new(sender, Arc::clone(&birth));
     tokio::spawn(async move {
         let launched = tokio::select! {
-            launched = launch(worker, generation, &*launcher, max_frame, allowance, &process) => Some(launched),
+            launched = launch(worker, generation, &*launcher, max_frame, allowance, &birth) => Some(launched),
             () = given_up(&mut orders) => None,
         };
         let ended = match launched {
@@ -80,20 +79,19 @@ async fn launch(
     launcher: &dyn Launcher,
     max_frame: usize,
     allowance: Allowance,
-    process: &OnceLock<Arc<Process>>,
+    birth: &OnceLock<Born>,
 ) -> Result<Life, NoProcess> {
     let kills = OomKills::now();
-    let Launched { process: started, channel, start_order, stdout, stderr, log } =
-        launcher.launch(worker, generation).await?;
-    let started = process.get_or_init(|| started);
+    let Launched { process, channel, start_order, stdout, stderr, log } = launcher.launch(worker, generation).await?;
+    let channel = Channel::open(channel, start_order, max_frame, Some(allowance))?;
+    let born = birth.get_or_init(|| Born { process, inbox: channel.inbox().clone() });
     Ok(Life {
         worker,
-        process: Arc::clone(started),
-        channel: Channel::open(channel, start_order, max_frame, Some(allowance))?,
+        process: Arc::clone(&born.process),
+        channel,
         stdout: LogPipe::stdout(stdout, worker, &log)?,
         stderr: LogPipe::stderr(stderr, worker, &log)?,
-        stage: Stage::Starting,
-        in_call: None,
+        has_started: false,
         pings: 0,
         listening: true,
         must_end: None,
@@ -104,14 +102,6 @@ async fn launch(
     })
 }
 
-/// What the worker is doing, as the channel shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Starting,
-    Idle,
-    Busy(CallId),
-}
-
 /// A worker with a process.
 #[derive(Debug)]
 struct Life {
@@ -120,9 +110,8 @@ struct Life {
     channel: Channel,
     stdout: LogPipe,
     stderr: LogPipe,
-    stage: Stage,
-    /// The call that it has in hand, for the log.
-    in_call: Option<InCall>,
+    /// It has said hello.
+    has_started: bool,
     /// Pings that it has not answered yet.
     pings: u32,
     /// Frames are taken from its channel.
@@ -143,6 +132,7 @@ impl Life {
         mut orders: mpsc::UnboundedReceiver<Order>,
         events: &mpsc::Sender<(WorkerId, Event)>,
     ) -> Ended {
+        let inbox = self.channel.inbox().clone();
         loop {
             let must_end = self.must_end;
             // Orders first: a retirement or a call is never overtaken by a later frame.
@@ -155,8 +145,8 @@ impl Life {
                     self.outlived_its_end();
                     None
                 }
-                () = self.stdout.pump(self.in_call.as_ref()) => None,
-                () = self.stderr.pump(self.in_call.as_ref()) => None,
+                () = self.stdout.pump(Some(&inbox)) => None,
+                () = self.stderr.pump(Some(&inbox)) => None,
             };
             if let Some(event) = event {
                 let _ = events.send((self.worker, event)).await;
@@ -167,32 +157,26 @@ impl Life {
     }
 
     fn call(&self) -> Option<CallId> {
-        match self.stage {
-            Stage::Busy(call) => Some(call),
-            Stage::Starting | Stage::Idle => None,
-        }
+        self.channel.inbox().in_hand().map(|call| call.id)
     }
 
     async fn obey(&mut self, order: Order) -> Option<Event> {
         match order {
-            Order::Call(id, mfa, body) => {
-                self.stage = Stage::Busy(id);
-                self.in_call = Some(InCall { id, mfa });
-                self.channel.send(id, body);
-            }
+            // It is written while the next frame is waited for.
+            Order::Write => {}
             Order::Ping => self.ping(),
             Order::Interrupt => self.interrupt(),
             Order::TimeOut => return Some(Event::Stopped(self.time_out().await)),
-            Order::Retire => self.channel.close(),
+            Order::Retire => self.channel.inbox().close(),
             Order::Kill => self.process.kill(),
         }
         None
     }
 
     fn ping(&mut self) {
-        if self.stage == Stage::Idle {
+        if self.has_started && self.call().is_none() {
             self.pings += 1;
-            self.channel.ping();
+            self.channel.inbox().ping();
         }
     }
 
@@ -219,31 +203,39 @@ impl Life {
     /// What a frame means, or why it must not come now: docs/worker_protocol.md 2.2.
     fn event(&mut self, frame: Frame) -> Result<Option<Event>, String> {
         let Frame { kind, call, body, share } = frame;
-        match (self.stage, kind) {
-            (Stage::Starting, FromWorker::Hello) => {
+        match kind {
+            FromWorker::Hello if !self.has_started => {
                 hello::check(&body)?;
-                self.stage = Stage::Idle;
+                self.has_started = true;
                 Ok(Some(Event::Started(Started { pid: self.process.pid() })))
             }
-            (Stage::Starting, FromWorker::Failed) => {
+            FromWorker::Failed if !self.has_started => {
                 self.start_error = Some(StartError::read(&body));
                 self.leave();
                 Ok(None)
             }
-            (Stage::Busy(in_hand), _) if in_hand == call && kind.answers_a_call() => {
+            // The channel lets none through but that to the call in hand.
+            _ if kind.answers_a_call() => {
                 // What it printed in the call was written before the reply, so it is there to be read now.
-                let in_call = self.in_call.take();
+                let in_call = self.channel.inbox().take_in_hand();
                 self.stdout.drain(in_call.as_ref());
                 self.stderr.drain(in_call.as_ref());
-                self.stage = Stage::Idle;
                 Ok(Some(Event::Replied(Reply { call, kind, body, share })))
             }
-            (Stage::Idle | Stage::Busy(_), FromWorker::Pong) if self.pings > 0 => {
+            FromWorker::Pong if self.pings > 0 => {
                 self.pings -= 1;
                 Ok(Some(Event::Pong))
             }
-            (Stage::Idle | Stage::Busy(_), FromWorker::Grew) => Ok(Some(Event::Grew)),
-            (stage, _) => Err(format!("{kind:?} for call {call} while {stage:?}")),
+            FromWorker::Grew if self.has_started => Ok(Some(Event::Grew)),
+            _ => Err(format!("{kind:?} for call {call}, {}", self.stage())),
+        }
+    }
+
+    fn stage(&self) -> String {
+        match self.call() {
+            _ if !self.has_started => "before it was ready".to_owned(),
+            Some(call) => format!("while it had call {call} in hand"),
+            None => "while it was idle".to_owned(),
         }
     }
 
@@ -296,15 +288,16 @@ impl Life {
 
     fn end(self) -> Ended {
         let exit = self.process.reap().ok();
-        let call = self.call();
+        let undelivered = self.unread || self.channel.inbox().has_unread();
+        let in_call = self.channel.inbox().take_in_hand();
         let by_kernel = exit == Some(Exit::Signal(Signal::KILL.as_raw())) && !self.process.was_killed();
-        self.stdout.finish(self.in_call.as_ref());
+        self.stdout.finish(in_call.as_ref());
         Ended {
             pid: Some(self.process.pid()),
-            call,
+            call: in_call.as_ref().map(|call| call.id),
             exit,
-            undelivered: self.unread || !self.channel.is_written() || self.channel.has_unread(),
-            stderr: self.stderr.finish(self.in_call.as_ref()),
+            undelivered,
+            stderr: self.stderr.finish(in_call.as_ref()),
             trouble: self.trouble,
             start_error: self.start_error,
             oom: by_kernel && self.kills.any_since(),

@@ -308,7 +308,7 @@ fn workers_get_a_clean_environment() {
     assert_eq!(server.call(("os", "getcwd"), []).unwrap(), text("/"));
     let descriptors = server.call(("os", "listdir"), [text("/proc/self/fd")]).unwrap();
     let count = elements(&descriptors).len();
-    assert_eq!(count, 6, "0, 1, 2, the channel, the memory file, and the folder that is read: {descriptors}");
+    assert_eq!(count, 7, "0, 1, 2, the channel's two, the memory file, and the folder that is read: {descriptors}");
 }
 
 #[test]

@@ -51,9 +51,8 @@ class BundledPackage:
 
 
 def take_channel() -> tuple[int, int]:
-    """Moves the end for orders away from descriptor 0 and closes whatever else was inherited, but for the end for answers."""
-    orders, answers = os.dup(0), int(sys.argv[3])
-    os.set_inheritable(answers, False)
+    """Moves the ends of the channel to descriptors of their own and closes whatever else was inherited."""
+    orders, answers = os.dup(0), os.dup(int(sys.argv[3]))
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)

@@ -53,11 +53,12 @@ def dumps(value: Any) -> list[Any]:
     try:
         # A fresh memo also drops a large one.
         _pickler.memo = _seed.memo
+        preamble = _preamble
         _dump(value)
         if len(_chunks) == 1:
-            return [_preamble, _chunks[0]]
+            return [preamble, _chunks[0]]
         # Large buffers come as they are, and have no length.
-        return [_preamble, *(chunk.raw() if chunk.__class__ is PickleBuffer else chunk for chunk in _chunks)]
+        return [preamble, *(chunk.raw() if chunk.__class__ is PickleBuffer else chunk for chunk in _chunks)]
     except Exception as error:
         raise _explain(value, error) from None
     finally:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from io import BytesIO
+from select import POLLIN, poll
 from struct import Struct
 
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Union
 
     Chunk = Union[bytes, bytearray, memoryview]
@@ -54,6 +55,17 @@ _PIECES = 512
 
 class ProtocolError(Exception):
     """The server sent something that is no frame. There is nobody to tell but the log."""
+
+
+def wait_for(channel: Channel) -> Callable[[], object]:
+    """A function that waits until there is something to be read.
+
+    A worker that is killed while it sleeps in a read may still take bytes out of the pipe as it dies. Then the server, which asks the
+    pipe, would have to believe that it had begun with a call which it has never seen.
+    """
+    orders = poll()
+    orders.register(channel[0], POLLIN)
+    return orders.poll
 
 
 def read_call(channel: Channel) -> tuple[int, Chunk, Sequence[bytes]] | None:

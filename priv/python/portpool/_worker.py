@@ -42,7 +42,9 @@ def serve(channel: Channel, max_frame: int, max_memory: int | None = None) -> No
     send(answers, 0, (_wire.HELLO, dumps(hello())), max_frame)
     watch = _watch(max_memory) if max_memory else None
     told = False
+    wait = _wire.wait_for(channel)
     while True:
+        wait()
         frame = read_call(channel)
         if frame is None:
             return

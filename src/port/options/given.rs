@@ -55,6 +55,11 @@ impl Given<'_> {
         self.integer().map(Duration::from_millis).ok_or_else(|| self.must_be("a number of milliseconds"))
     }
 
+    pub(super) fn microseconds(&self, most: u64) -> Result<Duration, Failure> {
+        let what = format!("a number of microseconds, 0 to {most}");
+        Ok(Duration::from_micros(self.number(0, most, &what)? as u64))
+    }
+
     pub(super) fn limit(&self) -> Result<Option<Duration>, Failure> {
         if self.is_atom("infinity") {
             return Ok(None);

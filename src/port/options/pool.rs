@@ -6,7 +6,7 @@ use super::given::MOST_FRAME;
 use super::{Given, each, unknown, wrong};
 use crate::call::{Failure, Mfa, StartCall};
 use crate::codec::{self, CodecError, Options, etf};
-use crate::config::Config;
+use crate::config::{Config, busy_poll};
 use crate::port::request::LIST_TAGS;
 
 /// The version of the protocol.
@@ -15,7 +15,7 @@ const PROTOCOL: u64 = 1;
 pub(crate) const MAX_WORKERS: u64 = 1024;
 
 /// The options of a pool, for "did you mean". The table is docs/protocol.md 7.2; a test compares the two.
-const POOL_OPTIONS: [&str; 36] = [
+const POOL_OPTIONS: [&str; 37] = [
     "size",
     "max_overflow",
     "overflow_ttl",
@@ -38,6 +38,7 @@ const POOL_OPTIONS: [&str; 36] = [
     "max_memory",
     "memory_limit",
     "idle_check",
+    "busy_poll",
     "drain_timeout",
     "wait",
     "max_queue",
@@ -118,6 +119,8 @@ fn set(config: &mut Config, key: &str, value: &Term) -> Result<(), Failure> {
         "max_calls" => config.max_calls = option.number_or_infinity(1, "a number of calls, 1 to 2^53,")?,
         "max_age" => config.max_age = option.pause()?,
         "idle_check" => config.idle_check = option.pause()?,
+        "busy_poll" if option.is_atom("auto") => config.busy_poll = busy_poll(),
+        "busy_poll" => config.busy_poll = option.microseconds(1000)?,
         "drain_timeout" => config.drain_timeout = option.limit()?,
         "logs" => config.logs = option.logs()?,
         "wait" => config.wait = option.wait()?,

@@ -112,7 +112,7 @@ impl TemplateProcess {
         let (stdout, its_stdout) = pipe_with(PipeFlags::CLOEXEC).map_err(cannot_ask)?;
         let (stderr, its_stderr) = pipe_with(PipeFlags::CLOEXEC).map_err(cannot_ask)?;
         let descriptors = [theirs.orders.as_fd(), theirs.answers.as_fd(), its_stdout.as_fd(), its_stderr.as_fd()];
-        self.channel.fork(worker, descriptors).map_err(cannot_ask)?;
+        self.channel.inbox().fork(worker, descriptors).map_err(cannot_ask)?;
         // While they are open here, the worker's death would not end them.
         drop((theirs, its_stdout, its_stderr));
         let frame = timeout(self.fork_limit, self.frame()).await;

@@ -1,0 +1,203 @@
+//! What goes to a worker, and the call that it has in hand. Whoever has something for it writes it, as far as the pipe takes it; the
+//! worker's task writes the rest.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use tokio::net::unix::pipe;
+
+use super::channel::Closed;
+use super::line::InCall;
+use super::wire::{self, HEADER, ToWorker};
+use crate::call::{Body, CallId, WorkerId};
+
+/// How many pieces of a frame go out in one write: header, table and pickle, and the first of the buffers.
+const PIECES: usize = 8;
+
+/// A frame on its way out: its pieces are written from where they are.
+#[derive(Debug)]
+struct Outgoing {
+    header: [u8; HEADER],
+    table: Vec<u8>,
+    body: Body,
+    /// How many pieces have been written.
+    whole: usize,
+    /// How much of the next one has been written.
+    part: usize,
+}
+
+impl Outgoing {
+    /// A header alone.
+    fn ping() -> Self {
+        let header = wire::header(ToWorker::Ping, CallId(0), 0, 0);
+        Self { header, table: Vec::new(), body: Vec::new().into(), whole: 0, part: 0 }
+    }
+
+    fn call(call: CallId, body: Body) -> Self {
+        let table = wire::table(&body.buffers);
+        let header = wire::header(ToWorker::Call, call, body.buffers.len(), table.len() + body.size());
+        Self { header, table, body, whole: 0, part: 0 }
+    }
+
+    /// A pickle alone.
+    fn start_order(pickle: Bytes) -> Self {
+        let body = Body { pickle, buffers: Vec::new() };
+        Self { header: [0; HEADER], table: Vec::new(), body, whole: 2, part: 0 }
+    }
+
+    fn piece(&self, number: usize) -> Option<&[u8]> {
+        match number {
+            0 => Some(&self.header),
+            1 => Some(&self.table),
+            2 => Some(&self.body.pickle),
+            _ => self.body.buffers.get(number - 3).map(Bytes::as_ref),
+        }
+    }
+
+    /// What is to be written next, in as many pieces as one write takes.
+    fn next(&self) -> [IoSlice<'_>; PIECES] {
+        std::array::from_fn(|ahead| {
+            let piece = self.piece(self.whole + ahead).unwrap_or_default();
+            let written = if ahead == 0 { self.part } else { 0 };
+            IoSlice::new(piece.get(written..).unwrap_or_default())
+        })
+    }
+
+    /// Takes note of what was written.
+    fn advance(&mut self, written: usize) {
+        self.part += written;
+        while let Some(piece) = self.piece(self.whole).filter(|piece| piece.len() <= self.part) {
+            self.part -= piece.len();
+            self.whole += 1;
+        }
+    }
+
+    fn is_written(&self) -> bool {
+        self.piece(self.whole).is_none()
+    }
+}
+
+/// What goes to a worker. Clones are the same one: the pool's hold on the worker has one, so that a call is written at once and the
+/// worker's task need not be woken for it.
+#[derive(Clone, Debug)]
+pub(super) struct Inbox(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    /// `None` once nothing more will be sent.
+    orders: Option<Arc<pipe::Sender>>,
+    outgoing: VecDeque<Outgoing>,
+    /// The call that has not been answered.
+    in_hand: Option<InCall>,
+    /// The header of its answer has come.
+    is_answered: bool,
+}
+
+impl Inbox {
+    /// Takes our end for orders and puts the start order on its way, if there is one; it has no header.
+    pub(super) fn open(orders: OwnedFd, start_order: Option<Bytes>) -> io::Result<Self> {
+        rustix::io::ioctl_fionbio(&orders, true)?;
+        Ok(Self(Arc::new(Mutex::new(State {
+            orders: Some(Arc::new(pipe::Sender::from_owned_fd_unchecked(orders)?)),
+            outgoing: start_order.map(Outgoing::start_order).into_iter().collect(),
+            in_hand: None,
+            is_answered: false,
+        }))))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Each change is made in one go: whoever panicked in between left nothing half done.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands over a call; there is at most one in hand. False if the worker's task is to write the rest, or to see why it cannot.
+    pub(super) fn call(&self, call: InCall, body: Body) -> bool {
+        let mut state = self.state();
+        state.outgoing.push_back(Outgoing::call(call.id, body));
+        state.in_hand = Some(call);
+        state.is_answered = false;
+        state.write().is_ok() && state.outgoing.is_empty()
+    }
+
+    /// Asks whether it is alive.
+    pub(super) fn ping(&self) {
+        self.state().outgoing.push_back(Outgoing::ping());
+    }
+
+    /// Asks a template to fork a worker that gets these descriptors: its channel's two, stdout and stderr. All else that was sent must
+    /// have been written and answered; so there is room for a header, and it goes out at once.
+    pub(super) fn fork(&self, worker: WorkerId, descriptors: [BorrowedFd<'_>; 4]) -> io::Result<()> {
+        let Some(orders) = self.state().orders.clone() else { return Err(io::ErrorKind::NotConnected.into()) };
+        let header = wire::header(ToWorker::Fork, CallId(worker.0), 0, 0);
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+        let mut rights = SendAncillaryBuffer::new(&mut space);
+        rights.push(SendAncillaryMessage::ScmRights(&descriptors));
+        let sent = sendmsg(&*orders, &[IoSlice::new(&header)], &mut rights, SendFlags::NOSIGNAL)?;
+        if sent == HEADER { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
+    }
+
+    /// Writes what the pipe takes.
+    pub(super) fn write(&self) -> Result<(), Closed> {
+        self.state().write()
+    }
+
+    /// The pipe, if there is something to be written once it takes more.
+    pub(super) fn full(&self) -> Option<Arc<pipe::Sender>> {
+        let state = self.state();
+        state.orders.clone().filter(|_| !state.outgoing.is_empty())
+    }
+
+    /// Whether something that was sent cannot have been read in full: by a worker that has ended, it never will be.
+    pub(super) fn has_unread(&self) -> bool {
+        let state = self.state();
+        let in_pipe = |orders: &Arc<pipe::Sender>| rustix::io::ioctl_fionread(orders).is_ok_and(|bytes| bytes > 0);
+        !state.outgoing.is_empty() || state.orders.as_ref().is_some_and(in_pipe)
+    }
+
+    /// Says that nothing more will come.
+    pub(super) fn close(&self) {
+        self.state().orders = None;
+    }
+
+    /// The call that it has in hand.
+    pub(super) fn in_hand(&self) -> Option<InCall> {
+        self.state().in_hand.clone()
+    }
+
+    /// Takes note that an answer to this call begins; false if it is not the one in hand, or has been answered.
+    pub(super) fn answer_begins(&self, call: CallId) -> bool {
+        let mut state = self.state();
+        let is_due = !state.is_answered && state.in_hand.as_ref().is_some_and(|in_hand| in_hand.id == call);
+        state.is_answered |= is_due;
+        is_due
+    }
+
+    /// Takes the call out of the worker's hand: it has been answered, or never will be.
+    pub(super) fn take_in_hand(&self) -> Option<InCall> {
+        self.state().in_hand.take()
+    }
+}
+
+impl State {
+    fn write(&mut self) -> Result<(), Closed> {
+        while let (Some(outgoing), Some(orders)) = (self.outgoing.front_mut(), &self.orders) {
+            match orders.try_write_vectored(&outgoing.next()) {
+                Ok(written) => outgoing.advance(written),
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => return Ok(()),
+                    io::ErrorKind::BrokenPipe => return Err(Closed::Unread),
+                    _ => return Err(Closed::Failed(error)),
+                },
+            }
+            if outgoing.is_written() {
+                self.outgoing.pop_front();
+            }
+        }
+        Ok(())
+    }
+}
