@@ -116,6 +116,10 @@ pub struct Config {
     pub max_memory: Option<u64>,
     /// Bytes of data that a worker may allocate.
     pub memory_limit: Option<u64>,
+    /// Other limits of each process: one of `RLIMITS`, and how much.
+    pub rlimits: Vec<(String, u64)>,
+    /// Whether programs that workers start are kept from more rights than the workers have.
+    pub no_new_privs: bool,
 }
 
 impl Default for Config {
@@ -159,12 +163,31 @@ impl Default for Config {
             init: None,
             max_memory: None,
             memory_limit: None,
+            rlimits: Vec::new(),
+            no_new_privs: false,
         }
     }
 }
 
 /// The default of `max_frame`, which also holds for the first packet.
 pub const MAX_FRAME: usize = 64 << 20;
+
+/// The limits that `rlimits` may set: those of setrlimit(2) that Python's `resource` knows, without `data`, which is `memory_limit`.
+pub const RLIMITS: [&str; 13] = [
+    "as",
+    "core",
+    "cpu",
+    "fsize",
+    "memlock",
+    "msgqueue",
+    "nice",
+    "nofile",
+    "nproc",
+    "rtprio",
+    "rttime",
+    "sigpending",
+    "stack",
+];
 
 /// Variables by which numeric libraries choose how many threads each worker gets.
 const NUMERIC_THREADS: [&str; 6] = [

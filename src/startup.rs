@@ -36,6 +36,8 @@ pub async fn open(config: &Config) -> Result<(Pool, Interpreter), Failure> {
         init: config.init.clone(),
         max_memory: config.max_memory,
         memory_limit: config.memory_limit,
+        rlimits: config.rlimits.clone(),
+        no_new_privs: config.no_new_privs,
         log,
         numeric_threads: config.numeric_threads(),
     };

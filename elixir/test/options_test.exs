@@ -198,6 +198,8 @@ defmodule Portpool.OptionsTest do
       max_age: 1,
       max_memory: 1,
       memory_limit: 1,
+      rlimits: %{core: 0},
+      no_new_privs: true,
       idle_check: 1,
       drain_timeout: 1,
       wait: :all,

@@ -31,6 +31,8 @@ defmodule Portpool.StartTest do
           max_age: [-1, 1.5],
           max_memory: [-1, "1GB"],
           memory_limit: [-1, nil],
+          rlimits: [:core, %{core: -1}, %{core: :infinity}, %{cores: 0}, [{:core}], %{"core" => 0}],
+          no_new_privs: [nil, 1],
           idle_check: [-1, true],
           drain_timeout: [-1, nil],
           checkout_timeout: [-1, nil, 1.5, 5_000_000_000],

@@ -80,6 +80,10 @@ pub struct Recipe {
     pub max_memory: Option<u64>,
     /// Bytes of data that a worker may allocate.
     pub memory_limit: Option<u64>,
+    /// Other limits of what a process may take, by the names of Python's `resource` in small letters.
+    pub rlimits: Vec<(String, u64)>,
+    /// What they start gets no more rights than they have.
+    pub no_new_privs: bool,
     /// Where what they print goes.
     pub log: Log,
     /// What the variables are, in the workers, by which numeric libraries choose their number of threads.
