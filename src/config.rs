@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::allow_list::AllowList;
 use crate::call::{Failure, Limits, OnCancel, StartCall};
+use crate::cgroup::Home;
 use crate::codec::Options;
 
 /// The workers that `ready` waits for.
@@ -120,6 +121,10 @@ pub struct Config {
     pub rlimits: Vec<(String, u64)>,
     /// Whether programs that workers start are kept from more rights than the workers have.
     pub no_new_privs: bool,
+    /// Where the pool's cgroup is made.
+    pub cgroup: Home,
+    /// Bytes that all workers, and what they start, may have together.
+    pub pool_memory_limit: Option<u64>,
 }
 
 impl Default for Config {
@@ -165,6 +170,8 @@ impl Default for Config {
             memory_limit: None,
             rlimits: Vec::new(),
             no_new_privs: false,
+            cgroup: Home::Auto,
+            pool_memory_limit: None,
         }
     }
 }

@@ -4,6 +4,7 @@ pub mod allow_list;
 pub mod allowance;
 mod buffer;
 pub mod call;
+pub mod cgroup;
 pub mod cli;
 pub mod codec;
 pub mod config;

@@ -31,6 +31,8 @@ defmodule Portpool.StartTest do
           max_age: [-1, 1.5],
           max_memory: [-1, "1GB"],
           memory_limit: [-1, nil],
+          pool_memory_limit: [-1, nil],
+          cgroup: [:some, "portpool.slice", nil, "", 1],
           rlimits: [:core, %{core: -1}, %{core: :infinity}, %{cores: 0}, [{:core}], %{"core" => 0}],
           no_new_privs: [nil, 1],
           idle_check: [-1, true],

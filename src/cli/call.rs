@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -11,6 +12,7 @@ use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
 use crate::call::{Body, Call, Failure, Form, Limits, Mfa, OnCancel, Policy, Target};
+use crate::cgroup::Group;
 use crate::codec;
 use crate::config::{Config, Wait, processors};
 use crate::dispatcher::{Answer, Dispatcher, Manners, Reply, Request};
@@ -90,15 +92,17 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 /// Runs the command; the exit status.
 pub async fn run(args: Args) -> anyhow::Result<u8> {
     let mut stop = shutdown::Requests::listen()?;
+    let mut cgroup = None;
     let status = tokio::select! {
-        status = call(&args) => status,
+        status = call(&args, &mut cgroup) => status,
         () = stop.requested() => Ok(INTERRUPTED),
     };
-    shutdown::leave_nothing_behind().await;
+    shutdown::leave_nothing_behind(cgroup.as_deref()).await;
     status
 }
 
-async fn call(args: &Args) -> anyhow::Result<u8> {
+/// Leaves the pool's cgroup where whoever ends it finds it.
+async fn call(args: &Args, cgroup: &mut Option<Arc<Group>>) -> anyhow::Result<u8> {
     let positional: Vec<Value> = args.args.iter().map(|arg| json_or_string(arg)).collect();
     let body = match codec::call_from_json(&args.function.module, &args.function.function, &positional, &args.kwargs) {
         Ok(body) => Body::from(body),
@@ -106,7 +110,10 @@ async fn call(args: &Args) -> anyhow::Result<u8> {
     };
     let config = config(args)?;
     let pool = match startup::open(&config).await {
-        Ok((pool, _)) => pool,
+        Ok(opened) => {
+            *cgroup = opened.cgroup;
+            opened.pool
+        }
         Err(failure) => return complain(NO_POOL, &failure.message),
     };
     let (requests, inbox) = mpsc::channel(args.concurrency as usize);

@@ -80,6 +80,16 @@ pub(super) fn start_order(recipe: &Recipe, role: Role) -> std::io::Result<Vec<u8
         order.str(key);
         number(&mut order, value);
     }
+    order.str("cgroup");
+    match &recipe.cgroup {
+        Some(group) => {
+            order.tuple_start();
+            order.str(&path_text(&group.procs()));
+            order.bool(group.must());
+            order.tuple_end();
+        }
+        None => order.none(),
+    }
     order.str("no_new_privs");
     order.bool(recipe.no_new_privs);
     order.str("rlimits");

@@ -73,8 +73,7 @@ async fn launch(
     allowance: Allowance,
     process: &OnceLock<Arc<Process>>,
 ) -> Result<Life, NoProcess> {
-    let kills = OomKills::now();
-    let Launched { process: started, channel, start_order, stdout, stderr, log } =
+    let Launched { process: started, channel, start_order, stdout, stderr, log, kills } =
         launcher.launch(worker, generation).await?;
     let started = process.get_or_init(|| started);
     Ok(Life {

@@ -13,6 +13,7 @@
 mod allow;
 mod bounds;
 mod buffers;
+mod cgroup;
 mod change;
 mod chaos;
 mod cli;

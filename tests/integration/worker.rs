@@ -36,6 +36,7 @@ fn recipe() -> Recipe {
         memory_limit: None,
         rlimits: Vec::new(),
         no_new_privs: false,
+        cgroup: None,
         log: Log::Stderr,
         numeric_threads: Vec::new(),
     }

@@ -3,6 +3,7 @@
 import os
 import resource
 import subprocess
+import sys
 
 
 def no_new_privs():
@@ -45,3 +46,29 @@ def writes(path, size):
 def spins():
     while True:
         pass
+
+
+def cgroup():
+    """The cgroup of the second version that this process is in."""
+    with open("/proc/self/cgroup") as file:
+        return next(line.rstrip()[3:] for line in file if line.startswith("0::"))
+
+
+def hides(path):
+    """A process in a session of its own that has nothing by which it could be known; says its pid in a file."""
+    script = "import os, sys, time\nif os.fork(): os._exit(0)\nos.setsid()\n"
+    script += "open(sys.argv[1] + '.new', 'w').write(str(os.getpid()))\nos.rename(sys.argv[1] + '.new', sys.argv[1])\ntime.sleep(3600)"
+    subprocess.run([sys.executable, "-c", script, path], env={}, stdout=subprocess.DEVNULL, check=True)
+
+
+def makes_a_cgroup_below(mount):
+    os.makedirs(mount + cgroup() + "/below/it")
+
+
+def fills(megabytes):
+    """Takes memory and writes to it, in processes of its own that do so together."""
+    children = [subprocess.Popen([sys.executable, "-c", f"b = bytearray({megabytes} << 20); import time; time.sleep(60)"]) for _ in range(4)]
+    filled = b"\x01" * (megabytes << 20)
+    for child in children:
+        child.wait()
+    return len(filled)

@@ -8,6 +8,7 @@ use eetf::Term;
 use super::wrong;
 use crate::allow_list::AllowList;
 use crate::call::{Failure, OnCancel};
+use crate::cgroup::Home;
 use crate::codec::{Binaries, NoneIs};
 use crate::config::{Logs, OnCrashLoop, RLIMITS, Strategy, Wait};
 
@@ -152,6 +153,12 @@ impl Given<'_> {
             _ => None,
         };
         limits.ok_or_else(|| self.must_be(&format!("a map from {} to a number", RLIMITS.join(", "))))
+    }
+
+    pub(super) fn cgroup(&self) -> Result<Home, Failure> {
+        let home = text(self.value).map(|text| Home::from(text.as_str()));
+        let home = home.filter(|home| !matches!(home, Home::At(path) if !path.is_absolute()));
+        home.ok_or_else(|| self.must_be("auto, none or the absolute path of a cgroup"))
     }
 
     pub(super) fn env(&self) -> Result<Vec<(String, Option<String>)>, Failure> {

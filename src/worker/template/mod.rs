@@ -92,7 +92,7 @@ impl TemplateLauncher {
         let mut command = self.recipe.command(boot::TEMPLATE, number);
         // Threads of numeric libraries do not survive a fork: here they have none, and workers are given theirs.
         command.envs(self.recipe.numeric_threads.iter().map(|(name, _)| (name, "1")));
-        let launched = launcher::spawn(command, number, self.start_order.clone(), &self.recipe.log, &self.children)?;
+        let launched = launcher::spawn(command, number, self.start_order.clone(), &self.recipe, &self.children)?;
         // Workers that wait for a template that hangs must still have the time to start on their own.
         let fork_limit = process::FORK_LIMIT.min(self.recipe.start_timeout / 4);
         let process = TemplateProcess::new(launched, Arc::clone(&self.children), self.recipe.max_frame, fork_limit)?;

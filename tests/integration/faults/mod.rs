@@ -8,7 +8,9 @@ mod table;
 
 use std::process::Command;
 
-/// Whether this machine has a C compiler, which row 43 needs.
+use crate::cgroup;
+
+/// Whether this machine has a C compiler, which rows 41 and 43 need.
 fn has_gcc() -> bool {
     Command::new("gcc").arg("--version").output().is_ok_and(|output| output.status.success())
 }
@@ -19,8 +21,10 @@ fn may_mount() -> bool {
 }
 
 /// The tests that cannot be run on this machine, and why.
-fn skipped() -> Vec<&'static str> {
-    let mount = (!may_mount()).then_some("row 41 without /proc: this user may not mount");
-    let gcc = (!has_gcc()).then_some("row 43: there is no gcc");
-    mount.into_iter().chain(gcc).collect()
+fn skipped() -> Vec<String> {
+    let mount = (!may_mount()).then(|| "row 41 without /proc: this user may not mount".to_owned());
+    let gcc = (!has_gcc()).then(|| "rows 41 (no process) and 43: there is no gcc".to_owned());
+    let missing = cgroup::missing().map(|why| format!("row 36 with a cgroup: {why}"));
+    let memory = cgroup::memory_missing().map(|why| format!("row 8a: {why}"));
+    [mount, gcc, missing, memory].into_iter().flatten().collect()
 }

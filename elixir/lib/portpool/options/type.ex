@@ -23,6 +23,7 @@ defmodule Portpool.Options.Type do
           | :mfa
           | :env
           | :rlimits
+          | :cgroup
           | :kwargs
           | :term
           | :shutdown
@@ -73,6 +74,11 @@ defmodule Portpool.Options.Type do
 
   defp cast(:env, pairs) when is_map(pairs), do: cast(:env, Map.to_list(pairs))
   defp cast(:env, pairs), do: with({:ok, pairs} <- all(pairs, &variable/1), do: {:ok, Map.new(pairs)})
+
+  defp cast(:cgroup, word) when word in [:auto, :none], do: {:ok, word}
+
+  defp cast(:cgroup, value),
+    do: with({:ok, path} <- name(value), do: ok_if(Path.type(path) == :absolute, path))
 
   defp cast(:rlimits, limits) when is_map(limits), do: cast(:rlimits, Map.to_list(limits))
 
@@ -135,6 +141,8 @@ defmodule Portpool.Options.Type do
   defp expected(:mfa), do: "a module, a function and a list of arguments, as in {:models, :load, []}"
   defp expected(:paths), do: "a list of paths"
   defp expected(:env), do: "a map or list of pairs, from names to strings or false"
+
+  defp expected(:cgroup), do: ":auto, :none or the absolute path of a cgroup"
 
   defp expected(:rlimits),
     do: "a map or keyword list from #{Enum.map_join(@rlimits, ", ", &inspect/1)} to a number"
