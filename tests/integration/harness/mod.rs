@@ -356,6 +356,10 @@ impl Signpost {
         std::fs::write(&self.0, "").unwrap();
     }
 
+    pub fn take_down(&self) {
+        std::fs::remove_file(&self.0).unwrap();
+    }
+
     pub fn is_up(&self) -> bool {
         self.0.exists()
     }
