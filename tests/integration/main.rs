@@ -22,6 +22,7 @@ mod death;
 mod docs;
 mod faults;
 mod harness;
+mod idle_deaths;
 mod lease;
 mod limits;
 mod logs;

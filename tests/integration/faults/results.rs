@@ -7,7 +7,7 @@ use eetf::Term;
 
 use crate::harness::processes::{is_alive, kilobytes};
 use crate::harness::term::{atom, int, name, number, string, text, tuple};
-use crate::harness::{SOON, Server, Signpost};
+use crate::harness::{SOON, Server, Signpost, summary};
 
 const MEGABYTE: usize = 1 << 20;
 
@@ -73,7 +73,8 @@ fn row_22_sixteen_large_replies_take_no_more_than_max_inflight_bytes_and_small_o
         since_ping = Some(since_ping.map_or(0, |packets| packets + 1));
     }
     let taken = (kilobytes(server.pid(), "VmHWM:") << 10) - before;
-    println!("16 replies of 60 MiB: {} MiB beside the baseline, {} allowed", taken / MEGABYTE, ROOM / MEGABYTE);
+    let (mib, allowed) = (taken / MEGABYTE, ROOM / MEGABYTE);
+    summary::add("31-large", &format!("row 22: 16 replies of 60 MiB: {mib} MiB above the baseline, {allowed} allowed"));
     assert!(taken < ROOM + AROUND, "{} MiB", taken / MEGABYTE);
 }
 
@@ -104,7 +105,11 @@ fn row_23_an_owner_that_does_not_read_holds_results_back_and_no_timeout() {
         }
     }
     assert_eq!(most, MEGABYTE);
-    println!("125 MiB of results nobody reads: {} MiB held, {} allowed", held / MEGABYTE, ROOM / MEGABYTE);
+    let (mib, allowed) = (held / MEGABYTE, ROOM / MEGABYTE);
+    summary::add(
+        "32-unread",
+        &format!("row 23: 125 MiB of results that nobody reads: {mib} MiB held, {allowed} allowed"),
+    );
     assert!(held < ROOM + AROUND, "{} MiB", held / MEGABYTE);
     assert_eq!(string(&server.call(("operator", "mul"), [text("y"), int(3)]).unwrap()), "yyy");
 }

@@ -1,6 +1,7 @@
 //! The real program, spoken to as a BEAM would: packets in, packets out. When a test ends, nothing of it may be left.
 
 pub mod processes;
+pub mod summary;
 pub mod term;
 
 use std::io::{Read, Write};
