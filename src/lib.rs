@@ -9,6 +9,7 @@ pub mod cli;
 pub mod codec;
 pub mod config;
 pub mod dispatcher;
+pub mod outbox;
 pub mod pool;
 pub mod port;
 pub mod server;

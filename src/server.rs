@@ -14,6 +14,7 @@ use crate::call::Failure;
 use crate::cgroup::Group;
 use crate::config::{Config, MAX_FRAME};
 use crate::dispatcher::{Dispatcher, End, Manners, Reply, Request};
+use crate::outbox::{Outbox, Outgoing, outbox};
 use crate::port::{self, Hello, Output, Packet, Reader, Ready, Rules, Writer};
 use crate::{shutdown, startup};
 
@@ -65,7 +66,7 @@ struct Opened {
     config: Config,
     dispatcher: Dispatcher,
     requests: (mpsc::Sender<Request>, mpsc::Receiver<Request>),
-    replies: (mpsc::UnboundedSender<Reply>, mpsc::UnboundedReceiver<Reply>),
+    replies: (Outbox<Reply>, Outgoing<Reply>),
     ready: Ready,
 }
 
@@ -98,7 +99,7 @@ async fn open(packet: Packet) -> Result<(Opened, Option<Arc<Group>>), Failure> {
     let Hello(config) = port::read_hello(&packet, MAX_FRAME)?;
     let startup::Opened { pool, python, cgroup } = startup::open(&config).await?;
     debug!(python = %python.executable.display(), version = python.version, "python found");
-    let replies = mpsc::unbounded_channel();
+    let replies = outbox();
     let manners = Manners {
         wait: config.wait,
         latest: Instant::now() + config.start_timeout,
@@ -122,7 +123,7 @@ impl Opened {
         reader.set_max_frame(config.max_frame);
         let mut dispatcher = tokio::spawn(dispatcher.run(requests.1));
         let mut writer = tokio::spawn(Writer::new(output, ready).run(replies.1));
-        let read = port::take_in(&mut reader, Rules::of(&config), &requests.0);
+        let read = port::take_in(&mut reader, Rules::of(&config), &requests.0, &replies.0);
         let mut last_words = LAST_WORDS;
         let status = tokio::select! {
             end = read => broken(end, "stdin cannot be read"),

@@ -16,6 +16,7 @@ use crate::cgroup::Group;
 use crate::codec;
 use crate::config::{Config, Wait, processors};
 use crate::dispatcher::{Answer, Dispatcher, Manners, Reply, Request};
+use crate::outbox::{Outgoing, outbox};
 use crate::{shutdown, startup};
 
 const OK: u8 = 0;
@@ -117,7 +118,7 @@ async fn call(args: &Args, cgroup: &mut Option<Arc<Group>>) -> anyhow::Result<u8
         Err(failure) => return complain(NO_POOL, &failure.message),
     };
     let (requests, inbox) = mpsc::channel(args.concurrency as usize);
-    let (replies, mut outbox) = mpsc::unbounded_channel();
+    let (replies, mut replied) = outbox();
     let manners = Manners {
         wait: config.wait,
         latest: tokio::time::Instant::now() + config.start_timeout,
@@ -125,12 +126,12 @@ async fn call(args: &Args, cgroup: &mut Option<Arc<Group>>) -> anyhow::Result<u8
         max_coming_bytes: config.max_queue_bytes,
     };
     let dispatcher = tokio::spawn(Dispatcher::new(pool, replies, manners).run(inbox));
-    if let Some(Reply::Ready(status)) = outbox.recv().await
+    if let Some(Reply::Ready(status)) = replied.take().await
         && let (0, Some(failure)) = (status.counts.idle, status.last_start_error)
     {
         return fail(NO_POOL, &failure);
     }
-    let status = Run::new(args, body, &config).drive(&requests, &mut outbox).await;
+    let status = Run::new(args, body, &config).drive(&requests, &mut replied).await;
     drop(requests);
     // It kills the workers; a panic in it has ended the process already.
     let _ = dispatcher.await;
@@ -175,17 +176,13 @@ impl<'a> Run<'a> {
         Self { args, body, limits, form, begun: VecDeque::new(), made: 0, failed: 0, took: Vec::new() }
     }
 
-    async fn drive(
-        mut self,
-        requests: &mpsc::Sender<Request>,
-        replies: &mut mpsc::UnboundedReceiver<Reply>,
-    ) -> anyhow::Result<u8> {
+    async fn drive(mut self, requests: &mpsc::Sender<Request>, replies: &mut Outgoing<Reply>) -> anyhow::Result<u8> {
         let start = Instant::now();
         while self.made < self.args.number.min(self.args.concurrency) {
             self.make(requests).await?;
         }
         while !self.begun.is_empty() {
-            let (id, answer) = match replies.recv().await.context("the dispatcher is gone")? {
+            let (id, answer) = match replies.take().await.context("the dispatcher is gone")? {
                 Reply::To(id, answer, _) => (id, answer),
                 Reply::Ready(_) | Reply::Line(_) | Reply::Error(_) => continue,
             };

@@ -27,27 +27,40 @@ fn room(path: &Path) -> String {
 }
 
 /// What each room may name: ARCHITECTURE.md, "The arrows".
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("allow_list", &[]),
     ("allowance", &[]),
     ("buffer", &[]),
     ("cgroup", &[]),
     ("codec", &[]),
+    ("outbox", &[]),
     ("call", &["codec"]),
     ("config", &["allow_list", "call", "cgroup", "codec"]),
     ("worker", &["allowance", "buffer", "call", "cgroup", "codec"]),
     ("pool", &["allowance", "call", "codec", "config", "worker"]),
-    ("dispatcher", &["allowance", "call", "config", "pool"]),
+    ("dispatcher", &["allowance", "call", "config", "outbox", "pool"]),
     (
         "port",
-        &["allow_list", "allowance", "buffer", "call", "cgroup", "codec", "config", "dispatcher", "pool", "worker"],
+        &[
+            "allow_list",
+            "allowance",
+            "buffer",
+            "call",
+            "cgroup",
+            "codec",
+            "config",
+            "dispatcher",
+            "outbox",
+            "pool",
+            "worker",
+        ],
     ),
     ("startup", &["allowance", "call", "cgroup", "config", "pool", "worker"]),
     ("shutdown", &["cgroup", "worker"]),
     ("telemetry", &[]),
     ("watch", &["cgroup", "worker"]),
-    ("server", &["call", "cgroup", "config", "dispatcher", "port", "startup", "shutdown"]),
-    ("cli", &["call", "cgroup", "codec", "config", "dispatcher", "startup", "shutdown", "telemetry"]),
+    ("server", &["call", "cgroup", "config", "dispatcher", "outbox", "port", "startup", "shutdown"]),
+    ("cli", &["call", "cgroup", "codec", "config", "dispatcher", "outbox", "startup", "shutdown", "telemetry"]),
 ];
 
 /// Whether a source file names a room: by itself, or in a group of imports.

@@ -115,6 +115,26 @@ fn row_23_an_owner_that_does_not_read_holds_results_back_and_no_timeout() {
 }
 
 #[test]
+fn row_23_an_owner_that_floods_and_does_not_read_is_not_read_either() {
+    const PACKETS: usize = 400_000;
+    let mut server = Server::slowly_read();
+    server.hello([("size", int(1))]);
+    assert_eq!(name(&server.receive()), "ready");
+    let before = kilobytes(server.pid(), "VmRSS:") << 10;
+    // An error for each, which takes a hundred times the memory of the packet.
+    let flood = server.flood([0, 0, 0, 1, 131].repeat(1000), PACKETS / 1000);
+    for _ in 0..PACKETS {
+        assert_eq!(&server.receive_packet()[..10], b"\x83h\x02w\x05error");
+    }
+    let held = (kilobytes(server.pid(), "VmHWM:") << 10) - before;
+    let mib = held / MEGABYTE;
+    summary::add("35-flood", &format!("row 23: {PACKETS} packets of an owner that hardly reads: {mib} MiB held"));
+    assert!(held < AROUND, "{mib} MiB");
+    server.resume(flood);
+    assert_eq!(server.ask("ping"), atom("pong"));
+}
+
+#[test]
 fn row_23_results_that_wait_for_room_end_with_their_workers_timeout() {
     let mut server = Server::slowly_read();
     server.hello([("size", int(2)), ("wait", atom("all")), ("max_inflight_bytes", int(1 << 16))]);

@@ -166,6 +166,20 @@ impl Server {
         self.stdin.as_mut().unwrap().write_all(bytes).unwrap();
     }
 
+    /// Writes these bytes so many times beside the test, which a server that does not read thus does not hold up.
+    pub fn flood(&mut self, bytes: Vec<u8>, times: usize) -> thread::JoinHandle<ChildStdin> {
+        let mut stdin = self.stdin.take().unwrap();
+        thread::spawn(move || {
+            (0..times).for_each(|_| stdin.write_all(&bytes).unwrap());
+            stdin
+        })
+    }
+
+    /// Goes on where a flood has ended.
+    pub fn resume(&mut self, flood: thread::JoinHandle<ChildStdin>) {
+        self.stdin = Some(flood.join().unwrap());
+    }
+
     pub fn receive_packet(&self) -> Vec<u8> {
         self.asks.iter().for_each(|asks| asks.send(()).unwrap());
         self.packets.recv_timeout(SOON).unwrap_or_else(|error| panic!("no packet came: {error}"))
