@@ -26,6 +26,7 @@ mod idle_deaths;
 mod lease;
 mod limits;
 mod logs;
+mod parallel;
 mod pool;
 mod pool_core;
 mod port;
