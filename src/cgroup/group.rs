@@ -102,7 +102,7 @@ impl Group {
         fs::write(&control, "+memory").map_err(|error| match error.kind() {
             io::ErrorKind::ResourceBusy => {
                 format!(
-                    "{}; what runs in it must be in a cgroup below it (with systemd: DelegateSubgroup=)",
+                    "{}; what runs in it must be in a cgroup below it (with systemd: DelegateSubgroup=), and the option cgroup name it",
                     said(&control, &error)
                 )
             }

@@ -13,16 +13,13 @@ pub fn own() -> Option<PathBuf> {
     Some(Place::of("self")?.directory())
 }
 
-/// The directory of the cgroup that has been delegated to a process, or why there is none: its own or one above it.
+/// The directory of a process's own cgroup, if that has been delegated; or why it is not ours. One above it may have been delegated to
+/// somebody else: all that a user runs is below the cgroup of the user's own systemd.
 pub(super) fn delegated_to(pid: &str) -> Result<PathBuf, String> {
     let place = Place::of(pid).ok_or("there is no cgroup v2 to be seen")?;
     let own = place.directory();
-    let above = own.ancestors().take_while(|path| path.starts_with(&place.mount));
     // The root of a cgroup namespace, or of all, belongs to whoever lives in it.
-    if let Some(marked) = { above }.find(|path| is_marked(path)) {
-        return Ok(marked.to_owned());
-    }
-    if place.is_root() {
+    if place.is_root() || is_marked(&own) {
         return Ok(own);
     }
     Err(format!("{} has not been delegated (with systemd: Delegate=yes)", own.display()))

@@ -80,6 +80,22 @@ pub(super) fn start_order(recipe: &Recipe, role: Role) -> std::io::Result<Vec<u8
         order.str(key);
         number(&mut order, value);
     }
+    bounds(&mut order, recipe);
+    order.str("template");
+    order.bool(role == Role::Template);
+    order.str("numeric_threads");
+    order.dict_start();
+    for (name, value) in &recipe.numeric_threads {
+        order.str(name);
+        text(&mut order, value.as_deref());
+    }
+    order.dict_end();
+    order.dict_end();
+    Ok(order.finish())
+}
+
+/// What a process and all that it starts may do and take, beside its memory.
+fn bounds(order: &mut PickleWriter, recipe: &Recipe) {
     order.str("cgroup");
     match &recipe.cgroup {
         Some(group) => {
@@ -96,20 +112,9 @@ pub(super) fn start_order(recipe: &Recipe, role: Role) -> std::io::Result<Vec<u8
     order.dict_start();
     for (name, limit) in &recipe.rlimits {
         order.str(name);
-        number(&mut order, Some(*limit));
+        number(order, Some(*limit));
     }
     order.dict_end();
-    order.str("template");
-    order.bool(role == Role::Template);
-    order.str("numeric_threads");
-    order.dict_start();
-    for (name, value) in &recipe.numeric_threads {
-        order.str(name);
-        text(&mut order, value.as_deref());
-    }
-    order.dict_end();
-    order.dict_end();
-    Ok(order.finish())
 }
 
 /// The code: `boot`, and `sources` of the modules.
