@@ -14,7 +14,11 @@ WITH_PROGRAM = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_TEST_PYTHON=$(TEST_PYTHON)
 TEST_VENV := $(abspath $(or $(CARGO_TARGET_DIR),target))/test-venv
 TEST_PYTHON := $(TEST_VENV)/bin/python
 
-.PHONY: help demo test build tools test-venv lint test-rust test-instructions test-python test-elixir test-demo instructions profile bench-codec bench-beside bench-pool bench-template soak fmt clean
+# What tests have to tell beside that they have passed; it is shown at the end of a run.
+SUMMARY := $(abspath $(or $(CARGO_TARGET_DIR),target))/summary
+SHOW_SUMMARY = @PYTHON=$(TEST_PYTHON) bin/show-summary $(SUMMARY)
+
+.PHONY: help demo test new-summary build tools test-venv lint test-rust test-instructions test-python test-elixir test-demo instructions profile bench-codec bench-beside bench-pool bench-template soak fmt clean
 
 help: ## lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +27,12 @@ demo: tools build ## stacks four delivery jobs into courier routes, from Elixir,
 	elixir_demo/bin/setup-venv
 	cd elixir_demo && PORTPOOL_BINARY=$(PROGRAM) mix demo
 
-test: tools lint test-rust test-instructions test-python test-elixir test-demo ## runs all tests
+test soak: export PORTPOOL_SUMMARY = $(SUMMARY)
+test: new-summary tools lint test-rust test-instructions test-python test-elixir test-demo ## runs all tests, and sums up what they have seen
+	$(SHOW_SUMMARY)
+
+new-summary:
+	@rm -rf $(SUMMARY)
 
 build: ## builds the program
 	cargo build --release --locked
@@ -84,9 +93,10 @@ bench-pool: tools build ## measures overflow, and how soon preloaded workers are
 bench-template: tools ## measures how fast workers are ready, with and without a template, and what they take: make bench-template MODULES="numpy pandas"
 	PORTPOOL_TEST_PYTHON=$(PYTHON) cargo bench --locked --bench template -- $(MODULES)
 
-soak: tools test-venv ## random faults against a real server for an hour, or so many SECONDS; PORTPOOL_CHAOS_SEED repeats a run
-	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) PORTPOOL_CHAOS_SECONDS=$(or $(SECONDS),3600) \
-	  cargo test --release --locked --test integration -- --nocapture chaos::
+soak: new-summary tools test-venv ## random faults for an hour, or so many SECONDS, and 100000 races, or so many HISTORIES; PORTPOOL_CHAOS_SEED repeats a run
+	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) PORTPOOL_CHAOS_SECONDS=$(or $(SECONDS),3600) PORTPOOL_RACE_HISTORIES=$(or $(HISTORIES),100000) \
+	  cargo test --release --locked --test integration -- --nocapture chaos:: races::
+	$(SHOW_SUMMARY)
 
 fmt: ## brings everything into form
 	cargo fmt

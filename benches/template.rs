@@ -38,6 +38,9 @@ fn recipe(preload: Vec<String>) -> Recipe {
         init: None,
         max_memory: None,
         memory_limit: None,
+        rlimits: Vec::new(),
+        no_new_privs: false,
+        cgroup: None,
         log: Log::Stderr,
         numeric_threads: vec![("OPENBLAS_NUM_THREADS".to_owned(), Some("1".to_owned()))],
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::allow_list::AllowList;
 use crate::call::{Failure, Limits, OnCancel, StartCall};
+use crate::cgroup::Home;
 use crate::codec::Options;
 
 /// The workers that `ready` waits for.
@@ -123,6 +124,14 @@ pub struct Config {
     pub max_memory: Option<u64>,
     /// Bytes of data that a worker may allocate.
     pub memory_limit: Option<u64>,
+    /// Other limits of each process: one of `RLIMITS`, and how much.
+    pub rlimits: Vec<(String, u64)>,
+    /// Whether programs that workers start are kept from more rights than the workers have.
+    pub no_new_privs: bool,
+    /// Where the pool's cgroup is made.
+    pub cgroup: Home,
+    /// Bytes that all workers, and what they start, may have together.
+    pub pool_memory_limit: Option<u64>,
 }
 
 impl Default for Config {
@@ -167,6 +176,10 @@ impl Default for Config {
             init: None,
             max_memory: None,
             memory_limit: None,
+            rlimits: Vec::new(),
+            no_new_privs: false,
+            cgroup: Home::Auto,
+            pool_memory_limit: None,
         }
     }
 }
@@ -176,6 +189,23 @@ pub const MAX_FRAME: usize = 64 << 20;
 
 /// Longer than the server of a busy pool waits for a small call, and than a processor takes to wake up.
 const BUSY_POLL: Duration = Duration::from_micros(30);
+
+/// The limits that `rlimits` may set: those of setrlimit(2) that Python's `resource` knows, without `data`, which is `memory_limit`.
+pub const RLIMITS: [&str; 13] = [
+    "as",
+    "core",
+    "cpu",
+    "fsize",
+    "memlock",
+    "msgqueue",
+    "nice",
+    "nofile",
+    "nproc",
+    "rtprio",
+    "rttime",
+    "sigpending",
+    "stack",
+];
 
 /// Variables by which numeric libraries choose how many threads each worker gets.
 const NUMERIC_THREADS: [&str; 6] = [

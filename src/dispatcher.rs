@@ -15,6 +15,7 @@ use crate::call::{
     Blame, Call, CallId, Checkout, Failure, Outcome, Phase, Reason, Returned, Success, Target, WorkerId,
 };
 use crate::config::{OnCrashLoop, Wait};
+use crate::outbox::Outbox;
 use crate::pool::{Done, Line, Pool, Status};
 
 /// How long the end waits for killed workers to be reaped: only the kernel can make that long.
@@ -124,7 +125,7 @@ pub enum Answer {
 #[derive(Debug)]
 struct PendingReply {
     id: PortId,
-    replies: Option<mpsc::UnboundedSender<Reply>>,
+    replies: Option<Outbox<Reply>>,
 }
 
 impl PendingReply {
@@ -134,8 +135,7 @@ impl PendingReply {
 
     fn send(&mut self, answer: Answer, share: Share) {
         if let Some(replies) = self.replies.take() {
-            // Nobody listens once the owner is gone.
-            let _ = replies.send(Reply::To(self.id, answer, share));
+            replies.put(Reply::To(self.id, answer, share));
         }
     }
 }
@@ -198,13 +198,13 @@ pub struct Dispatcher {
     /// Who waits for the pool to be drained.
     drains: Vec<CallId>,
     drained: bool,
-    /// Unbounded, so that a slow reader of replies never stops the pool; each entry is the answer to one request.
-    replies: mpsc::UnboundedSender<Reply>,
+    /// Each entry is the answer to one request, or a line.
+    replies: Outbox<Reply>,
 }
 
 impl Dispatcher {
     /// A dispatcher for this pool; what it has to say goes to `replies`.
-    pub fn new(pool: Pool, replies: mpsc::UnboundedSender<Reply>, manners: Manners) -> Self {
+    pub fn new(pool: Pool, replies: Outbox<Reply>, manners: Manners) -> Self {
         Self {
             pool,
             in_flight: FxHashMap::default(),
@@ -385,8 +385,7 @@ impl Dispatcher {
     }
 
     fn say(&self, reply: Reply) {
-        // Nobody listens once the owner is gone.
-        let _ = self.replies.send(reply);
+        self.replies.put(reply);
     }
 
     fn cancel(&mut self, id: PortId) {

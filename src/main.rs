@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use portpool::cgroup::Home;
 use portpool::cli::{Cli, Command};
 use portpool::{cli, config, server, telemetry, watch};
 
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
 
 fn run(Cli { log, command }: Cli) -> anyhow::Result<u8> {
     match command {
-        Command::Watch { pid } => Ok(watch::run(pid).map(|()| 0)?),
+        Command::Watch { pid, cgroup } => Ok(watch::run(pid, &Home::from(cgroup.as_str())).map(|()| 0)?),
         Command::Term(args) => cli::term::run(&args),
         Command::Serve => {
             telemetry::log_for_server(log);

@@ -1,6 +1,7 @@
 //! `portpool serve`: the rooms put together, from hello to the end. docs/protocol.md 2 and 12.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -10,8 +11,10 @@ use tokio::time::{Instant, timeout};
 use tracing::{debug, error, warn};
 
 use crate::call::Failure;
+use crate::cgroup::Group;
 use crate::config::{Config, MAX_FRAME};
 use crate::dispatcher::{Dispatcher, End, Manners, Reply, Request};
+use crate::outbox::{Outbox, Outgoing, outbox};
 use crate::port::{self, Hello, Output, Packet, Reader, Ready, Rules, Writer};
 use crate::{shutdown, startup};
 
@@ -43,17 +46,18 @@ pub async fn serve() -> anyhow::Result<u8> {
         status = session(&mut reader, &mut output) => status?,
         () = stop.requested() => Session::Over(0),
     };
-    let status = match status {
-        Session::Over(status) => status,
-        Session::Open(session) => session.serve(reader, output, stop).await,
+    let (status, cgroup) = match status {
+        Session::Over(status) => (status, None),
+        Session::Open(session, cgroup) => (session.serve(reader, output, stop).await, cgroup),
     };
-    shutdown::leave_nothing_behind().await;
+    shutdown::leave_nothing_behind(cgroup.as_deref()).await;
     Ok(status)
 }
 
 /// What became of `hello`.
 enum Session {
-    Open(Box<Opened>),
+    /// With the cgroup that is to be removed at its end.
+    Open(Box<Opened>, Option<Arc<Group>>),
     Over(u8),
 }
 
@@ -62,7 +66,7 @@ struct Opened {
     config: Config,
     dispatcher: Dispatcher,
     requests: (mpsc::Sender<Request>, mpsc::Receiver<Request>),
-    replies: (mpsc::UnboundedSender<Reply>, mpsc::UnboundedReceiver<Reply>),
+    replies: (Outbox<Reply>, Outgoing<Reply>),
     ready: Ready,
 }
 
@@ -74,7 +78,7 @@ async fn session(reader: &mut Reader, output: &mut Output) -> io::Result<Session
         end = reader.end() => return end.map(|()| Session::Over(0)),
     };
     match opened {
-        Ok(opened) => Ok(Session::Open(Box::new(opened))),
+        Ok((opened, cgroup)) => Ok(Session::Open(Box::new(opened), cgroup)),
         Err(failure) => {
             let mut packet = BytesMut::new();
             port::write_error(&failure, &mut packet);
@@ -88,14 +92,14 @@ async fn session(reader: &mut Reader, output: &mut Output) -> io::Result<Session
     }
 }
 
-async fn open(packet: Packet) -> Result<Opened, Failure> {
+async fn open(packet: Packet) -> Result<(Opened, Option<Arc<Group>>), Failure> {
     let Packet::Whole(packet) = packet else {
         return Err(Failure::bad_request("the first packet must be {hello, 1, Options}: this one is too long"));
     };
     let Hello(config) = port::read_hello(&packet, MAX_FRAME)?;
-    let (pool, python) = startup::open(&config).await?;
+    let startup::Opened { pool, python, cgroup } = startup::open(&config).await?;
     debug!(python = %python.executable.display(), version = python.version, "python found");
-    let replies = mpsc::unbounded_channel();
+    let replies = outbox();
     let manners = Manners {
         wait: config.wait,
         latest: Instant::now() + config.start_timeout,
@@ -103,13 +107,14 @@ async fn open(packet: Packet) -> Result<Opened, Failure> {
         max_coming_bytes: config.max_queue_bytes,
         busy_poll: config.busy_poll,
     };
-    Ok(Opened {
+    let opened = Opened {
         dispatcher: Dispatcher::new(pool, replies.0.clone(), manners),
         requests: mpsc::channel(REQUESTS),
         replies,
         ready: Ready { python, max_frame: config.max_frame },
         config,
-    })
+    };
+    Ok((opened, cgroup))
 }
 
 impl Opened {
@@ -119,7 +124,7 @@ impl Opened {
         reader.set_max_frame(config.max_frame);
         let mut dispatcher = tokio::spawn(dispatcher.run(requests.1));
         let mut writer = tokio::spawn(Writer::new(output, ready).run(replies.1));
-        let mut intake = tokio::spawn(port::take_in(reader, Rules::of(&config), requests.0.clone()));
+        let mut intake = tokio::spawn(port::take_in(reader, Rules::of(&config), requests.0.clone(), replies.0.clone()));
         let mut last_words = LAST_WORDS;
         let status = tokio::select! {
             end = &mut intake => broken(end.unwrap_or(Ok(())), "stdin cannot be read"),

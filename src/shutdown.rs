@@ -4,12 +4,17 @@ use std::io;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{sleep, timeout};
 use tracing::warn;
 
+use crate::cgroup::Group;
 use crate::worker;
 
 /// How long all processes together have to be gone.
 const LIMIT: Duration = Duration::from_secs(1);
+
+/// How often the end looks whether a cgroup is empty.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// The signals that ask the server to end.
 #[derive(Debug)]
@@ -44,9 +49,23 @@ impl Requests {
     }
 }
 
-/// Kills whatever still runs below this process and waits until it is gone.
-pub async fn leave_nothing_behind() {
+/// Kills whatever still runs below this process, or in the pool's cgroup, and waits until it is gone, the cgroup too.
+pub async fn leave_nothing_behind(cgroup: Option<&Group>) {
+    cgroup.iter().for_each(|group| group.kill());
     if !worker::end_all_children(LIMIT).await {
         warn!("some processes could not be killed within {LIMIT:?}");
+    }
+    if let Some(group) = cgroup
+        && timeout(LIMIT, removed(group)).await.is_err()
+    {
+        warn!("the cgroup {group} could not be removed within {LIMIT:?}");
+    }
+}
+
+/// Whoever was moved into it from elsewhere is no child of this process, and nobody tells when it is gone.
+async fn removed(group: &Group) {
+    while !group.remove() {
+        group.kill();
+        sleep(LOOK_AGAIN).await;
     }
 }

@@ -6,12 +6,26 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::allowance::Allowance;
 use crate::call::{Blame, Failure, Phase, Reason};
+use crate::cgroup::{Group, Unusable};
 use crate::config::{Config, Logs};
 use crate::pool::{Pool, Settings};
 use crate::worker::{self, Children, Interpreter, Launcher, Log, NoPython, Recipe, SpawnLauncher, TemplateLauncher};
 
+/// What the options have become.
+#[derive(Debug)]
+pub struct Opened {
+    /// Its workers are on their way.
+    pub pool: Pool,
+    /// What runs them.
+    pub python: Interpreter,
+    /// What they are in. Whoever ends the server removes it.
+    pub cgroup: Option<Arc<Group>>,
+}
+
 /// Finds Python, proves that it is new enough, and opens the pool.
-pub async fn open(config: &Config) -> Result<(Pool, Interpreter), Failure> {
+///
+/// Cancellation: may be dropped at its await; nothing is there then.
+pub async fn open(config: &Config) -> Result<Opened, Failure> {
     config.check_paths()?;
     let children = Arc::new(Children::default());
     worker::adopt_orphans(Arc::clone(&children))
@@ -24,6 +38,8 @@ pub async fn open(config: &Config) -> Result<(Pool, Interpreter), Failure> {
         Logs::Stderr => Log::stderr(),
         Logs::Owner => Log::owner(),
     };
+    let cgroup =
+        Group::make(&config.cgroup, config.pool_memory_limit).map_err(|error| no_cgroup(&error))?.map(Arc::new);
     let recipe = Recipe {
         python: python.executable.clone(),
         python_path: config.python_path.clone(),
@@ -36,13 +52,19 @@ pub async fn open(config: &Config) -> Result<(Pool, Interpreter), Failure> {
         init: config.init.clone(),
         max_memory: config.max_memory,
         memory_limit: config.memory_limit,
+        rlimits: config.rlimits.clone(),
+        no_new_privs: config.no_new_privs,
+        cgroup: cgroup.clone(),
         log,
         numeric_threads: config.numeric_threads(),
     };
-    let launcher =
-        launcher(recipe, children).map_err(|error| internal(format!("cannot read the worker's sources: {error}")))?;
+    let launcher = launcher(recipe, children).map_err(|error| {
+        let _ = cgroup.as_ref().map(|group| group.remove());
+        internal(format!("cannot read the worker's sources: {error}"))
+    })?;
     let allowance = Allowance::new(config.max_inflight_bytes);
-    Ok((Pool::new(settings(config), launcher, lines, config.max_frame, allowance), python))
+    let pool = Pool::new(settings(config), launcher, lines, config.max_frame, allowance);
+    Ok(Opened { pool, python, cgroup })
 }
 
 /// With something to do once for all workers, they are forked from a process that has done it.
@@ -79,6 +101,14 @@ fn seed() -> u64 {
 
 fn refused(error: &NoPython) -> Failure {
     Failure::bad_request(format!("option python: {error}")).with("option", "python")
+}
+
+fn no_cgroup(error: &Unusable) -> Failure {
+    let option = match error {
+        Unusable::Home(_) => "cgroup",
+        Unusable::MemoryLimit(_) => "pool_memory_limit",
+    };
+    Failure::bad_request(format!("option {option}: {error}")).with("option", option)
 }
 
 fn internal(message: String) -> Failure {

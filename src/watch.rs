@@ -2,21 +2,28 @@
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
+use std::thread;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
+use crate::cgroup::{Group, Home};
 use crate::worker::kill_survivors;
 
 /// How long a server may go on after its owner has let go of it. One that is well needs less than that to kill its workers.
 const GRACE: Duration = Duration::from_secs(3);
+/// How long what was killed in the server's cgroup may take to be gone, in looks and the time between two.
+const LOOKS: usize = 200;
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// Returns when the server has ended, by itself, because a byte came on stdin, or because stdin closed and it was still there after
-/// three seconds; and when all that its workers have started has been killed. Whoever has its number later is not touched.
-pub fn run(pid: i32) -> io::Result<()> {
+/// three seconds; and when all that its workers have started has been killed, with its cgroup, if it has made one at this place.
+/// Whoever has its number later is not touched.
+pub fn run(pid: i32, home: &Home) -> io::Result<()> {
     let Some(server) = open(pid)? else { return Ok(()) };
+    let cgroup = Group::of(pid.unsigned_abs(), home);
     let stdin = io::stdin();
     let mut both = [readable(&server), readable(&stdin)];
     wait(&mut both, None)?;
@@ -24,8 +31,20 @@ pub fn run(pid: i32) -> io::Result<()> {
     if !server_ended {
         end(&server, hears_the_end(stdin)?)?;
     }
+    cgroup.iter().for_each(end_group);
     kill_survivors(pid.unsigned_abs());
     Ok(())
+}
+
+/// Kills what is in it, and removes it.
+fn end_group(group: &Group) {
+    for _ in 0..LOOKS {
+        group.kill();
+        if group.remove() {
+            return;
+        }
+        thread::sleep(LOOK_AGAIN);
+    }
 }
 
 /// A descriptor that is readable once the process has ended; `None` if it has.

@@ -3,7 +3,7 @@ defmodule Portpool.DeathMatrixTest do
   # each state, so that the states are measured at the same time.
   use Portpool.Test.Case
 
-  alias Portpool.Test.Beam
+  alias Portpool.Test.{Beam, Summary}
 
   # Those of tests/workers/hangs.py. `with_a_daemon` has a child that leads a session of its own.
   @states ~w(sleeping busy ignoring_signals in_c_holding_the_gil waiting_for_a_child with_a_thread with_a_daemon)
@@ -38,7 +38,7 @@ defmodule Portpool.DeathMatrixTest do
       {"BEAM SIGKILL", there("sleep", &signal(&1, "KILL"))}
     ]
 
-    IO.puts("\n" <> table(rows))
+    Summary.add("20-deaths", table(rows))
     for {way, took} <- rows, {state, ms} <- took, do: assert(ms < @limit, "#{state}, #{way}: #{ms} ms")
   end
 

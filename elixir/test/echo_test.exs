@@ -1,7 +1,7 @@
 defmodule Portpool.EchoTest do
   use Portpool.Test.Case
 
-  alias Portpool.Test.Terms
+  alias Portpool.Test.{Summary, Terms}
 
   @seed 3
 
@@ -15,7 +15,8 @@ defmodule Portpool.EchoTest do
       end
 
     total = counts |> Keyword.values() |> Enum.sum()
-    IO.puts("\n#{total} terms echoed by Python, all the same: " <> Enum.map_join(counts, ", ", &show/1))
+    seen = "#{total} terms of a BEAM echoed by Python, all the same: " <> Enum.map_join(counts, ", ", &show/1)
+    Summary.add("61-terms-of-a-beam", "codec: " <> seen)
     assert total > 3_000
   end
 

@@ -198,6 +198,10 @@ defmodule Portpool.OptionsTest do
       max_age: 1,
       max_memory: 1,
       memory_limit: 1,
+      rlimits: %{core: 0},
+      pool_memory_limit: 1,
+      cgroup: "/sys/fs/cgroup/portpool.slice",
+      no_new_privs: true,
       idle_check: 1,
       drain_timeout: 1,
       wait: :all,
@@ -219,6 +223,6 @@ defmodule Portpool.OptionsTest do
   defp default(:none, nil), do: "nil"
   defp default(_key, nil), do: "none"
   defp default(_key, []), do: "[]"
-  defp default(:env, env) when env == %{}, do: "\#{}"
+  defp default(_key, map) when map == %{}, do: "\#{}"
   defp default(_key, value), do: to_string(value)
 end

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -11,9 +12,11 @@ use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
 use crate::call::{Body, Call, Failure, Form, Limits, Mfa, OnCancel, Policy, Target};
+use crate::cgroup::Group;
 use crate::codec;
 use crate::config::{Config, Wait, processors};
 use crate::dispatcher::{Answer, Dispatcher, Manners, Reply, Request};
+use crate::outbox::{Outgoing, outbox};
 use crate::{shutdown, startup};
 
 const OK: u8 = 0;
@@ -90,15 +93,17 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 /// Runs the command; the exit status.
 pub async fn run(args: Args) -> anyhow::Result<u8> {
     let mut stop = shutdown::Requests::listen()?;
+    let mut cgroup = None;
     let status = tokio::select! {
-        status = call(&args) => status,
+        status = call(&args, &mut cgroup) => status,
         () = stop.requested() => Ok(INTERRUPTED),
     };
-    shutdown::leave_nothing_behind().await;
+    shutdown::leave_nothing_behind(cgroup.as_deref()).await;
     status
 }
 
-async fn call(args: &Args) -> anyhow::Result<u8> {
+/// Leaves the pool's cgroup where whoever ends it finds it.
+async fn call(args: &Args, cgroup: &mut Option<Arc<Group>>) -> anyhow::Result<u8> {
     let positional: Vec<Value> = args.args.iter().map(|arg| json_or_string(arg)).collect();
     let body = match codec::call_from_json(&args.function.module, &args.function.function, &positional, &args.kwargs) {
         Ok(body) => Body::from(body),
@@ -106,11 +111,14 @@ async fn call(args: &Args) -> anyhow::Result<u8> {
     };
     let config = config(args)?;
     let pool = match startup::open(&config).await {
-        Ok((pool, _)) => pool,
+        Ok(opened) => {
+            *cgroup = opened.cgroup;
+            opened.pool
+        }
         Err(failure) => return complain(NO_POOL, &failure.message),
     };
     let (requests, inbox) = mpsc::channel(args.concurrency as usize);
-    let (replies, mut outbox) = mpsc::unbounded_channel();
+    let (replies, mut replied) = outbox();
     let manners = Manners {
         wait: config.wait,
         latest: tokio::time::Instant::now() + config.start_timeout,
@@ -119,12 +127,12 @@ async fn call(args: &Args) -> anyhow::Result<u8> {
         busy_poll: config.busy_poll,
     };
     let dispatcher = tokio::spawn(Dispatcher::new(pool, replies, manners).run(inbox));
-    if let Some(Reply::Ready(status)) = outbox.recv().await
+    if let Some(Reply::Ready(status)) = replied.take().await
         && let (0, Some(failure)) = (status.counts.idle, status.last_start_error)
     {
         return fail(NO_POOL, &failure);
     }
-    let status = Run::new(args, body, &config).drive(&requests, &mut outbox).await;
+    let status = Run::new(args, body, &config).drive(&requests, &mut replied).await;
     drop(requests);
     // It kills the workers; a panic in it has ended the process already.
     let _ = dispatcher.await;
@@ -169,17 +177,13 @@ impl<'a> Run<'a> {
         Self { args, body, limits, form, begun: VecDeque::new(), made: 0, failed: 0, took: Vec::new() }
     }
 
-    async fn drive(
-        mut self,
-        requests: &mpsc::Sender<Request>,
-        replies: &mut mpsc::UnboundedReceiver<Reply>,
-    ) -> anyhow::Result<u8> {
+    async fn drive(mut self, requests: &mpsc::Sender<Request>, replies: &mut Outgoing<Reply>) -> anyhow::Result<u8> {
         let start = Instant::now();
         while self.made < self.args.number.min(self.args.concurrency) {
             self.make(requests).await?;
         }
         while !self.begun.is_empty() {
-            let (id, answer) = match replies.recv().await.context("the dispatcher is gone")? {
+            let (id, answer) = match replies.take().await.context("the dispatcher is gone")? {
                 Reply::To(id, answer, _) => (id, answer),
                 Reply::Ready(_) | Reply::Line(_) | Reply::Error(_) => continue,
             };

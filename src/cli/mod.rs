@@ -29,6 +29,9 @@ pub enum Command {
     Watch {
         /// The server's operating system pid
         pid: i32,
+        /// The server's option `cgroup`: auto, none or a path
+        #[arg(long, default_value = "auto", value_name = "WHERE")]
+        cgroup: String,
     },
     /// Run one function and print its result as JSON
     Call(Box<call::Args>),

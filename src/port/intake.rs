@@ -14,7 +14,8 @@ use crate::allow_list::AllowList;
 use crate::call::{Failure, Limits, OnCancel};
 use crate::codec::Options;
 use crate::config::Config;
-use crate::dispatcher::Request;
+use crate::dispatcher::{Reply, Request};
+use crate::outbox::Outbox;
 
 /// What the requests of a session have in common.
 #[derive(Clone, Debug)]
@@ -53,9 +54,21 @@ impl Rules {
     }
 }
 
-/// Reads requests until the owner has no more to say.
-pub async fn take_in(mut reader: Reader, rules: Rules, requests: mpsc::Sender<Request>) -> io::Result<()> {
-    while let Some(packet) = reader.packet().await? {
+/// Reads requests until the owner has no more to say. As long as it does not read its replies, none are read.
+pub async fn take_in(
+    mut reader: Reader,
+    rules: Rules,
+    requests: mpsc::Sender<Request>,
+    replies: Outbox<Reply>,
+) -> io::Result<()> {
+    loop {
+        if replies.is_full() {
+            tokio::select! {
+                () = replies.room() => {}
+                end = reader.end() => return end,
+            }
+        }
+        let Some(packet) = reader.packet().await? else { return Ok(()) };
         let parsed = match packet {
             Packet::Whole(bytes) if bytes.len() > LARGE => parse_large(bytes, &rules),
             packet => request::parse(packet, &rules, Instant::now()),
@@ -67,7 +80,6 @@ pub async fn take_in(mut reader: Reader, rules: Rules, requests: mpsc::Sender<Re
         // It can only fail once the dispatcher has ended, which ends this task too.
         let _ = requests.send(request).await;
     }
-    Ok(())
 }
 
 /// The dispatcher hears of a large call at once, so that it can be cancelled and counts; what is in it follows.

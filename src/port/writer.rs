@@ -5,7 +5,6 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::LARGE;
@@ -14,6 +13,7 @@ use super::stream::Output;
 use crate::allowance::Share;
 use crate::config::processors;
 use crate::dispatcher::{Answer, Reply};
+use crate::outbox::Outgoing;
 
 /// Replies are put together up to this many bytes before they are written.
 const BATCH: usize = 64 << 10;
@@ -52,11 +52,11 @@ impl Writer {
     }
 
     /// Works until nobody has anything to say any more, or nobody reads.
-    pub async fn run(mut self, mut replies: mpsc::UnboundedReceiver<Reply>) -> io::Result<()> {
+    pub async fn run(mut self, mut replies: Outgoing<Reply>) -> io::Result<()> {
         loop {
             tokio::select! {
                 biased;
-                reply = replies.recv() => match reply {
+                reply = replies.take() => match reply {
                     Some(reply) => self.encode(reply),
                     None => break,
                 },
@@ -64,7 +64,7 @@ impl Writer {
                 () = self.output.closed() => return Err(io::ErrorKind::BrokenPipe.into()),
             }
             while self.buffer.len() < BATCH {
-                let Ok(reply) = replies.try_recv() else { break };
+                let Some(reply) = replies.take_now() else { break };
                 self.encode(reply);
             }
             self.flush().await?;

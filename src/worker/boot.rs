@@ -24,8 +24,9 @@ const DIRECTORY: &str = "PORTPOOL_PYTHON_DIR";
 const BOOT: (&str, &str) = ("_boot.py", include_str!("../../priv/python/portpool/_boot.py"));
 
 /// Module, file, embedded source.
-const SOURCES: [(&str, &str, &str); 20] = [
+const SOURCES: [(&str, &str, &str); 21] = [
     ("portpool", "__init__.py", include_str!("../../priv/python/portpool/__init__.py")),
+    ("portpool._bounds", "_bounds.py", include_str!("../../priv/python/portpool/_bounds.py")),
     ("portpool._codec", "_codec.py", include_str!("../../priv/python/portpool/_codec.py")),
     ("portpool._dates", "_dates.py", include_str!("../../priv/python/portpool/_dates.py")),
     ("portpool._errors", "_errors.py", include_str!("../../priv/python/portpool/_errors.py")),
@@ -79,6 +80,7 @@ pub(super) fn start_order(recipe: &Recipe, role: Role) -> std::io::Result<Vec<u8
         order.str(key);
         number(&mut order, value);
     }
+    bounds(&mut order, recipe);
     order.str("template");
     order.bool(role == Role::Template);
     order.str("numeric_threads");
@@ -90,6 +92,29 @@ pub(super) fn start_order(recipe: &Recipe, role: Role) -> std::io::Result<Vec<u8
     order.dict_end();
     order.dict_end();
     Ok(order.finish())
+}
+
+/// What a process and all that it starts may do and take, beside its memory.
+fn bounds(order: &mut PickleWriter, recipe: &Recipe) {
+    order.str("cgroup");
+    match &recipe.cgroup {
+        Some(group) => {
+            order.tuple_start();
+            order.str(&path_text(&group.procs()));
+            order.bool(group.must());
+            order.tuple_end();
+        }
+        None => order.none(),
+    }
+    order.str("no_new_privs");
+    order.bool(recipe.no_new_privs);
+    order.str("rlimits");
+    order.dict_start();
+    for (name, limit) in &recipe.rlimits {
+        order.str(name);
+        number(order, Some(*limit));
+    }
+    order.dict_end();
 }
 
 /// The code: `boot`, and `sources` of the modules.

@@ -14,10 +14,12 @@ use super::boot::{self, Role};
 use super::ends::{self, Ours, Theirs};
 use super::event::StartError;
 use super::log::Log;
+use super::memory::OomKills;
 use super::orphans::Children;
 use super::process::Process;
 use super::token::{TOKEN, token};
 use crate::call::{StartCall, WorkerId};
+use crate::cgroup::Group;
 
 /// A process that was started and has not said hello yet.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub struct Launched {
     pub(super) stdout: Option<OwnedFd>,
     pub(super) stderr: Option<OwnedFd>,
     pub(super) log: Log,
+    /// The count as it was before it started.
+    pub(super) kills: OomKills,
 }
 
 /// Why there is no process.
@@ -80,6 +84,12 @@ pub struct Recipe {
     pub max_memory: Option<u64>,
     /// Bytes of data that a worker may allocate.
     pub memory_limit: Option<u64>,
+    /// Other limits of what a process may take, by the names of Python's `resource` in small letters.
+    pub rlimits: Vec<(String, u64)>,
+    /// What they start gets no more rights than they have.
+    pub no_new_privs: bool,
+    /// What they are all to be in.
+    pub cgroup: Option<Arc<Group>>,
     /// Where what they print goes.
     pub log: Log,
     /// What the variables are, in the workers, by which numeric libraries choose their number of threads.
@@ -123,7 +133,7 @@ impl SpawnLauncher {
     pub(super) fn spawn(&self, worker: WorkerId) -> io::Result<Launched> {
         let command = self.recipe.command(boot::WORKER, worker);
         let channel = ends::of_worker()?;
-        spawn(command, channel, worker, self.start_order.clone(), &self.recipe.log, &self.children)
+        spawn(command, channel, worker, self.start_order.clone(), &self.recipe, &self.children)
     }
 }
 
@@ -133,9 +143,10 @@ pub(super) fn spawn(
     (ours, theirs): (Ours, Theirs),
     worker: WorkerId,
     start_order: Bytes,
-    log: &Log,
+    recipe: &Recipe,
     children: &Arc<Children>,
 ) -> io::Result<Launched> {
+    let kills = OomKills::now(recipe.cgroup.as_deref());
     command.arg(theirs.pass_on()?.to_string());
     command.stdin(theirs.orders).stdout(Stdio::piped()).stderr(Stdio::piped());
     let (process, mut child) = Process::spawn(&mut command, Some(worker), children)?;
@@ -147,7 +158,8 @@ pub(super) fn spawn(
         start_order: Some(start_order),
         stdout: child.stdout.take().map(OwnedFd::from),
         stderr: child.stderr.take().map(OwnedFd::from),
-        log: log.clone(),
+        log: recipe.log.clone(),
+        kills,
     })
 }
 

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use crate::cgroup::{self, Group};
+
 /// The resident memory of a process in bytes.
 pub(super) fn resident(pid: u32) -> Option<u64> {
     let statm = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
@@ -10,28 +12,34 @@ pub(super) fn resident(pid: u32) -> Option<u64> {
     pages.checked_mul(rustix::param::page_size() as u64)
 }
 
-/// How often the kernel has killed in the server's own cgroup for want of memory, at some moment.
+/// How often the kernel has killed for want of memory in the pool's cgroup, or else in the server's own, at some moment.
 #[derive(Debug)]
-pub(super) struct OomKills(Option<u64>);
+pub(super) struct OomKills {
+    events: Option<PathBuf>,
+    count: Option<u64>,
+}
 
 impl OomKills {
     /// The count as it is now.
-    pub(super) fn now() -> Self {
-        let counted = events().and_then(|path| fs::read_to_string(path).ok()).and_then(|events| count(&events));
-        Self(counted)
+    pub(super) fn now(group: Option<&Group>) -> Self {
+        let of_the_pool = group.and_then(Group::memory_events);
+        Self::counted(of_the_pool.or_else(|| Some(cgroup::own()?.join("memory.events"))))
+    }
+
+    fn counted(events: Option<PathBuf>) -> Self {
+        let count = events.as_ref().and_then(|path| fs::read_to_string(path).ok()).and_then(|events| count(&events));
+        Self { events, count }
+    }
+
+    /// The same, now.
+    pub(super) fn recounted(&self) -> Self {
+        Self::counted(self.events.clone())
     }
 
     /// Whether there has been one since.
     pub(super) fn any_since(&self) -> bool {
-        matches!((self.0, Self::now().0), (Some(before), Some(now)) if now > before)
+        matches!((self.count, self.recounted().count), (Some(before), Some(now)) if now > before)
     }
-}
-
-/// The file that counts, with cgroup v2: `0::/a/path` in /proc/self/cgroup.
-fn events() -> Option<PathBuf> {
-    let cgroups = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let own = cgroups.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    Some(PathBuf::from("/sys/fs/cgroup").join(own).join("memory.events"))
 }
 
 fn count(events: &str) -> Option<u64> {

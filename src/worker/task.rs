@@ -81,8 +81,8 @@ async fn launch(
     allowance: Allowance,
     birth: &OnceLock<Born>,
 ) -> Result<Life, NoProcess> {
-    let kills = OomKills::now();
-    let Launched { process, channel, start_order, stdout, stderr, log } = launcher.launch(worker, generation).await?;
+    let Launched { process, channel, start_order, stdout, stderr, log, kills } =
+        launcher.launch(worker, generation).await?;
     let channel = Channel::open(channel, start_order, max_frame, Some(allowance))?;
     let born = birth.get_or_init(|| Born { process, inbox: channel.inbox().clone() });
     Ok(Life {

@@ -11,7 +11,9 @@
 #![allow(missing_docs, unreachable_pub, reason = "nobody reads these from outside")]
 
 mod allow;
+mod bounds;
 mod buffers;
+mod cgroup;
 mod change;
 mod chaos;
 mod cli;
@@ -20,9 +22,11 @@ mod death;
 mod docs;
 mod faults;
 mod harness;
+mod idle_deaths;
 mod lease;
 mod limits;
 mod logs;
+mod parallel;
 mod pidfd;
 mod pool;
 mod pool_core;

@@ -1,13 +1,10 @@
 //! The pool through the real program and real Python: queue, overflow, limits, replacement.
 
-use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
-
-use crate::harness::processes::{assert_dies, is_alive, signal};
+use crate::harness::processes::{assert_dies, is_alive};
 use crate::harness::term::{atom, atom_name, count, elements, get, int, list, number, string, text, tuple};
 use crate::harness::{SOON, Server, unique, workers};
 
@@ -364,59 +361,6 @@ fn the_death_of_a_worker_is_seen_although_a_child_of_its_holds_the_channel() {
     let error = server.call(("breaks_the_channel", "held_by_a_child_that_outlives_us"), []).unwrap_err();
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
     assert_eq!((error.reason(), error.detail("status")), ("worker_exit".into(), int(9)));
-}
-
-/// Makes a call that leaves a mark when it begins, and returns the path of the mark.
-fn cast_marked(server: &mut Server) -> (u64, PathBuf) {
-    let mark = signpost();
-    (server.cast(("echo", "touch"), [path_text(&mark)], &[]), mark)
-}
-
-#[test]
-fn sigkill_of_idle_workers_under_load_fails_no_call_that_had_not_begun() {
-    let mut server = Server::start([("size", int(2)), ("wait", atom("all"))]);
-    let (mut answered, mut exits, mut kills) = (0, 0, 0);
-    for _ in 0..100 {
-        let status = server.wait_for_status("both are back", |status| count(status, "idle") == 2);
-        // Nothing lies between the kill and the calls, so that some are dispatched to a worker whose death is not known yet.
-        let victim = elements(&get(&status, "workers")).remove(kills % 2);
-        signal(u32::try_from(count(&victim, "pid")).unwrap(), Signal::KILL);
-        kills += 1;
-        let mut marks: HashMap<u64, PathBuf> = (0..4).map(|_| cast_marked(&mut server)).collect();
-        while !marks.is_empty() {
-            let (id, result) = server.reply();
-            let mark = marks.remove(&id).unwrap();
-            match result {
-                Ok(_) => answered += 1,
-                Err(error) => {
-                    assert_eq!(error.reason(), "worker_exit", "{error:?}");
-                    assert!(mark.exists(), "it had not begun: {error:?}");
-                    exits += 1;
-                }
-            }
-            fs::remove_file(mark).unwrap();
-        }
-    }
-    println!("{kills} kills, {answered} answered, {exits} worker_exit");
-    assert!(exits <= kills && answered + exits == 400);
-}
-
-#[test]
-fn calls_given_to_workers_that_had_died_unnoticed_go_to_others() {
-    let mut server = Server::start([("size", int(2)), ("wait", atom("all"))]);
-    for _ in 0..10 {
-        let status = server.wait_for_status("both are back", |status| count(status, "idle") == 2);
-        server.signal(Signal::STOP);
-        for worker in elements(&get(&status, "workers")) {
-            signal(u32::try_from(count(&worker, "pid")).unwrap(), Signal::KILL);
-        }
-        let (id, mark) = cast_marked(&mut server);
-        server.signal(Signal::CONT);
-        let (to, result) = server.reply();
-        assert_eq!(to, id);
-        result.unwrap();
-        fs::remove_file(mark).unwrap();
-    }
 }
 
 #[test]

@@ -4,16 +4,22 @@ use std::collections::BTreeMap;
 
 use eetf::Term;
 
-use crate::harness::Server;
 use crate::harness::term::{atom, int, list, text};
+use crate::harness::{Server, summary};
 
-const HISTORIES: u64 = 1000;
+/// Calls that are made before their replies are heard.
+const AT_ONCE: u64 = 1000;
+
+/// `make soak` asks for more of them.
+fn histories() -> u64 {
+    std::env::var("PORTPOOL_RACE_HISTORIES").ok().map_or(AT_ONCE, |histories| histories.parse().unwrap())
+}
 
 fn pool() -> Server {
     Server::start([
         ("size", int(4)),
         ("wait", atom("all")),
-        ("max_queue", int(HISTORIES)),
+        ("max_queue", int(AT_ONCE)),
         ("checkout_timeout", atom("infinity")),
         ("preload", list([text("grace"), text("echo")])),
     ])
@@ -44,41 +50,56 @@ fn replies(server: &Server, calls: &BTreeMap<u64, Term>, reasons: &[&str]) -> (u
     (values, errors)
 }
 
-#[test]
-fn a_reply_at_the_moment_of_its_deadline_is_one_reply_in_1000_histories() {
-    let mut server = pool();
-    let calls: BTreeMap<u64, Term> = (0..HISTORIES)
+/// Calls that take 19 to 21 ms, where 20 are allowed: so many have a value and so many an error.
+fn race_the_deadline(server: &mut Server) -> (usize, usize) {
+    let calls: BTreeMap<u64, Term> = (0..AT_ONCE)
         .map(|n| {
-            // 19 to 21 ms, where 20 are allowed.
-            let argument = seconds(0.019 + n as f64 * 0.002 / HISTORIES as f64);
+            let argument = seconds(0.019 + n as f64 * 0.002 / AT_ONCE as f64);
             (server.cast(("grace", "until"), [argument.clone()], &[("timeout", int(20))]), argument)
         })
         .collect();
-    let (values, timeouts) = replies(&server, &calls, &["timeout"]);
-    println!("deadline against reply: {HISTORIES} histories, {values} results, {timeouts} timeouts");
-    assert!(values > 0 && timeouts > 0, "no race: {values} results, {timeouts} timeouts");
+    replies(server, &calls, &["timeout"])
+}
+
+/// Two calls, of which the first is cancelled after about as long as a call takes, `n` thousandths of that.
+fn race_the_cancellation(server: &mut Server, n: u64) -> (usize, usize) {
+    let calls: BTreeMap<u64, Term> = (0..2)
+        .map(|m| 2 * n + m)
+        .map(|argument| (server.cast(("echo", "echo"), [int(argument)], &[]), int(argument)))
+        .collect();
+    let first = *calls.keys().next().unwrap();
+    // Work that is not optimised away.
+    std::hint::black_box((0..n * 100).fold(0u64, |sum, i| std::hint::black_box(sum ^ i)));
+    server.send_cancel(first);
+    replies(server, &calls, &["cancelled"])
+}
+
+/// The sums of what each race came to, in a pool of its own that has nothing more to say at the end.
+fn sums(races: impl Iterator<Item = u64>, race: impl Fn(&mut Server, u64) -> (usize, usize)) -> (usize, usize) {
+    let mut server = pool();
+    let sums = races.map(|n| race(&mut server, n)).fold((0, 0), |sum, (ok, errors)| (sum.0 + ok, sum.1 + errors));
     server.close_stdin();
     server.assert_nothing_more();
+    sums
+}
+
+#[test]
+fn a_reply_at_the_moment_of_its_deadline_is_one_reply_in_1000_histories() {
+    let histories = histories().next_multiple_of(AT_ONCE);
+    let (values, timeouts) = sums(0..histories / AT_ONCE, |server, _| race_the_deadline(server));
+    let seen = format!("row 13: {histories} replies against their deadlines: {values} results, {timeouts} timeouts");
+    summary::add("33-deadlines", &seen);
+    assert!(values > 0 && timeouts > 0, "no race: {values} results, {timeouts} timeouts");
 }
 
 #[test]
 fn a_reply_at_the_moment_of_its_cancellation_is_one_reply_in_1000_histories() {
-    let mut server = pool();
-    let (mut values, mut cancelled) = (0, 0);
-    for n in 0..HISTORIES {
-        let calls: BTreeMap<u64, Term> = (0..2)
-            .map(|m| (n, m))
-            .map(|(n, m)| (server.cast(("echo", "echo"), [int(2 * n + m)], &[]), int(2 * n + m)))
-            .collect();
-        let first = *calls.keys().next().unwrap();
-        // About as long as a call takes, by work that is not optimised away.
-        std::hint::black_box((0..n * 100).fold(0u64, |sum, i| std::hint::black_box(sum ^ i)));
-        server.send_cancel(first);
-        let (ok, errors) = replies(&server, &calls, &["cancelled"]);
-        (values, cancelled) = (values + ok, cancelled + errors);
-    }
-    println!("cancel against reply: {HISTORIES} histories, {values} results, {cancelled} cancelled");
-    assert!(cancelled > 0 && values > HISTORIES as usize, "no race: {values} results, {cancelled} cancelled");
-    server.close_stdin();
-    server.assert_nothing_more();
+    let histories = histories();
+    let (values, cancelled) = sums(0..histories, |server, n| race_the_cancellation(server, n % AT_ONCE));
+    // The second call of each is not cancelled, and has a value.
+    let values = values - histories as usize;
+    let seen =
+        format!("row 14: {histories} replies against their cancellations: {values} results, {cancelled} cancelled");
+    summary::add("34-cancellations", &seen);
+    assert!(values > 0 && cancelled > 0, "no race: {values} results, {cancelled} cancelled");
 }

@@ -27,23 +27,40 @@ fn room(path: &Path) -> String {
 }
 
 /// What each room may name: ARCHITECTURE.md, "The arrows".
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("allow_list", &[]),
     ("allowance", &[]),
     ("buffer", &[]),
+    ("cgroup", &[]),
     ("codec", &[]),
+    ("outbox", &[]),
     ("call", &["codec"]),
-    ("config", &["allow_list", "call", "codec"]),
-    ("worker", &["allowance", "buffer", "call", "codec"]),
+    ("config", &["allow_list", "call", "cgroup", "codec"]),
+    ("worker", &["allowance", "buffer", "call", "cgroup", "codec"]),
     ("pool", &["allowance", "call", "codec", "config", "worker"]),
-    ("dispatcher", &["allowance", "call", "config", "pool"]),
-    ("port", &["allow_list", "allowance", "buffer", "call", "codec", "config", "dispatcher", "pool", "worker"]),
-    ("startup", &["allowance", "call", "config", "pool", "worker"]),
-    ("shutdown", &["worker"]),
+    ("dispatcher", &["allowance", "call", "config", "outbox", "pool"]),
+    (
+        "port",
+        &[
+            "allow_list",
+            "allowance",
+            "buffer",
+            "call",
+            "cgroup",
+            "codec",
+            "config",
+            "dispatcher",
+            "outbox",
+            "pool",
+            "worker",
+        ],
+    ),
+    ("startup", &["allowance", "call", "cgroup", "config", "pool", "worker"]),
+    ("shutdown", &["cgroup", "worker"]),
     ("telemetry", &[]),
-    ("watch", &["worker"]),
-    ("server", &["call", "config", "dispatcher", "port", "startup", "shutdown"]),
-    ("cli", &["call", "codec", "config", "dispatcher", "startup", "shutdown", "telemetry"]),
+    ("watch", &["cgroup", "worker"]),
+    ("server", &["call", "cgroup", "config", "dispatcher", "outbox", "port", "startup", "shutdown"]),
+    ("cli", &["call", "cgroup", "codec", "config", "dispatcher", "outbox", "startup", "shutdown", "telemetry"]),
 ];
 
 /// Whether a source file names a room: by itself, or in a group of imports.

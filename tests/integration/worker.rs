@@ -34,6 +34,9 @@ fn recipe() -> Recipe {
         init: None,
         max_memory: None,
         memory_limit: None,
+        rlimits: Vec::new(),
+        no_new_privs: false,
+        cgroup: None,
         log: Log::Stderr,
         numeric_threads: Vec::new(),
     }

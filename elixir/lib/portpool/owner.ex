@@ -67,7 +67,7 @@ defmodule Portpool.Owner do
 
     state = %__MODULE__{parent: parent, config: config, calls: calls, stage: {:starting, timer, []}}
 
-    case Server.start(config.binary) do
+    case Server.start(config.binary, config.cgroup) do
       {:ok, %{port: port} = server} ->
         Port.command(port, Wire.hello(Options.hello(config)))
         # Calls may be written from now on (docs/protocol.md 2.5).

@@ -8,22 +8,23 @@ defmodule Portpool.Server do
   # How long a watch may take to end after its server, in milliseconds: some hundred times what it does take.
   @ending 1_000
 
-  @enforce_keys [:binary, :port, :pid]
-  defstruct [:binary, :port, :pid, :watch]
+  @enforce_keys [:binary, :cgroup, :port, :pid]
+  defstruct [:binary, :cgroup, :port, :pid, :watch]
 
-  @typedoc "`pid` is that of the operating system, `nil` if it has ended at once; `watch` is `nil` if there is none."
+  @typedoc "`pid` is that of the operating system, `nil` if it has ended at once; `watch` is `nil` if there is none; `cgroup` is the option."
   @type t :: %__MODULE__{
           binary: Path.t(),
+          cgroup: :auto | :none | Path.t(),
           port: port,
           pid: non_neg_integer | nil,
           watch: port | nil
         }
 
   @doc "Starts both. They belong to the calling process, and end with it."
-  @spec start(Path.t()) :: {:ok, t} | {:error, String.t()}
-  def start(binary) do
+  @spec start(Path.t(), :auto | :none | Path.t()) :: {:ok, t} | {:error, String.t()}
+  def start(binary, cgroup) do
     with {:ok, port} <- open(binary, ["serve"], packet: 4) do
-      {:ok, watched(%__MODULE__{binary: binary, port: port, pid: os_pid(port)})}
+      {:ok, watched(%__MODULE__{binary: binary, cgroup: cgroup, port: port, pid: os_pid(port)})}
     end
   end
 
@@ -47,7 +48,7 @@ defmodule Portpool.Server do
   @doc "Starts a watch if there is none. Without one the server still serves."
   @spec watched(t) :: t
   def watched(%__MODULE__{watch: nil, pid: pid} = server) when pid != nil do
-    case open(server.binary, ["watch", Integer.to_string(pid)], []) do
+    case open(server.binary, ["watch", "#{pid}", "--cgroup", "#{server.cgroup}"], []) do
       {:ok, watch} -> %{server | watch: watch}
       {:error, _message} -> server
     end

@@ -41,6 +41,16 @@ def with_grandchild(seconds):
     subprocess.run(["sleep", str(seconds)])
 
 
+def hide():
+    """A process in a session of its own that has nothing by which it could be known. Returns its pid and the cgroup (v2) that it is in."""
+    script = "import os, time\nif os.fork(): os._exit(0)\nos.setsid()\nprint(os.getpid(), flush=True)\ntime.sleep(3600)"
+    hidden = subprocess.Popen([sys.executable, "-c", script], env={}, stdout=subprocess.PIPE)
+    pid = int(hidden.stdout.readline())
+    hidden.wait()
+    with open(f"/proc/{pid}/cgroup") as file:
+        return pid, next((line.rstrip()[3:] for line in file if line.startswith("0::")), "")
+
+
 def noise(text):
     print(text)
     os.write(1, text.encode() + b"\n")

@@ -79,9 +79,10 @@ def main(order: dict[str, Any]) -> None:
     sys.argv = ["portpool-worker"]
     sys.meta_path.insert(0, BundledPackage(order["sources"]))  # type: ignore[arg-type]
 
-    from portpool import _process, _start
+    from portpool import _bounds, _process, _start
 
-    _process.prepare(order["parent"], order["memory_limit"])
+    _process.prepare(order["parent"])
+    _bounds.take(order)
     sys.path[:0] = order["python_path"]
     _start.serve(channel, order)
 

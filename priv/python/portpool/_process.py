@@ -1,4 +1,4 @@
-"""What each process of ours is like: it dies with the server, has default signals, whole log lines and its share of memory."""
+"""What each process of ours is like: it dies with the server, has default signals and whole log lines, and goes before others."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ import sys
 _BEFORE_OTHERS = 500
 
 
-def prepare(server: int, memory_limit: int | None) -> None:
+def prepare(server: int) -> None:
     die_with(server)
     restore_signals()
     open_logs()
     offer_as_victim()
-    if memory_limit is not None:
-        limit_memory(memory_limit)
 
 
 def die_with(server: int) -> None:
@@ -57,13 +55,3 @@ def offer_as_victim() -> None:
             file.write(str(score))
     except (OSError, ValueError):
         pass  # No /proc, or it is not for us to say.
-
-
-def limit_memory(limit: int) -> None:
-    """What this process and each of its children may allocate; a lower limit that it has inherited stays."""
-    import resource
-
-    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-    if hard != resource.RLIM_INFINITY:
-        limit = min(limit, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))

@@ -8,8 +8,9 @@ use eetf::Term;
 use super::wrong;
 use crate::allow_list::AllowList;
 use crate::call::{Failure, OnCancel};
+use crate::cgroup::Home;
 use crate::codec::{Binaries, NoneIs};
-use crate::config::{Logs, OnCrashLoop, Strategy, Wait};
+use crate::config::{Logs, OnCrashLoop, RLIMITS, Strategy, Wait};
 
 /// The least that `max_frame` may be: there must be room for an error.
 const LEAST_FRAME: usize = 1024;
@@ -34,11 +35,7 @@ impl Given<'_> {
     }
 
     fn integer(&self) -> Option<u64> {
-        match self.value {
-            Term::FixInteger(integer) => u64::try_from(integer.value).ok(),
-            Term::BigInteger(integer) => u64::try_from(&integer.value).ok(),
-            _ => None,
-        }
+        integer(self.value)
     }
 
     /// The number of a request or a worker.
@@ -155,6 +152,20 @@ impl Given<'_> {
         paths.flatten().ok_or_else(|| self.must_be("a list of directories, each as text"))
     }
 
+    pub(super) fn rlimits(&self) -> Result<Vec<(String, u64)>, Failure> {
+        let limits = match self.value {
+            Term::Map(map) => map.map.iter().map(|(name, most)| rlimit(name, most)).collect::<Option<_>>(),
+            _ => None,
+        };
+        limits.ok_or_else(|| self.must_be(&format!("a map from {} to a number", RLIMITS.join(", "))))
+    }
+
+    pub(super) fn cgroup(&self) -> Result<Home, Failure> {
+        let home = text(self.value).map(|text| Home::from(text.as_str()));
+        let home = home.filter(|home| !matches!(home, Home::At(path) if !path.is_absolute()));
+        home.ok_or_else(|| self.must_be("auto, none or the absolute path of a cgroup"))
+    }
+
     pub(super) fn env(&self) -> Result<Vec<(String, Option<String>)>, Failure> {
         let pairs = match self.value {
             Term::Map(map) => map.map.iter().map(|(name, value)| variable(name, value)).collect(),
@@ -164,6 +175,12 @@ impl Given<'_> {
             self.must_be("a map or a list of pairs: the name of a variable and its text, or false to remove it")
         })
     }
+}
+
+/// One limit of a process. Python's numbers for limits have a sign.
+fn rlimit(name: &Term, most: &Term) -> Option<(String, u64)> {
+    let name = text(name).filter(|name| RLIMITS.contains(&name.as_str()))?;
+    Some((name, integer(most).filter(|most| i64::try_from(*most).is_ok())?))
 }
 
 fn variable_pair(pair: &Term) -> Option<(String, Option<String>)> {
@@ -182,6 +199,14 @@ fn variable(name: &Term, value: &Term) -> Option<(String, Option<String>)> {
     match value {
         Term::Atom(atom) if atom.name == "false" => Some((name, None)),
         value => Some((name, Some(text(value).filter(|value| !value.contains('\0'))?))),
+    }
+}
+
+fn integer(term: &Term) -> Option<u64> {
+    match term {
+        Term::FixInteger(integer) => u64::try_from(integer.value).ok(),
+        Term::BigInteger(integer) => u64::try_from(&integer.value).ok(),
+        _ => None,
     }
 }
 

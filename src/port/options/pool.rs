@@ -15,7 +15,7 @@ const PROTOCOL: u64 = 1;
 pub(crate) const MAX_WORKERS: u64 = 1024;
 
 /// The options of a pool, for "did you mean". The table is docs/protocol.md 7.2; a test compares the two.
-const POOL_OPTIONS: [&str; 37] = [
+const POOL_OPTIONS: [&str; 41] = [
     "size",
     "max_overflow",
     "overflow_ttl",
@@ -37,6 +37,10 @@ const POOL_OPTIONS: [&str; 37] = [
     "max_age",
     "max_memory",
     "memory_limit",
+    "rlimits",
+    "no_new_privs",
+    "cgroup",
+    "pool_memory_limit",
     "idle_check",
     "busy_poll",
     "drain_timeout",
@@ -116,6 +120,10 @@ fn set(config: &mut Config, key: &str, value: &Term) -> Result<(), Failure> {
         "preload" => config.preload = option.modules()?,
         "max_memory" => config.max_memory = option.number_or_infinity(1, "a number of bytes")?,
         "memory_limit" => config.memory_limit = option.number_or_infinity(1, "a number of bytes")?,
+        "rlimits" => config.rlimits = option.rlimits()?,
+        "no_new_privs" => config.no_new_privs = option.boolean()?,
+        "cgroup" => config.cgroup = option.cgroup()?,
+        "pool_memory_limit" => config.pool_memory_limit = option.number_or_infinity(1, "a number of bytes")?,
         "max_calls" => config.max_calls = option.number_or_infinity(1, "a number of calls, 1 to 2^53,")?,
         "max_age" => config.max_age = option.pause()?,
         "idle_check" => config.idle_check = option.pause()?,

@@ -95,7 +95,7 @@ impl TemplateLauncher {
         command.envs(self.recipe.numeric_threads.iter().map(|(name, _)| (name, "1")));
         let channel = ends::of_template()?;
         let launched =
-            launcher::spawn(command, channel, number, self.start_order.clone(), &self.recipe.log, &self.children)?;
+            launcher::spawn(command, channel, number, self.start_order.clone(), &self.recipe, &self.children)?;
         // Workers that wait for a template that hangs must still have the time to start on their own.
         let fork_limit = process::FORK_LIMIT.min(self.recipe.start_timeout / 4);
         let process = TemplateProcess::new(launched, Arc::clone(&self.children), self.recipe.max_frame, fork_limit)?;

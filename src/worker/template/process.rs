@@ -17,6 +17,7 @@ use crate::worker::hello;
 use crate::worker::launcher::Launched;
 use crate::worker::log::Log;
 use crate::worker::logs::LogPipe;
+use crate::worker::memory::OomKills;
 use crate::worker::orphans::Children;
 use crate::worker::process::Process;
 use crate::worker::stop::{self, END_GRACE};
@@ -49,6 +50,7 @@ pub(super) struct TemplateProcess {
     stdout: LogPipe,
     stderr: LogPipe,
     log: Log,
+    kills: OomKills,
     children: Arc<Children>,
     /// How long a fork may take.
     fork_limit: Duration,
@@ -73,6 +75,7 @@ impl TemplateProcess {
             stdout: LogPipe::stdout(launched.stdout, NUMBER, &launched.log)?,
             stderr: LogPipe::stderr(launched.stderr, NUMBER, &launched.log)?,
             log: launched.log,
+            kills: launched.kills,
             children,
             fork_limit,
         })
@@ -108,6 +111,7 @@ impl TemplateProcess {
     pub(super) async fn fork(&mut self, worker: WorkerId) -> Result<Launched, String> {
         // Until it is registered, the new process is a child that nobody knows.
         let forking = self.children.forking();
+        let kills = self.kills.recounted();
         let (ours, theirs) = ends::of_worker().map_err(cannot_ask)?;
         let (stdout, its_stdout) = pipe_with(PipeFlags::CLOEXEC).map_err(cannot_ask)?;
         let (stderr, its_stderr) = pipe_with(PipeFlags::CLOEXEC).map_err(cannot_ask)?;
@@ -122,7 +126,7 @@ impl TemplateProcess {
             .map_err(|error| format!("process {pid}, which it has forked, cannot be taken over: {error}"))?;
         drop(forking);
         let (process, stdout, stderr) = (Arc::new(process), Some(stdout), Some(stderr));
-        Ok(Launched { process, channel: ours, start_order: None, stdout, stderr, log: self.log.clone() })
+        Ok(Launched { process, channel: ours, start_order: None, stdout, stderr, log: self.log.clone(), kills })
     }
 
     /// Waits for what must not be while it is not asked anything: a frame, or its end.

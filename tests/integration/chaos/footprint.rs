@@ -4,6 +4,8 @@ use std::fmt;
 use std::fs;
 use std::time::Instant;
 
+use portpool::config::processors;
+
 use crate::harness::processes::kilobytes;
 use crate::harness::{SOON, Server};
 
@@ -18,6 +20,17 @@ impl Footprint {
         let count = |folder: &str| fs::read_dir(format!("/proc/{}/{folder}", server.pid())).unwrap().count();
         let kilobytes = kilobytes(server.pid(), "VmRSS:");
         Self { descriptors: count("fd"), threads: count("task"), kilobytes }
+    }
+}
+
+impl Footprint {
+    /// What is there now and was not before. Zombies have been looked for already, memory is a matter of degree, and helper threads
+    /// come and go, at most one for each processor.
+    pub fn leaks(&self, before: &Self) -> String {
+        let more = |now: usize, before: usize| now.saturating_sub(before);
+        let (descriptors, threads) =
+            (more(self.descriptors, before.descriptors), more(self.threads, before.threads + processors()));
+        format!("{descriptors} descriptors, {threads} threads, 0 zombies")
     }
 }
 

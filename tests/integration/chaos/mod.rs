@@ -7,6 +7,7 @@ mod operations;
 mod random;
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use eetf::Term;
@@ -15,7 +16,7 @@ use rustix::process::Signal;
 
 use crate::harness::processes::signal;
 use crate::harness::term::{atom, count, element, elements, get, int, list, name, number, text};
-use crate::harness::{Failure, Server};
+use crate::harness::{Failure, Server, summary};
 use footprint::Footprint;
 use random::Random;
 
@@ -60,6 +61,8 @@ struct Chaos {
     /// Errors that belong to no request: so many are to come.
     errors_due: u64,
     operations: u64,
+    /// Replies that were owed, errors that belong to no request among them.
+    expected: u64,
     faults: BTreeMap<&'static str, u64>,
     replies: BTreeMap<String, u64>,
 }
@@ -88,6 +91,7 @@ impl Chaos {
             leases: Vec::new(),
             errors_due: 0,
             operations: 0,
+            expected: 0,
             faults: BTreeMap::new(),
             replies: BTreeMap::new(),
         }
@@ -118,6 +122,7 @@ impl Chaos {
         let reply = self.server.receive();
         if name(&reply) == "error" {
             self.errors_due = self.errors_due.checked_sub(1).unwrap_or_else(|| panic!("nobody asked for {reply}"));
+            *self.replies.entry("of no request".to_owned()).or_default() += 1;
             return;
         }
         let id = number(&element(&reply, 1));
@@ -142,6 +147,21 @@ impl Chaos {
         }
     }
 
+    /// What has happened, for people.
+    fn told(&self, seed: u64, limit: Duration, [before, early, after]: [&Footprint; 3]) -> String {
+        let Self { operations, expected, faults, replies, .. } = self;
+        let (received, injected): (u64, u64) = (replies.values().sum(), faults.values().sum());
+        format!(
+            "chaos, {} s, seed {seed}: {operations} operations, {injected} faults injected: {}\n  \
+             {expected} replies expected, {received} received: {}\n  \
+             leaks: {}; before {before}; after a third {early}; at the end {after}",
+            limit.as_secs(),
+            listed(faults),
+            listed(replies),
+            after.leaks(before),
+        )
+    }
+
     /// Kills a worker by its number, if it is still the server's child.
     fn kill_one_of(&mut self, workers: &[Term]) {
         let pids: Vec<u32> = workers.iter().map(|worker| u32::try_from(count(worker, "pid")).unwrap()).collect();
@@ -150,6 +170,10 @@ impl Chaos {
             signal(*pid, Signal::KILL);
         }
     }
+}
+
+fn listed<K: Display>(counts: &BTreeMap<K, u64>) -> String {
+    counts.iter().map(|(what, count)| format!("{what} {count}")).collect::<Vec<_>>().join(", ")
 }
 
 /// Says how to see a failure again.
@@ -182,10 +206,7 @@ fn random_faults_leave_one_reply_for_each_call_and_nothing_behind() {
     });
     footprint::assert_no_zombie(&chaos.server);
     let after = Footprint::of(&chaos.server);
-    let (replies, faults): (u64, u64) = (chaos.replies.values().sum(), chaos.faults.values().sum());
-    println!("seed {}, {limit:?}: {} operations, {faults} faults {:?}", seed.0, chaos.operations, chaos.faults);
-    println!("{replies} replies expected and received: {:?}", chaos.replies);
-    println!("before {before}; after a third {early}; at the end {after}");
+    summary::add("40-chaos", &chaos.told(seed.0, limit, [&before, &early, &after]));
     assert!(after.descriptors <= before.descriptors, "descriptors are left");
     // Helper threads come and go, at most one for each processor.
     assert!(after.threads <= before.threads + processors(), "threads are left");

@@ -32,6 +32,7 @@ impl Chaos {
 
     fn owe(&mut self, id: u64, due: Due, reasons: &'static [&'static str]) {
         assert!(self.owed.insert(id, Owed { due, reasons }).is_none(), "{id} was given twice");
+        self.expected += 1;
     }
 
     fn count(&mut self, fault: &'static str) {
@@ -130,6 +131,7 @@ impl Chaos {
     fn send_garbage(&mut self) {
         self.count("garbage");
         self.errors_due += 1;
+        self.expected += 1;
         self.server.send_packet(b"\x83 no term");
     }
 

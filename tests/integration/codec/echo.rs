@@ -7,6 +7,7 @@ use super::python::Python;
 use super::tensors::tensor;
 use super::vectors;
 use super::{LIMIT, list_of, packet, term_of};
+use crate::harness::summary;
 
 fn echo(python: &mut Python, bytes: &[u8]) -> Vec<u8> {
     let term = etf::open(bytes, LIMIT).expect("a packet");
@@ -22,10 +23,9 @@ fn each_term_comes_back_from_python_in_the_same_bytes() {
         assert_eq!(echo(&mut python, &vector.packet), vector.echo, "{}", vector.name);
     }
     assert!(vectors.len() > 300, "{} vectors", vectors.len());
-    println!(
-        "{} terms echoed by Python, all the same: minor_version 0, 1 and 2, deterministic, compressed, old tags",
-        vectors.len()
-    );
+    let number = vectors.len();
+    let encodings = "minor_version 0, 1 and 2, deterministic, compressed, old tags";
+    summary::add("60-terms", &format!("codec: {number} terms echoed by Python, all the same: {encodings}"));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use portpool::codec::{CodecErrorKind, etf, from_pickle};
 
 use super::python::Python;
 use super::{list_of, pickle_of, vectors};
+use crate::harness::summary;
 
 /// What may come out at most.
 const LIMIT: usize = 1 << 20;
@@ -73,7 +74,9 @@ fn fuzz(what: &str, corpus: &[Vec<u8>], mut try_one: impl FnMut(&[u8]) -> bool) 
             tried += 1;
         }
     }
-    println!("{what}: {tried} mutants in {:.1} s, {accepted} of them accepted", start.elapsed().as_secs_f64());
+    let took = start.elapsed().as_secs_f64();
+    let seen = format!("codec: {tried} mutants of {what} in {took:.1} s, {accepted} of them accepted");
+    summary::add(&format!("62-mutants-of-{}", what.replace(' ', "-")), &seen);
     assert!(accepted > 0 && accepted < tried);
 }
 

@@ -7,7 +7,7 @@ use eetf::Term;
 
 use crate::harness::processes::{is_alive, kilobytes};
 use crate::harness::term::{atom, int, name, number, string, text, tuple};
-use crate::harness::{SOON, Server, Signpost};
+use crate::harness::{SOON, Server, Signpost, summary};
 
 const MEGABYTE: usize = 1 << 20;
 
@@ -73,7 +73,8 @@ fn row_22_sixteen_large_replies_take_no_more_than_max_inflight_bytes_and_small_o
         since_ping = Some(since_ping.map_or(0, |packets| packets + 1));
     }
     let taken = (kilobytes(server.pid(), "VmHWM:") << 10) - before;
-    println!("16 replies of 60 MiB: {} MiB beside the baseline, {} allowed", taken / MEGABYTE, ROOM / MEGABYTE);
+    let (mib, allowed) = (taken / MEGABYTE, ROOM / MEGABYTE);
+    summary::add("31-large", &format!("row 22: 16 replies of 60 MiB: {mib} MiB above the baseline, {allowed} allowed"));
     assert!(taken < ROOM + AROUND, "{} MiB", taken / MEGABYTE);
 }
 
@@ -104,9 +105,33 @@ fn row_23_an_owner_that_does_not_read_holds_results_back_and_no_timeout() {
         }
     }
     assert_eq!(most, MEGABYTE);
-    println!("125 MiB of results nobody reads: {} MiB held, {} allowed", held / MEGABYTE, ROOM / MEGABYTE);
+    let (mib, allowed) = (held / MEGABYTE, ROOM / MEGABYTE);
+    summary::add(
+        "32-unread",
+        &format!("row 23: 125 MiB of results that nobody reads: {mib} MiB held, {allowed} allowed"),
+    );
     assert!(held < ROOM + AROUND, "{} MiB", held / MEGABYTE);
     assert_eq!(string(&server.call(("operator", "mul"), [text("y"), int(3)]).unwrap()), "yyy");
+}
+
+#[test]
+fn row_23_an_owner_that_floods_and_does_not_read_is_not_read_either() {
+    const PACKETS: usize = 400_000;
+    let mut server = Server::slowly_read();
+    server.hello([("size", int(1))]);
+    assert_eq!(name(&server.receive()), "ready");
+    let before = kilobytes(server.pid(), "VmRSS:") << 10;
+    // An error for each, which takes a hundred times the memory of the packet.
+    let flood = server.flood([0, 0, 0, 1, 131].repeat(1000), PACKETS / 1000);
+    for _ in 0..PACKETS {
+        assert_eq!(&server.receive_packet()[..10], b"\x83h\x02w\x05error");
+    }
+    let held = (kilobytes(server.pid(), "VmHWM:") << 10) - before;
+    let mib = held / MEGABYTE;
+    summary::add("35-flood", &format!("row 23: {PACKETS} packets of an owner that hardly reads: {mib} MiB held"));
+    assert!(held < AROUND, "{mib} MiB");
+    server.resume(flood);
+    assert_eq!(server.ask("ping"), atom("pong"));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
 
 use super::{has_gcc, may_mount};
 use crate::harness::term::{atom, count, elements, get, int, list, name, string, text};
-use crate::harness::{Server, Signpost, program};
+use crate::harness::{Server, Signpost, program, serve, workers};
 
 /// A server that a shell becomes after it has run these commands.
 fn by_shell(commands: &str) -> Server {
@@ -53,6 +53,36 @@ fn row_41_without_descriptors_the_workers_that_there_are_serve_and_the_others_co
 }
 
 #[test]
+fn row_41_while_no_process_can_be_started_the_workers_that_there_are_serve_and_the_others_come_later() {
+    if !has_gcc() {
+        return;
+    }
+    let shim = shim("no_process_can_be_started.c");
+    for preload in [list([]), list([text("echo")])] {
+        let full = Signpost::new();
+        let mut command = serve();
+        command.env("LD_PRELOAD", shim.path()).env("NO_PROCESSES", full.path());
+        let mut server = Server::by(command);
+        server.hello([("size", int(2)), ("wait", atom("all")), ("preload", preload)]);
+        is_ready(&mut server);
+        full.put_up();
+        assert_eq!(server.call(("dies", "by_exit"), [int(3)]).unwrap_err().reason(), "worker_exit");
+        let status = server.wait_for_status("a start fails", |status| get(status, "last_start_error") != atom("nil"));
+        let why = string(&get(&get(&status, "last_start_error"), "message"));
+        assert!(why.contains("Resource temporarily unavailable"), "{why}");
+        for n in 0..100 {
+            assert_eq!(server.call(("operator", "pos"), [int(n)]), Ok(int(n)));
+        }
+        full.take_down();
+        server.wait_for_status("both are there", |status| count(status, "idle") == 2);
+        server.close_stdin();
+        let (_, log) = server.wait();
+        let warnings = log.lines().filter(|line| line.contains("Resource temporarily unavailable")).count();
+        assert!((1..=4).contains(&warnings), "{warnings} warnings: {log}");
+    }
+}
+
+#[test]
 fn row_41_without_proc_tmp_and_a_disk_to_write_to_calls_are_served() {
     let in_a_namespace = |commands: &str| {
         let mut unshare = Command::new("unshare");
@@ -88,10 +118,10 @@ fn row_42_with_stderr_closed_or_its_disk_full_calls_are_served() {
     }
 }
 
-/// Compiles the shim by which the wall clock of a process jumps an hour ahead at each second look, and back at the next.
-fn jumping_clock() -> Signpost {
+/// Compiles a file of tests/workers into a library that LD_PRELOAD takes.
+fn shim(source: &str) -> Signpost {
     let library = Signpost::new();
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/workers/wall_clock_jumps.c");
+    let source = workers().join(source);
     let done = Command::new("gcc").args(["-shared", "-fPIC", "-o"]).arg(library.path()).arg(source).status();
     assert!(done.unwrap().success());
     library
@@ -102,8 +132,8 @@ fn row_43_when_the_wall_clock_jumps_an_hour_nothing_happens() {
     if !has_gcc() {
         return;
     }
-    let shim = jumping_clock();
-    let mut command = crate::harness::serve();
+    let shim = shim("wall_clock_jumps.c");
+    let mut command = serve();
     command.env("LD_PRELOAD", shim.path());
     let mut server = Server::by(command);
     let limits = [("timeout", int(60_000)), ("idle_check", int(100)), ("max_age", int(60_000))];
@@ -128,11 +158,11 @@ fn row_43_when_the_wall_clock_jumps_an_hour_nothing_happens() {
 fn row_44_a_server_that_was_stopped_lets_expire_only_what_has_expired() {
     let mut server = Server::start([("size", int(3)), ("wait", atom("all")), ("idle_check", int(200))]);
     let flag = Signpost::new();
-    let late = server.cast(("echo", "forever"), [], &[("timeout", int(1000))]);
+    let late = server.cast(("echo", "forever"), [], &[("timeout", int(25_000))]);
     let early = server.cast(("echo", "wait_for"), [flag.text()], &[("timeout", int(60_000))]);
     server.wait_for_status("both run", |status| count(status, "busy") == 2);
     server.signal(Signal::STOP);
-    let end = Instant::now() + Duration::from_millis(2500);
+    let end = Instant::now() + Duration::from_secs(30);
     while Instant::now() < end {
         thread::park_timeout(end - Instant::now());
     }

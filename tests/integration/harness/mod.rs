@@ -1,6 +1,7 @@
 //! The real program, spoken to as a BEAM would: packets in, packets out. When a test ends, nothing of it may be left.
 
 pub mod processes;
+pub mod summary;
 pub mod term;
 
 use std::io::{Read, Write};
@@ -163,6 +164,20 @@ impl Server {
 
     pub fn send_bytes(&mut self, bytes: &[u8]) {
         self.stdin.as_mut().unwrap().write_all(bytes).unwrap();
+    }
+
+    /// Writes these bytes so many times beside the test, which a server that does not read thus does not hold up.
+    pub fn flood(&mut self, bytes: Vec<u8>, times: usize) -> thread::JoinHandle<ChildStdin> {
+        let mut stdin = self.stdin.take().unwrap();
+        thread::spawn(move || {
+            (0..times).for_each(|_| stdin.write_all(&bytes).unwrap());
+            stdin
+        })
+    }
+
+    /// Goes on where a flood has ended.
+    pub fn resume(&mut self, flood: thread::JoinHandle<ChildStdin>) {
+        self.stdin = Some(flood.join().unwrap());
     }
 
     pub fn receive_packet(&self) -> Vec<u8> {
@@ -354,6 +369,10 @@ impl Signpost {
 
     pub fn put_up(&self) {
         std::fs::write(&self.0, "").unwrap();
+    }
+
+    pub fn take_down(&self) {
+        std::fs::remove_file(&self.0).unwrap();
     }
 
     pub fn is_up(&self) -> bool {

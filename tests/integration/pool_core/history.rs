@@ -12,6 +12,7 @@ use proptest::test_runner::TestRunner;
 
 use super::bench::Bench;
 use super::model::{Phase, Stage, ms};
+use crate::harness::summary;
 
 /// One thing that happens. An index picks among those it can happen to; where there are none, nothing happens.
 #[derive(Clone, Debug)]
@@ -256,7 +257,7 @@ fn whatever_happens_each_call_ends_once_and_the_pool_comes_back_to_its_size() {
         events.set(events.get() + bench.history.len());
         run.map_err(|panic| told(&bench, &*panic))
     });
-    println!("the pool's core: {cases} random histories, {} events", events.get());
+    summary::add("50-core", &format!("pool core: {cases} random histories, {} events", events.get()));
     if let Err(failure) = result {
         panic!("{failure}");
     }

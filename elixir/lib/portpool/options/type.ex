@@ -3,6 +3,10 @@ defmodule Portpool.Options.Type do
 
   # What a value of each type may look like, and the form in which the server gets it.
 
+  # docs/protocol.md 7.2. Python's numbers for limits have a sign.
+  @rlimits ~w(as core cpu fsize memlock msgqueue nice nofile nproc rtprio rttime sigpending stack)a
+  @largest_limit 0x7FFFFFFFFFFFFFFF
+
   # The longest time that a timer of the VM can run.
   @longest 0xFFFFFFFF
 
@@ -18,6 +22,8 @@ defmodule Portpool.Options.Type do
           | :names
           | :mfa
           | :env
+          | :rlimits
+          | :cgroup
           | :kwargs
           | :term
           | :shutdown
@@ -69,10 +75,23 @@ defmodule Portpool.Options.Type do
   defp cast(:env, pairs) when is_map(pairs), do: cast(:env, Map.to_list(pairs))
   defp cast(:env, pairs), do: with({:ok, pairs} <- all(pairs, &variable/1), do: {:ok, Map.new(pairs)})
 
+  defp cast(:cgroup, word) when word in [:auto, :none], do: {:ok, word}
+
+  defp cast(:cgroup, value),
+    do: with({:ok, path} <- name(value), do: ok_if(Path.type(path) == :absolute, path))
+
+  defp cast(:rlimits, limits) when is_map(limits), do: cast(:rlimits, Map.to_list(limits))
+
+  defp cast(:rlimits, limits),
+    do: with({:ok, limits} <- all(limits, &rlimit/1), do: {:ok, Map.new(limits)})
+
   defp cast(:kwargs, kwargs) when is_map(kwargs), do: {:ok, kwargs}
   defp cast(:kwargs, kwargs), do: if(Keyword.keyword?(kwargs), do: {:ok, Map.new(kwargs)}, else: :error)
 
   defp cast(_type, _value), do: :error
+
+  defp rlimit({name, most} = limit) when name in @rlimits and most in 0..@largest_limit, do: {:ok, limit}
+  defp rlimit(_other), do: :error
 
   defp variable({key, false}), do: with({:ok, key} <- name(key), do: {:ok, {key, false}})
 
@@ -122,6 +141,12 @@ defmodule Portpool.Options.Type do
   defp expected(:mfa), do: "a module, a function and a list of arguments, as in {:models, :load, []}"
   defp expected(:paths), do: "a list of paths"
   defp expected(:env), do: "a map or list of pairs, from names to strings or false"
+
+  defp expected(:cgroup), do: ":auto, :none or the absolute path of a cgroup"
+
+  defp expected(:rlimits),
+    do: "a map or keyword list from #{Enum.map_join(@rlimits, ", ", &inspect/1)} to a number"
+
   defp expected(:kwargs), do: "a map or keyword list"
 
   defp words(words), do: Enum.map_join(words, " or ", &inspect/1)

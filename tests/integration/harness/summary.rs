@@ -1,0 +1,12 @@
+//! What a run has seen, for whoever reads its end: `make test` and `make soak` print it there.
+
+use std::path::PathBuf;
+
+/// Prints a part, and leaves it in the folder that PORTPOOL_SUMMARY names, if it does. Parts are shown in the order of their names.
+pub fn add(part: &str, text: &str) {
+    println!("{text}");
+    if let Some(folder) = std::env::var_os("PORTPOOL_SUMMARY").map(PathBuf::from) {
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(part), format!("{text}\n")).unwrap();
+    }
+}
