@@ -43,7 +43,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("telemetry", &[]),
     ("watch", &["worker"]),
     ("server", &["call", "config", "dispatcher", "port", "startup", "shutdown"]),
-    ("cli", &["call", "codec", "config", "dispatcher", "startup", "shutdown", "telemetry"]),
+    ("cli", &["call", "codec", "config", "dispatcher", "startup", "shutdown", "telemetry", "worker"]),
 ];
 
 /// Whether a source file names a room: by itself, or in a group of imports.
