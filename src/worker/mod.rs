@@ -39,7 +39,7 @@ pub use log::{Lines, Log};
 pub use memory::share_of_memory;
 pub use orphans::{Children, adopt_orphans, end_all_children};
 pub use process::Exit;
-pub use processor::wanted_processor;
+pub use processor::ProcessorTime;
 pub use python::{Interpreter, NoPython, find_python};
 pub use survivors::kill_survivors;
 pub use task::start;

@@ -1,23 +1,45 @@
 //! What the kernel tells of a process's use of processors.
 
 use std::fs;
+use std::iter::Sum;
 use std::time::Duration;
 
-/// How long the threads of a process have run, or have been ready to run while others did. Other load on the machine does not change that
-/// as it changes the time that passes.
-pub fn wanted_processor(pid: u32) -> Option<Duration> {
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
-    threads
-        .flatten()
-        .map(|thread| fs::read_to_string(thread.path().join("schedstat")).ok())
-        .map(|times| wanted(&times?))
-        .sum()
+/// How the threads of a process have passed their time, as far as they did not wait for anything but a processor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProcessorTime {
+    /// On a processor.
+    pub ran: Duration,
+    /// In the queue for one, while others ran.
+    pub queued: Duration,
 }
 
-/// The first two of three numbers, nanoseconds: those on a processor, those in a queue for one.
-fn wanted(schedstat: &str) -> Option<Duration> {
-    let mut numbers = schedstat.split_whitespace().map_while(|number| number.parse().ok()).map(Duration::from_nanos);
-    Some(numbers.next()? + numbers.next()?)
+impl ProcessorTime {
+    /// That of this process until now; `None` if it is gone, or the system does not tell.
+    pub fn of(pid: u32) -> Option<Self> {
+        let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+        let times = threads.flatten().map(|thread| fs::read_to_string(thread.path().join("schedstat")).ok());
+        times.map(|times| Self::read(&times?)).sum()
+    }
+
+    /// What has come since an earlier one.
+    pub fn since(self, earlier: Self) -> Self {
+        let Self { ran, queued } = earlier;
+        Self { ran: self.ran.saturating_sub(ran), queued: self.queued.saturating_sub(queued) }
+    }
+
+    /// The first two of three numbers, nanoseconds.
+    fn read(schedstat: &str) -> Option<Self> {
+        let mut numbers =
+            schedstat.split_whitespace().map_while(|number| number.parse().ok()).map(Duration::from_nanos);
+        Some(Self { ran: numbers.next()?, queued: numbers.next()? })
+    }
+}
+
+impl Sum for ProcessorTime {
+    fn sum<I: Iterator<Item = Self>>(times: I) -> Self {
+        times
+            .fold(Self::default(), |sum, Self { ran, queued }| Self { ran: sum.ran + ran, queued: sum.queued + queued })
+    }
 }
 
 #[cfg(test)]
@@ -25,9 +47,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_on_a_processor_and_time_in_its_queue_are_wanted() {
-        assert_eq!(wanted("308116 61943 1\n"), Some(Duration::from_nanos(370_059)));
-        assert_eq!(wanted("\n"), None);
-        assert_eq!(wanted_processor(u32::MAX), None);
+    fn a_process_has_run_and_one_that_is_not_there_has_not() {
+        let [ran, queued] = [308_116, 61_943].map(Duration::from_nanos);
+        assert_eq!(ProcessorTime::read("308116 61943 1\n"), Some(ProcessorTime { ran, queued }));
+        assert_eq!(ProcessorTime::read("\n"), None);
+        assert_eq!(ProcessorTime::of(u32::MAX), None);
     }
 }

@@ -75,7 +75,7 @@ mod tests {
     fn what_computes_gets_no_more_workers_than_processors() {
         let (two, why) = size(Some(0.97), &[100.0, 190.0, 210.0], 2);
         assert_eq!((two, why.contains("97 %") && why.contains("the 2 processors")), (2, true), "{why}");
-        let (one, why) = size(Some(1.8), &[100.0, 102.0, 99.0], 2);
+        let (one, why) = size(Some(1.0), &[100.0, 102.0, 99.0], 2);
         assert_eq!((one, why.contains("more workers than 1 calls/s grow by less than 5 %")), (1, true), "{why}");
         let (four, why) = size(Some(0.9), &[100.0, 200.0, 400.0], 16);
         assert_eq!((four, why.contains("still grow")), (4, true), "{why}");

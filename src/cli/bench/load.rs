@@ -13,7 +13,7 @@ use crate::cli::session::Session;
 use crate::cli::times::Times;
 use crate::config::Config;
 use crate::dispatcher::{Answer, PortId, Request};
-use crate::worker;
+use crate::worker::{self, ProcessorTime};
 
 /// A step is under load for this part of its time before it is measured.
 const WARM_UP: u32 = 5;
@@ -84,10 +84,10 @@ impl<'a> Load<'a> {
         }
         let at_once = step.workers.min(step.callers) as u64;
         self.drive(time / WARM_UP, at_once).await?;
-        let (begun, wanted) = (Instant::now(), wanted(&workers));
+        let (begun, before) = (Instant::now(), processor_time(&workers));
         let tally = self.drive(time, at_once).await?;
         let elapsed = begun.elapsed();
-        let wanted = wanted_since(&workers, wanted);
+        let used = processor_time(&workers).and_then(|now| Some(now.since(before?)));
         let memory = memory(&workers);
         self.cancel().await?;
         Ok(Row {
@@ -99,7 +99,7 @@ impl<'a> Load<'a> {
             queue: tally.queue.quantiles(),
             run: tally.run.quantiles(),
             memory,
-            busy: wanted.map(|wanted| wanted.as_secs_f64() / (elapsed.as_secs_f64() * at_once as f64)),
+            busy: used.map(|used| busy(used, elapsed.mul_f64(at_once as f64))),
         })
     }
 
@@ -175,18 +175,34 @@ impl<'a> Load<'a> {
     }
 }
 
-/// How long each worker has wanted a processor since it started; `None` for those that are gone, or of which the system does not tell.
-fn wanted(workers: &[(WorkerId, u32)]) -> Vec<Option<Duration>> {
-    workers.iter().map(|(_, pid)| worker::wanted_processor(*pid)).collect()
+/// How the workers have used processors since they started; `None` if the system does not tell, or one is gone.
+fn processor_time(workers: &[(WorkerId, u32)]) -> Option<ProcessorTime> {
+    workers.iter().map(|(_, pid)| ProcessorTime::of(*pid)).sum()
 }
 
-/// How long all of them together have since then; of one that is gone it is not known.
-fn wanted_since(workers: &[(WorkerId, u32)], before: Vec<Option<Duration>>) -> Option<Duration> {
-    wanted(workers).into_iter().zip(before).map(|(now, before)| now?.checked_sub(before?)).sum()
+/// For which part of this time processes needed a processor: what other load on the machine has taken from them does not count.
+fn busy(ProcessorTime { ran, queued }: ProcessorTime, time: Duration) -> f64 {
+    ran.as_secs_f64() / time.saturating_sub(queued).max(ran).as_secs_f64().max(f64::MIN_POSITIVE)
 }
 
 /// What one of them takes on average, in bytes.
 fn memory(workers: &[(WorkerId, u32)]) -> Option<u64> {
     let known: Vec<u64> = workers.iter().filter_map(|(_, pid)| worker::share_of_memory(*pid)).collect();
     known.iter().sum::<u64>().checked_div(known.len() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_others_have_kept_off_the_processors_is_as_busy_as_without_them() {
+        let busy = |ran, queued| {
+            let [ran, queued, time] = [ran, queued, 1000].map(Duration::from_millis);
+            (100.0 * busy(ProcessorTime { ran, queued }, time)).round()
+        };
+        assert_eq!([busy(1000, 0), busy(500, 500), busy(300, 690)], [100.0, 100.0, 97.0], "computes");
+        assert_eq!([busy(20, 0), busy(20, 400)], [2.0, 3.0], "waits");
+        assert_eq!([busy(1900, 0), busy(900, 1100), busy(0, 1000)], [100.0, 100.0, 0.0], "several threads, and none");
+    }
 }
