@@ -12,7 +12,6 @@
 )]
 #![allow(missing_docs, reason = "nobody reads this from outside")]
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -57,13 +56,6 @@ async fn ready(number: u64, launcher: &Arc<dyn Launcher>) -> (Handle, Duration) 
     }
 }
 
-/// The share of a process in the pages that it uses, in MB: what it would free if it ended, and its part of what it shares.
-fn share(pid: u32) -> f64 {
-    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
-    let pss = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).unwrap();
-    pss.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
-}
-
 async fn measure(name: &str, launcher: Arc<dyn Launcher>) {
     let (first, to_first) = ready(1, &launcher).await;
     let (mut handles, mut times) = (vec![first], Vec::new());
@@ -73,11 +65,12 @@ async fn measure(name: &str, launcher: Arc<dyn Launcher>) {
         times.push(time);
     }
     times.sort();
-    let memory: f64 = handles.iter().filter_map(Handle::pid).map(share).sum();
+    let memory: u64 = handles.iter().filter_map(Handle::pid).filter_map(worker::share_of_memory).sum();
     println!(
-        "{name:9} first {:7.1} ms   next {:6.1} ms (median)   {WORKERS} workers {memory:6.0} MB (Pss)",
+        "{name:9} first {:7.1} ms   next {:6.1} ms (median)   {WORKERS} workers {:6.0} MB (Pss)",
         to_first.as_secs_f64() * 1e3,
         times[times.len() / 2].as_secs_f64() * 1e3,
+        memory as f64 / 1e6,
     );
 }
 

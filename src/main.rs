@@ -42,6 +42,10 @@ fn run(Cli { log, command }: Cli) -> anyhow::Result<u8> {
             telemetry::log_for_people(log);
             with_runtime(cli::call::run(*args))
         }
+        Command::Bench(args) => {
+            telemetry::log_for_people(log);
+            with_runtime(cli::bench::run(*args))
+        }
     }
 }
 

@@ -1,7 +1,17 @@
 //! The command line.
 
+//!
+//! - `call`, `bench` and `term` are its commands
+//! - `function`: what the first two have in common; `session`: the pool that they use
+//! - `complaint`: what is said on stderr; `times`: how long calls took
+
+pub mod bench;
 pub mod call;
+mod complaint;
+mod function;
+mod session;
 pub mod term;
+mod times;
 
 use clap::{Parser, Subcommand};
 
@@ -35,6 +45,8 @@ pub enum Command {
     },
     /// Run one function and print its result as JSON
     Call(Box<call::Args>),
+    /// Measure one function: calls a second, waiting and running times, memory, for growing numbers of callers and workers
+    Bench(Box<bench::Args>),
     /// Show an external term, the bytes of term_to_binary/1, as Erlang or Elixir text
     Term(term::Args),
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::complaint::say;
 use crate::codec::etf::show::{Style, Syntax, show};
 
 const OK: u8 = 0;
@@ -58,11 +59,7 @@ fn open(file: &Path) -> io::Result<Box<dyn Read>> {
 }
 
 fn unreadable(file: &Path, error: &io::Error) -> anyhow::Result<u8> {
-    complain(&format!("{} cannot be read: {error}", file.display())).map(|()| USAGE).map_err(Into::into)
-}
-
-fn complain(text: &str) -> io::Result<()> {
-    writeln!(io::stderr().lock(), "portpool: {text}")
+    say(&format!("{} cannot be read: {error}", file.display())).map(|()| USAGE).map_err(Into::into)
 }
 
 impl Args {
@@ -135,5 +132,5 @@ fn write(text: &str) -> Result<(), Stop> {
 }
 
 fn refuse(text: &str) -> Result<u8, Stop> {
-    complain(text).map(|()| NO_TERM).map_err(Stop::Output)
+    say(text).map(|()| NO_TERM).map_err(Stop::Output)
 }

@@ -12,6 +12,15 @@ pub(super) fn resident(pid: u32) -> Option<u64> {
     pages.checked_mul(rustix::param::page_size() as u64)
 }
 
+/// The memory of a process in bytes: what it alone has, and its part of what it shares (PSS). Where the system does not tell, all that is
+/// resident.
+pub fn share_of_memory(pid: u32) -> Option<u64> {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let pss =
+        rollup.lines().find_map(|line| line.strip_prefix("Pss:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    pss.map_or_else(|| resident(pid), |kilobytes| kilobytes.checked_mul(1024))
+}
+
 /// How often the kernel has killed for want of memory in the pool's cgroup, or else in the server's own, at some moment.
 #[derive(Debug)]
 pub(super) struct OomKills {
@@ -60,5 +69,7 @@ mod tests {
     fn a_process_has_memory_and_one_that_is_not_there_has_none() {
         assert!(resident(std::process::id()).unwrap() > 1 << 20);
         assert_eq!(resident(u32::MAX), None);
+        assert!(share_of_memory(std::process::id()).unwrap() > 1 << 18);
+        assert_eq!(share_of_memory(u32::MAX), None);
     }
 }

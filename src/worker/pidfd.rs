@@ -2,11 +2,11 @@
 //! pipe and the number stand in.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus};
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -52,6 +52,15 @@ impl Pidfd {
         }
         rustix::process::pidfd_send_signal(&self.ended, signal)
     }
+
+    /// How the process has ended, if it has; it is reaped unless the options say otherwise.
+    ///
+    /// # Errors
+    /// CHILD: it is no child of this process, or has been reaped.
+    pub(super) fn wait(&self, options: WaitIdOptions) -> rustix::io::Result<Option<WaitIdStatus>> {
+        let id = if self.stands_in { WaitId::Pid(self.pid) } else { WaitId::PidFd(self.ended.as_fd()) };
+        rustix::process::waitid(id, WaitIdOptions::EXITED | WaitIdOptions::NOHANG | options)
+    }
 }
 
 /// The reading end of a pipe whose writing end is closed when the process ends.
@@ -59,20 +68,12 @@ fn closes_when_it_ends(pid: Pid) -> io::Result<OwnedFd> {
     let (ended, lives) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
     let mut child_ended = signal(SignalKind::child())?;
     tokio::spawn(async move {
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         // An error says that it is there no more.
-        while let Ok(false) = has_ended(pid) {
+        while let Ok(None) = rustix::process::waitid(WaitId::Pid(pid), look) {
             child_ended.recv().await;
         }
         drop(lives);
     });
     Ok(ended)
-}
-
-/// Whether this child has ended, without reaping it.
-///
-/// # Errors
-/// CHILD: it is no child of this process, or has been reaped.
-pub(super) fn has_ended(pid: Pid) -> rustix::io::Result<bool> {
-    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    rustix::process::waitid(WaitId::Pid(pid), look).map(|ended| ended.is_some())
 }

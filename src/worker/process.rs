@@ -8,10 +8,10 @@ use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+use rustix::process::{Pid, Signal, WaitIdOptions};
 
 use super::orphans::Children;
-use super::pidfd::{self, Pidfd};
+use super::pidfd::Pidfd;
 use crate::call::WorkerId;
 
 /// How a process ended.
@@ -80,7 +80,7 @@ impl Process {
         let known = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
         let pidfd = Pidfd::open(known)?;
         // Fails if it is no child of ours, whose number nobody keeps free for us.
-        pidfd::has_ended(known)?;
+        pidfd.wait(WaitIdOptions::NOWAIT)?;
         children.started(pid, Some(worker));
         Ok(Self::watched(known, pidfd, children))
     }
@@ -130,7 +130,7 @@ impl Process {
     pub(crate) fn reap(&self) -> io::Result<Exit> {
         self.kill_group();
         self.reaped.store(true, Ordering::Relaxed);
-        let status = rustix::process::waitid(WaitId::Pid(self.pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+        let status = self.pidfd.wait(WaitIdOptions::empty());
         self.children.reaped(self.pid());
         let status = status?.ok_or(io::ErrorKind::WouldBlock)?;
         Ok(match (status.exit_status(), status.terminating_signal()) {

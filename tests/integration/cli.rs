@@ -2,27 +2,11 @@
 
 use assert_cmd::Command;
 
-use crate::harness::processes::Mark;
+use crate::harness::command::{portpool, portpool_in, with_python};
 use crate::harness::{program, python, workers};
 
-/// Runs the program in an empty folder of its own choosing; afterwards nothing of it may be left.
-fn portpool(args: &[&str]) -> (i32, String, String) {
-    portpool_in("/", args)
-}
-
-fn portpool_in(folder: &str, args: &[&str]) -> (i32, String, String) {
-    let mark = Mark::new();
-    let mut command = std::process::Command::new(program());
-    mark.put_on(&mut command);
-    command.current_dir(folder).env_remove("RUST_BACKTRACE");
-    let output = Command::from_std(command).args(args).timeout(crate::harness::SOON).output().unwrap();
-    mark.assert_gone();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
-}
-
 fn call(args: &[&str]) -> (i32, String, String) {
-    portpool(&[&["call", "--python", python()], args].concat())
+    with_python("call", args)
 }
 
 #[test]

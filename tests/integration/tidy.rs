@@ -27,7 +27,7 @@ fn room(path: &Path) -> String {
 }
 
 /// What each room may name: ARCHITECTURE.md, "The arrows".
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("allow_list", &[]),
     ("allowance", &[]),
     ("buffer", &[]),
@@ -38,7 +38,8 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ("config", &["allow_list", "call", "cgroup", "codec"]),
     ("worker", &["allowance", "buffer", "call", "cgroup", "codec"]),
     ("pool", &["allowance", "call", "codec", "config", "worker"]),
-    ("dispatcher", &["allowance", "call", "config", "outbox", "pool"]),
+    ("busy_poll", &[]),
+    ("dispatcher", &["allowance", "busy_poll", "call", "config", "outbox", "pool"]),
     (
         "port",
         &[
@@ -60,7 +61,10 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ("telemetry", &[]),
     ("watch", &["cgroup", "worker"]),
     ("server", &["call", "cgroup", "config", "dispatcher", "outbox", "port", "startup", "shutdown"]),
-    ("cli", &["call", "cgroup", "codec", "config", "dispatcher", "outbox", "startup", "shutdown", "telemetry"]),
+    (
+        "cli",
+        &["call", "cgroup", "codec", "config", "dispatcher", "outbox", "startup", "shutdown", "telemetry", "worker"],
+    ),
 ];
 
 /// Whether a source file names a room: by itself, or in a group of imports.

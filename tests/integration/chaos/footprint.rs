@@ -13,13 +13,16 @@ pub struct Footprint {
     pub descriptors: usize,
     pub threads: usize,
     pub kilobytes: usize,
+    /// The most that it has been so far.
+    pub most_kilobytes: usize,
 }
 
 impl Footprint {
     pub fn of(server: &Server) -> Self {
         let count = |folder: &str| fs::read_dir(format!("/proc/{}/{folder}", server.pid())).unwrap().count();
-        let kilobytes = kilobytes(server.pid(), "VmRSS:");
-        Self { descriptors: count("fd"), threads: count("task"), kilobytes }
+        let memory = |name| kilobytes(server.pid(), name);
+        let (kilobytes, most_kilobytes) = (memory("VmRSS:"), memory("VmHWM:"));
+        Self { descriptors: count("fd"), threads: count("task"), kilobytes, most_kilobytes }
     }
 }
 
@@ -36,7 +39,11 @@ impl Footprint {
 
 impl fmt::Display for Footprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} descriptors, {} threads, {} kB", self.descriptors, self.threads, self.kilobytes)
+        write!(
+            f,
+            "{} descriptors, {} threads, {} kB, at most {}",
+            self.descriptors, self.threads, self.kilobytes, self.most_kilobytes
+        )
     }
 }
 

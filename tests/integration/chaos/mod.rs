@@ -210,7 +210,8 @@ fn random_faults_leave_one_reply_for_each_call_and_nothing_behind() {
     assert!(after.descriptors <= before.descriptors, "descriptors are left");
     // Helper threads come and go, at most one for each processor.
     assert!(after.threads <= before.threads + processors(), "threads are left");
-    assert!(after.kilobytes < early.kilobytes + GROWTH, "memory grows");
+    // What it takes at one moment depends on the results that are on their way just then.
+    assert!(after.kilobytes < early.most_kilobytes + GROWTH, "memory grows");
     chaos.server.close_stdin();
     chaos.server.assert_nothing_more();
 }

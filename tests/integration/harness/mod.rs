@@ -1,5 +1,6 @@
 //! The real program, spoken to as a BEAM would: packets in, packets out. When a test ends, nothing of it may be left.
 
+pub mod command;
 pub mod processes;
 pub mod summary;
 pub mod term;

@@ -1,0 +1,85 @@
+//! What the steps have shown, and all of it as JSON.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::hint::{Hint, hint};
+use super::plan::Step;
+use crate::call::Mfa;
+use crate::cli::times::Quantiles;
+
+/// All that was measured.
+#[derive(Debug)]
+pub(super) struct Report {
+    pub(super) mfa: Mfa,
+    pub(super) processors: usize,
+    /// How long each step was measured.
+    pub(super) time: Duration,
+    pub(super) rows: Vec<Row>,
+}
+
+/// One step.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) step: Step,
+    /// Calls with a result.
+    pub(super) calls: u64,
+    /// Calls without.
+    pub(super) failed: u64,
+    /// Calls with a result in each second.
+    pub(super) a_second: f64,
+    /// From a call to its reply; of those with a result, like the next two.
+    pub(super) total: Option<Quantiles>,
+    /// Of that, in the queue.
+    pub(super) queue: Option<Quantiles>,
+    /// Of that, in a worker.
+    pub(super) run: Option<Quantiles>,
+    /// What a worker takes, in bytes, its part of what they share included.
+    pub(super) memory: Option<u64>,
+    /// For which part of its time a worker needs a processor, from 0 to 1.
+    pub(super) busy: Option<f64>,
+}
+
+impl Report {
+    pub(super) fn new(mfa: Mfa, processors: usize, time: Duration) -> Self {
+        Self { mfa, processors, time, rows: Vec::new() }
+    }
+
+    pub(super) fn hint(&self) -> Option<Hint> {
+        hint(&self.rows, self.processors)
+    }
+
+    pub(super) fn to_json(&self, interrupted: bool) -> Value {
+        json!({
+            "function": self.mfa.to_string(),
+            "processors": self.processors,
+            "seconds": self.time.as_secs_f64(),
+            "interrupted": interrupted,
+            "steps": self.rows.iter().map(Row::to_json).collect::<Vec<_>>(),
+            "hint": self.hint().map(|Hint { size, reason }| json!({"size": size, "reason": reason})),
+        })
+    }
+}
+
+impl Row {
+    fn to_json(&self) -> Value {
+        json!({
+            "workers": self.step.workers,
+            "callers": self.step.callers,
+            "calls": self.calls,
+            "failed": self.failed,
+            "calls_per_second": self.a_second,
+            "total_us": self.total.map(micros),
+            "queue_us": self.queue.map(micros),
+            "run_us": self.run.map(micros),
+            "worker_memory": self.memory,
+            "worker_busy": self.busy,
+        })
+    }
+}
+
+fn micros(Quantiles { p50, p99, p999 }: Quantiles) -> Value {
+    let micros = |time: Duration| time.as_nanos() as f64 / 1e3;
+    json!({"p50": micros(p50), "p99": micros(p99), "p99.9": micros(p999)})
+}

@@ -1,0 +1,73 @@
+//! A pool of the command line's own: requests in, replies out, without a port between.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::complaint::describe;
+use crate::cgroup::Group;
+use crate::config::Config;
+use crate::dispatcher::{Answer, Dispatcher, End, Manners, PortId, Reply, Request};
+use crate::outbox::{Outgoing, outbox};
+use crate::startup;
+
+/// A running pool.
+#[derive(Debug)]
+pub(super) struct Session {
+    requests: mpsc::Sender<Request>,
+    replies: Outgoing<Reply>,
+    dispatcher: JoinHandle<End>,
+}
+
+impl Session {
+    /// Starts a pool and waits until it is ready, or `start_timeout` is over. Leaves its cgroup where whoever ends it finds it.
+    ///
+    /// # Errors
+    /// Why the pool cannot start, for people.
+    pub(super) async fn open(config: &Config, cgroup: &mut Option<Arc<Group>>) -> Result<Self, String> {
+        let opened = startup::open(config).await.map_err(|failure| failure.message)?;
+        *cgroup = opened.cgroup;
+        let (requests, inbox) = mpsc::channel(config.max_queue);
+        let (replies, mut replied) = outbox();
+        let manners = Manners {
+            wait: config.wait,
+            latest: tokio::time::Instant::now() + config.start_timeout,
+            on_crash_loop: config.on_crash_loop,
+            max_coming_bytes: config.max_queue_bytes,
+            busy_poll: config.busy_poll,
+        };
+        let dispatcher = tokio::spawn(Dispatcher::new(opened.pool, replies, manners).run(inbox));
+        if let Some(Reply::Ready(status)) = replied.take().await
+            && let (0, Some(failure)) = (status.counts.idle, status.last_start_error)
+        {
+            return Err(describe(&failure));
+        }
+        Ok(Self { requests, replies: replied, dispatcher })
+    }
+
+    /// Makes a request.
+    pub(super) async fn ask(&self, request: Request) -> anyhow::Result<()> {
+        self.requests.send(request).await.context("the dispatcher is gone")
+    }
+
+    /// The next answer, and the number of its request.
+    ///
+    /// Cancellation: may be dropped at any time.
+    pub(super) async fn answer(&mut self) -> anyhow::Result<(PortId, Answer)> {
+        loop {
+            match self.replies.take().await.context("the dispatcher is gone")? {
+                Reply::To(id, answer, _) => return Ok((id, answer)),
+                Reply::Ready(_) | Reply::Line(_) | Reply::Error(_) => {}
+            }
+        }
+    }
+
+    /// Kills the workers.
+    pub(super) async fn close(self) {
+        drop(self.requests);
+        // A panic in it has ended the process already.
+        let _ = self.dispatcher.await;
+    }
+}
