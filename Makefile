@@ -10,11 +10,15 @@ PROGRAM := $(abspath $(or $(CARGO_TARGET_DIR),target))/release/portpool
 # Tests of other languages use the program that was just built.
 WITH_PROGRAM = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_TEST_PYTHON=$(TEST_PYTHON)
 
+# The benchmark compiles into a directory of its own. ERLPORT_EBIN and POOLBOY_EBIN, from the environment or from make, are passed on.
+export ERLPORT_EBIN POOLBOY_EBIN
+BENCH = MIX_ENV=bench PORTPOOL_BENCH_ROOT=$(CURDIR) PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_EXAMPLES=$(dir $(PROGRAM))examples PORTPOOL_TEST_PYTHON=$(PYTHON)
+
 # That interpreter, with the packages whose values the tests turn into terms.
 TEST_VENV := $(abspath $(or $(CARGO_TARGET_DIR),target))/test-venv
 TEST_PYTHON := $(TEST_VENV)/bin/python
 
-.PHONY: help demo test build tools test-venv lint test-rust test-python test-elixir test-demo bench-codec bench-beside bench-pool bench-template soak fmt clean
+.PHONY: help demo test build tools test-venv lint test-rust test-python test-elixir test-demo bench bench-docs bench-plots bench-codec bench-beside bench-template soak fmt clean
 
 help: ## lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +63,10 @@ test-demo: tools test-venv build
 	cd elixir_demo && .venv/bin/python -m unittest discover -s test/python
 	cd elixir_demo && $(WITH_PROGRAM) mix test --warnings-as-errors
 
+bench: tools build ## measures beside ErlPort + Poolboy and plain echoes: make bench ARGS="--quick --json out.json"; ARGS=--help
+	cargo build --release --locked --example port_echo --example two_hop_echo
+	cd elixir && $(BENCH) mix run bench/compare.exs $(ARGS)
+
 bench-codec: tools test-venv ## measures the codec and the pool's core
 	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench codec --bench pool_core
 	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench codec -- legs
@@ -67,9 +75,6 @@ bench-codec: tools test-venv ## measures the codec and the pool's core
 bench-beside: tools build ## measures small calls beside a stream of 64 MB calls, and a plain port echo
 	cargo build --release --locked --example port_echo
 	cd elixir && PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_TEST_PYTHON=$(PYTHON) PORTPOOL_PORT_ECHO=$(dir $(PROGRAM))examples/port_echo MIX_ENV=prod mix run bench/beside.exs
-
-bench-pool: tools build ## measures overflow, and how soon preloaded workers are back (PYTHON with pandas)
-	cd elixir && PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_TEST_PYTHON=$(PYTHON) MIX_ENV=prod mix run bench/pool.exs
 
 bench-template: tools ## measures how fast workers are ready, with and without a template, and what they take: make bench-template MODULES="numpy pandas"
 	PORTPOOL_TEST_PYTHON=$(PYTHON) cargo bench --locked --bench template -- $(MODULES)

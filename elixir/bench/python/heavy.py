@@ -5,4 +5,4 @@ def load():
     import numpy
     import pandas
 
-    return numpy.__version__, pandas.__version__
+    return numpy is not pandas

@@ -1,0 +1,73 @@
+defmodule Bench do
+  @moduledoc "Portpool beside ErlPort + Poolboy and beside the floors: `make bench`."
+
+  alias Bench.{Contest, Docs, Goal, Growth, Machine, Report, Result, Row, Settings, Table, Workloads}
+
+  @doc "Runs from the command line and ends the VM with the exit status: 0, or 2 for wrong usage."
+  @spec main([String.t()]) :: no_return
+  def main(argv) do
+    with {:ok, settings} <- Settings.parse(argv, System.get_env()),
+         {:ok, rows} <- choose(settings.only) do
+      # Workers are killed on purpose, and their ends are logged.
+      Logger.configure(level: :none)
+      publish(run(rows, settings), settings)
+      System.halt(0)
+    else
+      {:stop, status, text} ->
+        IO.puts(if(status == 0, do: :stdio, else: :stderr), text)
+        System.halt(status)
+    end
+  end
+
+  @doc "All rows there are: the comparison, then growth."
+  @spec rows() :: [Row.t()]
+  def rows, do: Workloads.rows() ++ Growth.rows()
+
+  @doc "Measures rows, one after the other."
+  @spec run([Row.t()], Settings.t()) :: [Result.t()]
+  def run(rows, settings) do
+    for {row, number} <- Enum.with_index(rows, 1) do
+      settings.say.("#{number}/#{length(rows)} #{row.id} ")
+      result = Contest.run(row, settings)
+      settings.say.("\n")
+      result
+    end
+  end
+
+  @doc "The tables and where they were made, as Markdown."
+  @spec markdown([Result.t()], Settings.t()) :: String.t()
+  def markdown(results, settings) do
+    ([Machine.paragraph(Machine.facts(settings)) <> "\n", Table.summary(results), verdicts(results)] ++
+       ["All figures:\n", Table.figures(results), Table.sweeps(results)])
+    |> Enum.join("\n")
+  end
+
+  defp verdicts(results) do
+    judged =
+      for result <- results, goal <- result.row.goals, do: {result.row.id, elem(Goal.judge(goal, result), 1)}
+
+    counts = Enum.frequencies(Keyword.values(judged |> Enum.map(fn {_id, verdict} -> {verdict, verdict} end)))
+    missed = for {id, :missed} <- judged, uniq: true, do: id
+
+    "Goals: #{counts[:met] || 0} met, #{counts[:missed] || 0} missed, #{counts[:unknown] || 0} not measured." <>
+      if(missed == [], do: "\n", else: " Missed: #{Enum.join(missed, ", ")}.\n")
+  end
+
+  defp choose([]), do: {:ok, rows()}
+
+  defp choose(ids) do
+    known = Enum.map(rows(), & &1.id)
+
+    case ids -- known do
+      [] -> {:ok, Enum.filter(rows(), &(&1.id in ids))}
+      [id | _more] -> {:stop, 2, "there is no row #{id}, but #{Enum.join(known, ", ")}"}
+    end
+  end
+
+  defp publish(results, settings) do
+    text = markdown(results, settings)
+    IO.puts(text)
+    if settings.docs, do: Docs.put(settings.docs, text)
+    if settings.json, do: Report.write(settings.json, results, settings)
+  end
+end

@@ -1,0 +1,107 @@
+defmodule Bench.Table do
+  @moduledoc "Results as tables of Markdown: one of ratios and goals, one of all figures, one for each sweep."
+
+  alias Bench.{Format, Goal, Result}
+
+  @head ["workload", "figure", "Portpool", "ErlPort + Poolboy", "ratio", "beside", "ratio", "goal"]
+  @all ["workload", "system", "calls", "p50", "p99", "calls a second", "processor time of a call"]
+
+  @doc "Portpool beside its peer and beside the floor or what else the goals name."
+  @spec summary([Result.t()]) :: String.t()
+  def summary(results), do: table(@head, Enum.map(rows(results), &summary_row/1))
+
+  defp summary_row(%Result{row: row} = result) do
+    beside = beside(result)
+
+    [
+      row.title,
+      Format.name(row.figure),
+      cell(result, Result.subject(result)),
+      cell(result, :peer),
+      ratio(result, :peer),
+      beside && "#{name(result, beside)}: #{cell(result, beside)}",
+      beside && ratio(result, beside),
+      Enum.map_join(row.goals, "; ", &goal(&1, result))
+    ]
+  end
+
+  # The one of a goal, else the nearest floor.
+  defp beside(%Result{row: row, measured: measured}) do
+    named = for %{against: id} <- row.goals, id not in [nil, :peer], do: id
+    there = for {%{id: :two_hops}, _measured} <- measured, do: :two_hops
+    List.first(named ++ there)
+  end
+
+  defp ratio(result, other), do: Format.ratio(Result.ratio(result, other, result.row.figure))
+
+  defp goal(goal, result) do
+    {_value, verdict} = Goal.judge(goal, result)
+    "#{Format.goal(goal, goal.against && name(result, goal.against))}: **#{verdict(verdict)}**"
+  end
+
+  defp verdict(:unknown), do: "not measured"
+  defp verdict(verdict), do: Atom.to_string(verdict)
+
+  @doc "All figures of all who took part."
+  @spec figures([Result.t()]) :: String.t()
+  def figures(results) do
+    rows =
+      for result <- rows(results), {entrant, _measured} <- result.measured, do: figures_row(result, entrant)
+
+    table(@all, rows)
+  end
+
+  defp figures_row(%Result{row: row} = result, entrant) do
+    case {Result.measured(result, entrant.id), Result.figures(result, entrant.id)} do
+      {{:absent, reason}, nil} -> [row.title, entrant.name, reason, "", "", "", ""]
+      {_memory, %{memory_mb: _} = figures} -> [row.title, entrant.name, memory(figures), "", "", "", ""]
+      {_slices, figures} -> [row.title, entrant.name, figures.calls | shown(row, figures)]
+    end
+  end
+
+  defp memory(figures),
+    do:
+      "#{Format.figure(:memory_mb, figures.memory_mb)}, #{Format.figure(:memory_mb, figures.pool_mb)} with all else"
+
+  # Between two events other things happen that are not part of them.
+  defp shown(%{kind: :events}, figures), do: [Format.figure(:p50_us, figures.p50_us), "", "", ""]
+
+  defp shown(_row, figures) do
+    for figure <- [:p50_us, :p99_us, :calls_per_second, :cpu_us], do: Format.figure(figure, figures[figure])
+  end
+
+  @doc "The sweeps: a line for each point."
+  @spec sweeps([Result.t()]) :: String.t()
+  def sweeps(results) do
+    for(%Result{row: %{axis: axis}} = result <- results, axis != nil, do: sweep(result)) |> Enum.join("\n")
+  end
+
+  defp sweep(%Result{row: row} = result) do
+    head = [row.axis, "system", "p50", "p99", "calls a second", "processor time of a call"]
+
+    rows =
+      for {entrant, _measured} <- result.measured, figures = Result.figures(result, entrant.id) do
+        [entrant.x, entrant.name | shown(row, figures)]
+      end
+
+    "#{row.title}:\n\n" <> table(head, rows)
+  end
+
+  defp rows(results), do: Enum.filter(results, &(&1.row.axis == nil))
+
+  defp cell(result, id) do
+    case Result.measured(result, id) do
+      {:absent, reason} -> reason
+      _measured -> Format.figure(result.row.figure, Result.figure(result, id, result.row.figure))
+    end
+  end
+
+  defp name(%Result{measured: measured}, id) do
+    Enum.find_value(measured, fn {entrant, _measured} -> entrant.id == id and entrant.name end)
+  end
+
+  defp table(head, rows) do
+    lines = [head, List.duplicate("---", length(head)) | rows]
+    Enum.map_join(lines, fn cells -> "| " <> Enum.map_join(cells, " | ", &to_string/1) <> " |\n" end)
+  end
+end

@@ -1,0 +1,148 @@
+defmodule Bench.Workloads do
+  @moduledoc "The rows of the comparison."
+
+  alias Bench.{Entrant, Goal, Payloads, Row, Work}
+  alias Bench.Systems.{Echo, ErlPort, Portpool}
+
+  @pool [size: 2]
+  @pandas ["numpy", "pandas"]
+
+  @spec rows() :: [Row.t()]
+  def rows, do: small_calls() ++ payloads() ++ pools()
+
+  defp small_calls do
+    [
+      %Row{
+        id: "small",
+        title: "small call, `operator.add(1, 2)`, one caller",
+        entrants: both(@pool, Work.small()) ++ floors(Work.small()),
+        goals: [goal(:p50_us, :peer, :at_most, 1.0), goal(:p50_us, :two_hops, :at_most, 1.3)]
+      },
+      callers(16),
+      callers(64)
+    ]
+  end
+
+  defp callers(count) do
+    %Row{
+      id: "callers#{count}",
+      title: "small call, #{count} callers, 2 workers",
+      entrants: both(@pool, Work.small(), callers: count),
+      figure: :calls_per_second,
+      goals: [goal(:calls_per_second, :peer, :at_least, 3)]
+    }
+  end
+
+  defp payloads do
+    [
+      echo("maps", "1000 maps of 5 keys, echo", Work.echo(Payloads.maps(1000)), [
+        goal(:p50_us, :peer, :at_most, 1 / 10)
+      ]),
+      echo("floats", "100,000 floats, echo", Work.echo(Payloads.floats(100_000)), [
+        goal(:p50_us, :peer, :at_most, 1 / 100)
+      ]),
+      echo("bytes10", "10 MB binary as `bytes`, echo", Work.echo_bytes(Payloads.binary(10_000_000)), [
+        goal(:p50_us, :peer, :at_most, 1 / 4),
+        goal(:p50_us, :two_hops, :at_most, 1.3)
+      ]),
+      %Row{
+        id: "bytes64",
+        title: "64 MB binary as `bytes` to Python",
+        entrants: rarely(both(@pool, to_python(Payloads.binary(64_000_000)))),
+        goals: [goal(:p50_us, :peer, :at_most, 1 / 100)]
+      },
+      echo("job", "200-stop job, a map, echo", Work.echo(Payloads.job(200)), [
+        goal(:p50_us, :peer, :at_most, 1 / 3)
+      ])
+    ]
+  end
+
+  defp echo(id, title, work, goals),
+    do: %Row{id: id, title: title, entrants: both(@pool, work) ++ floors(work), goals: goals}
+
+  defp to_python(binary), do: Work.call(:builtins, :len, &[&1.bytes(binary)], byte_size(binary))
+
+  # The peer takes 17 seconds for one of these calls.
+  defp rarely(entrants) do
+    for entrant <- entrants do
+      if entrant.id == :peer, do: %{entrant | rounds: %{full: 2, quick: 0, once: 0}}, else: entrant
+    end
+  end
+
+  defp pools, do: [burst(), ready(), killed(), memory()]
+
+  defp burst do
+    work = Work.call(:work, :nap, fn _system -> [0.001] end, 0.001)
+
+    fixed = %Entrant{
+      id: :fixed,
+      name: "Portpool, size 6",
+      system: Portpool,
+      pool: [size: 6],
+      work: work,
+      callers: 6
+    }
+
+    %Row{
+      id: "burst",
+      title: "size 2 and 4 of overflow, 6 callers, 1 ms of work",
+      entrants: both([size: 2, max_overflow: 4], work, callers: 6) ++ [fixed],
+      figure: :calls_per_second,
+      # After the first second.
+      warm_up_ms: 1_000,
+      goals: [goal(:calls_per_second, :fixed, :at_least, 0.9)]
+    }
+  end
+
+  defp ready do
+    %Row{
+      id: "ready",
+      title: "one more worker with numpy and pandas, to its first answer",
+      entrants: both([size: 1, max_overflow: 1, overflow_ttl: 1, preload: @pandas], Work.one_more_worker()),
+      kind: :events,
+      pandas: true,
+      goals: [Goal.most(:p50_us, 15_000)]
+    }
+  end
+
+  defp killed do
+    %Row{
+      id: "killed",
+      title: "kill -9 of the busy worker, to the next answer",
+      # Any module will do: it is the template that makes the difference.
+      entrants: both([size: 1, preload: ["json"]], Work.killed_worker()),
+      kind: :events,
+      goals: [Goal.most(:p50_us, 20_000)]
+    }
+  end
+
+  defp memory do
+    work = Work.call(:heavy, :load, fn _system -> [] end, true)
+
+    %Row{
+      id: "memory",
+      title: "memory of Python, PSS: 8 workers with numpy and pandas",
+      entrants: both([size: 8, preload: @pandas], work, callers: 8),
+      kind: :memory,
+      figure: :memory_mb,
+      pandas: true,
+      goals: [Goal.most(:memory_mb, 100)]
+    }
+  end
+
+  defp both(pool, work, more \\ []) do
+    [
+      struct!(%Entrant{id: :portpool, name: "Portpool", system: Portpool, pool: pool, work: work}, more),
+      struct!(%Entrant{id: :peer, name: "ErlPort + Poolboy", system: ErlPort, pool: pool, work: work}, more)
+    ]
+  end
+
+  defp floors(work) do
+    [
+      %Entrant{id: :port_echo, name: "port echo", system: Echo, pool: [program: "port_echo"], work: work},
+      %Entrant{id: :two_hops, name: "two-hop echo", system: Echo, pool: [program: "two_hop_echo"], work: work}
+    ]
+  end
+
+  defp goal(figure, against, is, bound), do: Goal.times(figure, against, is, bound)
+end
