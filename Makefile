@@ -13,6 +13,8 @@ WITH_PROGRAM = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_TEST_PYTHON=$(TEST_PYTHON)
 # The benchmark compiles into a directory of its own. ERLPORT_EBIN and POOLBOY_EBIN, from the environment or from make, are passed on.
 export ERLPORT_EBIN POOLBOY_EBIN
 BENCH = MIX_ENV=bench PORTPOOL_BENCH_ROOT=$(CURDIR) PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_EXAMPLES=$(dir $(PROGRAM))examples PORTPOOL_TEST_PYTHON=$(PYTHON)
+BENCH_JSON := $(abspath $(or $(CARGO_TARGET_DIR),target))/bench.json
+PLOT_VENV := $(abspath $(or $(CARGO_TARGET_DIR),target))/plot-venv
 
 # That interpreter, with the packages whose values the tests turn into terms.
 TEST_VENV := $(abspath $(or $(CARGO_TARGET_DIR),target))/test-venv
@@ -66,6 +68,15 @@ test-demo: tools test-venv build
 bench: tools build ## measures beside ErlPort + Poolboy and plain echoes: make bench ARGS="--quick --json out.json"; ARGS=--help
 	cargo build --release --locked --example port_echo --example two_hop_echo
 	cd elixir && $(BENCH) mix run bench/compare.exs $(ARGS)
+
+bench-docs: ## measures all of it and puts tables and plots into docs/ (PYTHON with pandas, both peers, a quiet machine)
+	$(MAKE) bench ARGS="--json $(BENCH_JSON) --docs docs/performance.md"
+	$(MAKE) bench-plots JSON=$(BENCH_JSON)
+
+bench-plots: tools ## draws docs/plots from JSON, a file that make bench has written
+	test -x $(PLOT_VENV)/bin/python || $(PYTHON) -m venv $(PLOT_VENV)
+	$(PLOT_VENV)/bin/python -m pip --disable-pip-version-check install --quiet -r elixir/bench/requirements.txt
+	$(PLOT_VENV)/bin/python elixir/bench/plots.py $(or $(JSON),$(BENCH_JSON)) docs/plots
 
 bench-codec: tools test-venv ## measures the codec and the pool's core
 	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench codec --bench pool_core

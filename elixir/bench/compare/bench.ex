@@ -29,7 +29,7 @@ defmodule Bench do
     for {row, number} <- Enum.with_index(rows, 1) do
       settings.say.("#{number}/#{length(rows)} #{row.id} ")
       result = Contest.run(row, settings)
-      settings.say.("\n")
+      settings.say.(" #{Table.line(result)}\n")
       result
     end
   end
@@ -46,16 +46,22 @@ defmodule Bench do
     judged =
       for result <- results, goal <- result.row.goals, do: {result.row.id, elem(Goal.judge(goal, result), 1)}
 
-    counts = Enum.frequencies(Keyword.values(judged |> Enum.map(fn {_id, verdict} -> {verdict, verdict} end)))
-    missed = for {id, :missed} <- judged, uniq: true, do: id
+    met = for {_id, :met} <- judged, do: :met
+    missed = for {id, :missed} <- judged, do: id
+    slower = for result <- results, Result.better?(result, :peer) == false, do: result.row.id
 
-    "Goals: #{counts[:met] || 0} met, #{counts[:missed] || 0} missed, #{counts[:unknown] || 0} not measured." <>
-      if(missed == [], do: "\n", else: " Missed: #{Enum.join(missed, ", ")}.\n")
+    "Goals: #{length(met)} met; missed: #{listed(missed)}; not measured: #{length(judged) - length(met ++ missed)}. " <>
+      "Rows in which Portpool is not better than ErlPort + Poolboy: #{listed(slower)}.\n"
   end
 
-  defp choose([]), do: {:ok, rows()}
+  defp listed([]), do: "none"
+  defp listed(ids), do: ids |> Enum.uniq() |> Enum.join(", ")
 
-  defp choose(ids) do
+  @doc "Returns the rows of these ids, or all, or what to say of an id that there is not."
+  @spec choose([String.t()]) :: {:ok, [Row.t()]} | {:stop, 2, String.t()}
+  def choose([]), do: {:ok, rows()}
+
+  def choose(ids) do
     known = Enum.map(rows(), & &1.id)
 
     case ids -- known do

@@ -37,6 +37,16 @@ defmodule Bench.Result do
     with %{} = figures <- figures(result, id), do: Map.get(figures, figure)
   end
 
+  @doc "Whether the subject's figure is better than the other's; `nil` if one of them was not measured."
+  @spec better?(t, atom) :: boolean | nil
+  def better?(%__MODULE__{row: %{figure: figure}} = result, other) do
+    case {ratio(result, other, figure), figure} do
+      {nil, _figure} -> nil
+      {ratio, :calls_per_second} -> ratio > 1
+      {ratio, _time_or_memory} -> ratio < 1
+    end
+  end
+
   @doc "How many times the other's figure the subject's is; `nil` if one of them was not measured."
   @spec ratio(t, atom, atom) :: float | nil
   def ratio(result, other, figure) do

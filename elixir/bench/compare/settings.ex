@@ -24,8 +24,8 @@ defmodule Bench.Settings do
   """
 
   @modes %{
-    full: %{rounds: 20, slice_ms: 250, events: 7, growth: %{rounds: 7, slice_ms: 250}},
-    quick: %{rounds: 4, slice_ms: 80, events: 2, growth: %{rounds: 2, slice_ms: 60}},
+    full: %{rounds: 40, slice_ms: 120, events: 11, growth: %{rounds: 9, slice_ms: 120}},
+    quick: %{rounds: 7, slice_ms: 50, events: 3, growth: %{rounds: 3, slice_ms: 40}},
     once: %{rounds: 1, slice_ms: 0, events: 1, growth: %{rounds: 1, slice_ms: 0}}
   }
 

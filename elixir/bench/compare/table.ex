@@ -42,6 +42,17 @@ defmodule Bench.Table do
   defp verdict(:unknown), do: "not measured"
   defp verdict(verdict), do: Atom.to_string(verdict)
 
+  @doc "A row in a line: the figure of the subject, and the ratio to the peer."
+  @spec line(Result.t()) :: String.t()
+  def line(%Result{row: %{axis: nil}} = result) do
+    beside = Result.ratio(result, :peer, result.row.figure)
+
+    cell(result, Result.subject(result)) <>
+      if(beside, do: ", #{Format.ratio(beside)} ErlPort + Poolboy", else: "")
+  end
+
+  def line(_sweep), do: ""
+
   @doc "All figures of all who took part."
   @spec figures([Result.t()]) :: String.t()
   def figures(results) do
