@@ -6,21 +6,22 @@ SHELL := /bin/bash
 
 # The real interpreter: python3 may be a shim that takes longer to start than Python itself.
 PYTHON ?= $(shell python3 -c 'import sys; print(sys.executable)' 2>/dev/null)
-PROGRAM := $(abspath $(or $(CARGO_TARGET_DIR),target))/release/portpool
-# Tests of other languages use the program that was just built.
-WITH_PROGRAM = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_TEST_PYTHON=$(TEST_PYTHON)
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+PROGRAM := $(TARGET)/release/portpool
+# Tests of other languages use the program that was just built, and small programs that the Rust tests have built.
+WITH_PROGRAM = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_EXAMPLES=$(TARGET)/debug/examples PORTPOOL_TEST_PYTHON=$(TEST_PYTHON)
+WITH_FLOORS = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_EXAMPLES=$(TARGET)/release/examples PORTPOOL_TEST_PYTHON=$(PYTHON)
 
-# The benchmark compiles into a directory of its own. ERLPORT_EBIN and POOLBOY_EBIN, from the environment or from make, are passed on.
+# The peers of the benchmark, from the environment or from make.
 export ERLPORT_EBIN POOLBOY_EBIN
-BENCH = MIX_ENV=bench PORTPOOL_BENCH_ROOT=$(CURDIR) PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_EXAMPLES=$(dir $(PROGRAM))examples PORTPOOL_TEST_PYTHON=$(PYTHON)
-BENCH_JSON := $(abspath $(or $(CARGO_TARGET_DIR),target))/bench.json
-PLOT_VENV := $(abspath $(or $(CARGO_TARGET_DIR),target))/plot-venv
+BENCH_JSON := $(TARGET)/bench.json
+PLOT_VENV := $(TARGET)/plot-venv
 
 # That interpreter, with the packages whose values the tests turn into terms.
-TEST_VENV := $(abspath $(or $(CARGO_TARGET_DIR),target))/test-venv
+TEST_VENV := $(TARGET)/test-venv
 TEST_PYTHON := $(TEST_VENV)/bin/python
 
-.PHONY: help demo test build tools test-venv lint test-rust test-python test-elixir test-demo bench bench-docs bench-plots bench-codec bench-beside bench-template soak fmt clean
+.PHONY: help demo test build floors tools test-venv lint test-rust test-python test-elixir test-demo bench bench-docs bench-plots bench-codec bench-beside bench-template soak fmt clean
 
 help: ## lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +34,9 @@ test: tools lint test-rust test-python test-elixir test-demo ## runs all tests
 
 build: ## builds the program
 	cargo build --release --locked
+
+floors: # what the benchmarks set beside it
+	cargo build --release --locked --example port_echo --example two_hop_echo
 
 tools: ## installs what is missing: Erlang and Elixir, Python with venv, a C linker
 	@bin/install-tools
@@ -58,6 +62,7 @@ test-python: tools test-venv
 	cd priv/python && $(TEST_PYTHON) -m unittest discover -s tests
 
 test-elixir: tools test-venv build
+	cargo build --locked --example port_echo --example two_hop_echo
 	cd elixir && $(WITH_PROGRAM) mix test --warnings-as-errors
 
 test-demo: tools test-venv build
@@ -65,9 +70,8 @@ test-demo: tools test-venv build
 	cd elixir_demo && .venv/bin/python -m unittest discover -s test/python
 	cd elixir_demo && $(WITH_PROGRAM) mix test --warnings-as-errors
 
-bench: tools build ## measures beside ErlPort + Poolboy and plain echoes: make bench ARGS="--quick --json out.json"; ARGS=--help
-	cargo build --release --locked --example port_echo --example two_hop_echo
-	cd elixir && $(BENCH) mix run bench/compare.exs $(ARGS)
+bench: tools build floors ## measures beside ErlPort + Poolboy and plain echoes: make bench ARGS="--quick --json out.json"; ARGS=--help
+	cd elixir && MIX_ENV=bench PORTPOOL_BENCH_ROOT=$(CURDIR) $(WITH_FLOORS) mix run bench/compare.exs $(ARGS)
 
 bench-docs: ## measures all of it and puts tables and plots into docs/ (PYTHON with pandas, both peers, a quiet machine)
 	$(MAKE) bench ARGS="--json $(BENCH_JSON) --docs docs/performance.md"
@@ -83,9 +87,8 @@ bench-codec: tools test-venv ## measures the codec and the pool's core
 	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench codec -- legs
 	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench codec -- doubling
 
-bench-beside: tools build ## measures small calls beside a stream of 64 MB calls, and a plain port echo
-	cargo build --release --locked --example port_echo
-	cd elixir && PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_TEST_PYTHON=$(PYTHON) PORTPOOL_PORT_ECHO=$(dir $(PROGRAM))examples/port_echo MIX_ENV=prod mix run bench/beside.exs
+bench-beside: tools build floors ## measures small calls beside a stream of 64 MB calls, and a plain port echo
+	cd elixir && MIX_ENV=prod $(WITH_FLOORS) mix run bench/beside.exs
 
 bench-template: tools ## measures how fast workers are ready, with and without a template, and what they take: make bench-template MODULES="numpy pandas"
 	PORTPOOL_TEST_PYTHON=$(PYTHON) cargo bench --locked --bench template -- $(MODULES)

@@ -2,7 +2,21 @@ defmodule Portpool.BenchTest do
   # The benchmark of `make bench`, with each thing once: that it runs, and that its sums are right. No time is looked at.
   use Portpool.Test.Case
 
-  alias Bench.{Docs, Entrant, Format, Goal, Processes, Report, Result, Row, Settings, Slice, Statistics, Work}
+  alias Bench.{
+    Docs,
+    Entrant,
+    Format,
+    Goal,
+    Processes,
+    Report,
+    Result,
+    Row,
+    Settings,
+    Slice,
+    Statistics,
+    Systems,
+    Work
+  }
 
   @python System.get_env("PORTPOOL_TEST_PYTHON") || "python3"
 
@@ -18,24 +32,33 @@ defmodule Portpool.BenchTest do
 
   defp entrant(id), do: %Entrant{id: id, name: "#{id}", system: nil, pool: [], work: nil}
 
+  defp assert_measured(Systems.ErlPort, measured), do: assert({:absent, _reason} = measured)
+  defp assert_measured(Systems.Echo, [%Slice{times: [_]}]), do: :ok
+
+  defp assert_measured(Systems.Echo, measured),
+    do: assert({{:absent, "not present"}, nil} == {measured, settings().examples})
+
+  defp assert_measured(Systems.Portpool, {:memory, python, all}),
+    do: assert(python > 1_000_000 and all > python)
+
+  defp assert_measured(Systems.Portpool, measured), do: assert([%Slice{times: [_ | _]}] = measured)
+
   @tag timeout: 300_000
   test "every row is measured, without the peers, and the figures of all are in the tables and in the file" do
-    results = Bench.run(Bench.rows(), settings())
+    rows = Bench.rows(["json", "decimal"])
+    facts = Bench.Machine.facts(settings())
+    results = Bench.run(rows, settings())
 
-    for %Result{row: %{pandas: false}} = result <- results, {entrant, measured} <- result.measured do
-      case entrant.system do
-        Bench.Systems.ErlPort -> assert {:absent, _reason} = measured
-        Bench.Systems.Echo -> if settings().examples, do: assert([%Slice{times: [_]}] = measured)
-        Bench.Systems.Portpool -> assert [%Slice{times: [_ | _]}] = measured
-      end
-    end
+    for result <- results,
+        {entrant, measured} <- result.measured,
+        do: assert_measured(entrant.system, measured)
 
     path = Path.join(System.tmp_dir!(), "portpool-bench-#{System.pid()}.json")
     on_exit(fn -> File.rm(path) end)
-    :ok = Report.write(path, results, settings())
-    text = Bench.markdown(results, settings())
+    :ok = Report.write(path, results, facts, settings())
+    text = Bench.markdown(results, facts)
 
-    for row <- Bench.rows() do
+    for row <- rows do
       assert text =~ row.title
       assert File.read!(path) =~ ~s("id": "#{row.id}")
     end
@@ -50,14 +73,14 @@ defmodule Portpool.BenchTest do
     assert Statistics.ratio(ours, [], :p50_us) == nil
   end
 
-  test "percentiles are over all calls, the rate is the median of the slices, processor time the mean of a call" do
+  test "p50 and the rate are medians of the slices, p99 is over all calls, processor time the mean of a call" do
     slices = [
       slice(1, Enum.to_list(1_000..100_000//1_000), 1_000_000, 300_000),
       slice(2, [50_000], 1_000_000_000)
     ]
 
     figures = Statistics.figures(slices)
-    assert %{calls: 101, p50_us: 50.0, p99_us: 99.0} = figures
+    assert %{calls: 101, p50_us: 50.25, p99_us: 99.0} = figures
     assert_in_delta figures.calls_per_second, (100_000 + 1) / 2, 0.01
     assert_in_delta figures.cpu_us, 300 / 101, 0.001
     assert %{p99_us: nil} = Statistics.figures([slice(1, [1, 2, 3], 10)])
@@ -98,12 +121,19 @@ defmodule Portpool.BenchTest do
     assert Processes.count(count) >= 190_000_000
   end
 
+  test "a row for which Python lacks a module says so" do
+    [row] = for %Row{id: "ready"} = row <- Bench.rows(["no_such_module"]), do: row
+
+    assert Bench.markdown([Bench.Contest.run(row, settings())], []) =~
+             "not measured: this Python has no no_such_module"
+  end
+
   test "a system whose answer is wrong stops the benchmark" do
     Process.flag(:trap_exit, true)
-    {:ok, pool} = Bench.Systems.Portpool.start([size: 1], settings())
+    {:ok, pool} = Systems.Portpool.start([size: 1], settings())
     wrong = Work.call(:operator, :add, fn _system -> [1, 2] end, 4)
-    assert_raise MatchError, fn -> wrong.verify.(Bench.Systems.Portpool, pool) end
-    :ok = Bench.Systems.Portpool.stop(pool)
+    assert_raise MatchError, fn -> wrong.verify.(Systems.Portpool, pool) end
+    :ok = Systems.Portpool.stop(pool)
     assert_receive {:EXIT, ^pool, _reason}
   end
 

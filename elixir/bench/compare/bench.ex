@@ -10,7 +10,8 @@ defmodule Bench do
          {:ok, rows} <- choose(settings.only) do
       # Workers are killed on purpose, and their ends are logged.
       Logger.configure(level: :none)
-      publish(run(rows, settings), settings)
+      facts = Machine.facts(settings)
+      publish(run(rows, settings), facts, settings)
       System.halt(0)
     else
       {:stop, status, text} ->
@@ -19,9 +20,9 @@ defmodule Bench do
     end
   end
 
-  @doc "All rows there are: the comparison, then growth."
-  @spec rows() :: [Row.t()]
-  def rows, do: Workloads.rows() ++ Growth.rows()
+  @doc "All rows there are: the comparison, where `heavy` are modules that take long to import, and then growth."
+  @spec rows([String.t()]) :: [Row.t()]
+  def rows(heavy \\ ["numpy", "pandas"]), do: Workloads.rows(heavy) ++ Growth.rows()
 
   @doc "Measures rows, one after the other."
   @spec run([Row.t()], Settings.t()) :: [Result.t()]
@@ -35,11 +36,19 @@ defmodule Bench do
   end
 
   @doc "The tables and where they were made, as Markdown."
-  @spec markdown([Result.t()], Settings.t()) :: String.t()
-  def markdown(results, settings) do
-    ([Machine.paragraph(Machine.facts(settings)) <> "\n", Table.summary(results), verdicts(results)] ++
-       ["All figures:\n", Table.figures(results), Table.sweeps(results)])
-    |> Enum.join("\n")
+  @spec markdown([Result.t()], Machine.facts()) :: String.t()
+  def markdown(results, facts) do
+    Enum.join(
+      [
+        Machine.paragraph(facts),
+        Table.summary(results),
+        verdicts(results),
+        "All figures:\n",
+        Table.figures(results),
+        Table.sweeps(results)
+      ],
+      "\n"
+    )
   end
 
   defp verdicts(results) do
@@ -70,10 +79,10 @@ defmodule Bench do
     end
   end
 
-  defp publish(results, settings) do
-    text = markdown(results, settings)
+  defp publish(results, facts, settings) do
+    text = markdown(results, facts)
     IO.puts(text)
     if settings.docs, do: Docs.put(settings.docs, text)
-    if settings.json, do: Report.write(settings.json, results, settings)
+    if settings.json, do: Report.write(settings.json, results, facts, settings)
   end
 end

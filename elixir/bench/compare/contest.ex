@@ -7,31 +7,34 @@ defmodule Bench.Contest do
   @typep started :: %{{module, Bench.System.pool()} => {:ok, Bench.System.handle()} | {:absent, String.t()}}
 
   @spec run(Row.t(), Settings.t()) :: Result.t()
-  def run(%Row{pandas: true} = row, %Settings{pandas: false}) do
-    reason = "not measured: this Python has no numpy and pandas"
-    %Result{row: row, measured: for(entrant <- row.entrants, do: {entrant, {:absent, reason}})}
+  def run(%Row{modules: modules} = row, settings) do
+    if importable?(modules, settings.python),
+      do: measure(row, settings),
+      else:
+        each(row, fn _entrant ->
+          {:absent, "not measured: this Python has no #{Enum.join(modules, " and ")}"}
+        end)
   end
 
-  def run(%Row{kind: :memory} = row, settings),
-    do: %Result{row: row, measured: for(entrant <- row.entrants, do: {entrant, memory(entrant, settings)})}
+  defp importable?([], _python), do: true
 
-  def run(%Row{} = row, settings) do
+  defp importable?(modules, python) do
+    import = "import " <> Enum.join(modules, ", ")
+    match?({_output, 0}, System.cmd(python, ["-c", import], stderr_to_stdout: true))
+  end
+
+  defp each(row, measured),
+    do: %Result{row: row, measured: for(entrant <- row.entrants, do: {entrant, measured.(entrant)})}
+
+  defp measure(%Row{kind: :memory} = row, settings), do: each(row, &memory(&1, settings))
+
+  defp measure(%Row{} = row, settings) do
     {present, resting} = Enum.split_with(row.entrants, &Entrant.in_round?(&1, settings, 1))
     started = start(present, settings)
-
-    slices =
-      in_turn(
-        row,
-        for(entrant <- present, {:ok, handle} <- [of(started, entrant)], do: {entrant, handle}),
-        settings
-      )
-
+    running = for entrant <- present, {:ok, handle} <- [of(started, entrant)], do: {entrant, handle}
+    slices = in_turn(row, running, settings)
     stop(started)
-
-    %Result{
-      row: row,
-      measured: for(entrant <- row.entrants, do: {entrant, measured(entrant, resting, started, slices)})
-    }
+    each(row, &measured(&1, resting, started, slices))
   end
 
   @spec start([Entrant.t()], Settings.t()) :: started
@@ -66,7 +69,7 @@ defmodule Bench.Contest do
   defp amount(%Row{axis: nil}, settings), do: {settings.rounds, settings.slice_ms}
   defp amount(%Row{}, %Settings{growth: growth}), do: {growth.rounds, growth.slice_ms}
 
-  # Where nothing is to be measured there is nothing to warm up for.
+  # A slice of no length is one call or event of each caller, and so is its warm-up.
   defp warm_up_ms(_row, 0), do: 0
   defp warm_up_ms(row, ms), do: row.warm_up_ms || ms
 

@@ -1,7 +1,7 @@
 defmodule Bench.Entrant do
   @moduledoc "A system with its pool, and the load on it: one line of a row, or one point of a sweep."
 
-  alias Bench.{Settings, System, Work}
+  alias Bench.{Settings, Work}
 
   @enforce_keys [:id, :name, :system, :pool, :work]
   defstruct [:id, :name, :system, :pool, :work, :x, :rounds, callers: 1, idle: 0]
@@ -14,7 +14,7 @@ defmodule Bench.Entrant do
           id: atom,
           name: String.t(),
           system: module,
-          pool: System.pool(),
+          pool: Bench.System.pool(),
           work: Work.t(),
           x: number | nil,
           rounds: %{atom => non_neg_integer} | nil,

@@ -3,8 +3,10 @@ defmodule Bench.Machine do
 
   alias Bench.Settings
 
-  @doc "What to know of this machine, in the order in which it is told."
-  @spec facts(Settings.t()) :: [{String.t(), String.t()}]
+  @type facts :: [{String.t(), String.t()}]
+
+  @doc "What to know of this machine before a run, in the order in which it is told."
+  @spec facts(Settings.t()) :: facts
   def facts(settings) do
     [
       {"date", Date.to_iso8601(Date.utc_today())},
@@ -18,8 +20,8 @@ defmodule Bench.Machine do
   end
 
   @doc "The same as one paragraph."
-  @spec paragraph([{String.t(), String.t()}]) :: String.t()
-  def paragraph(facts), do: Enum.map_join(facts, "; ", fn {name, value} -> "#{name}: #{value}" end)
+  @spec paragraph(facts) :: String.t()
+  def paragraph(facts), do: Enum.map_join(facts, "; ", fn {name, value} -> "#{name}: #{value}" end) <> ".\n"
 
   defp processor do
     case Regex.run(~r/^model name\s*: (.+)$/m, read("/proc/cpuinfo")) do

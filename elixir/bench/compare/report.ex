@@ -4,12 +4,12 @@ defmodule Bench.Report do
   alias Bench.{Goal, Machine, Result, Settings}
 
   @doc "Writes the file."
-  @spec write(Path.t(), [Result.t()], Settings.t()) :: :ok
-  def write(path, results, settings) do
+  @spec write(Path.t(), [Result.t()], Machine.facts(), Settings.t()) :: :ok
+  def write(path, results, facts, settings) do
     {:ok, pool} = Portpool.start_link(size: 1, python: settings.python)
 
     report = %{
-      machine: Map.new(Machine.facts(settings)),
+      machine: Map.new(facts),
       mode: settings.mode,
       rows: Enum.map(results, &row/1)
     }

@@ -12,13 +12,14 @@ defmodule Bench.Row do
     goals: [],
     kind: :calls,
     figure: :p50_us,
-    pandas: false,
+    modules: [],
     warm_up_ms: nil
   ]
 
   @typedoc """
   `kind`: `:calls`, slices full of calls; `:events`, one event in a slice; `:memory`, the memory of the pool. `figure` is the one that
-  the row is about. `axis` names what changes from point to point where the row is a sweep. `warm_up_ms`: more of it than a slice.
+  the row is about. `axis` names what changes from point to point where the row is a sweep. `modules`: what
+  Python must have. `warm_up_ms`: more of it than a slice.
   """
   @type t :: %__MODULE__{
           id: String.t(),
@@ -28,7 +29,7 @@ defmodule Bench.Row do
           goals: [Goal.t()],
           kind: :calls | :events | :memory,
           figure: :p50_us | :calls_per_second | :cpu_us | :memory_mb,
-          pandas: boolean,
+          modules: [String.t()],
           warm_up_ms: non_neg_integer | nil
         }
 end

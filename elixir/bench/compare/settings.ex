@@ -31,7 +31,7 @@ defmodule Bench.Settings do
 
   @enforce_keys [:mode, :rounds, :slice_ms, :events, :growth]
   defstruct [:mode, :rounds, :slice_ms, :events, :growth, :examples, :peer, :json, :docs] ++
-              [only: [], python: "python3", pandas: false, say: &__MODULE__.silent/1]
+              [only: [], python: "python3", say: &__MODULE__.silent/1]
 
   @typedoc """
   How much is measured: `rounds`, in each of which every system has one slice of `slice_ms`, or `events` rounds where one slice is one
@@ -51,13 +51,10 @@ defmodule Bench.Settings do
   defp shown(more, wrong), do: Enum.join(more ++ Enum.map(wrong, &elem(&1, 0)), " ")
 
   defp settings(options, env) do
-    python = Map.get(env, "PORTPOOL_TEST_PYTHON", "python3")
-
     mode(options)
     |> new()
     |> struct!(
-      python: python,
-      pandas: pandas?(python),
+      python: Map.get(env, "PORTPOOL_TEST_PYTHON", "python3"),
       examples: env["PORTPOOL_EXAMPLES"],
       peer: peer(env),
       only: Keyword.get_values(options, :only),
@@ -87,10 +84,6 @@ defmodule Bench.Settings do
     do: [erlport, poolboy]
 
   defp peer(_env), do: nil
-
-  defp pandas?(python) do
-    match?({_output, 0}, System.cmd(python, ["-c", "import numpy, pandas"], stderr_to_stdout: true))
-  end
 
   @doc "The directory of the Python modules of the benchmark."
   @spec python_path() :: Path.t()

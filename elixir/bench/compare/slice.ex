@@ -1,7 +1,7 @@
 defmodule Bench.Slice do
   @moduledoc "One system, for a short while: callers that are there before the clock starts, the times of their calls, and what all of it took."
 
-  alias Bench.{Entrant, Processes, System}
+  alias Bench.{Entrant, Processes}
 
   @enforce_keys [:round, :times, :elapsed, :cpu]
   defstruct [:round, :times, :elapsed, :cpu]
@@ -15,7 +15,7 @@ defmodule Bench.Slice do
         }
 
   @doc "Lets the callers call for so many milliseconds, each at least once."
-  @spec run(Entrant.t(), System.handle(), non_neg_integer, non_neg_integer) :: t
+  @spec run(Entrant.t(), Bench.System.handle(), non_neg_integer, non_neg_integer) :: t
   def run(%Entrant{} = entrant, handle, round, ms) do
     idle = spawn_all(entrant.idle, &rest(&1, entrant, handle))
     callers = spawn_all(entrant.callers, &call(&1, entrant, handle))

@@ -15,24 +15,26 @@ defmodule Bench.Statistics do
         }
 
   @doc """
-  The figures of all slices of a system: percentiles over all its calls, the median of the slices' rates, the mean of the processor
-  time of a call. `nil` without a slice.
+  The figures of all slices of a system: the medians of their medians and of their rates, the percentile of 99 of all calls, the mean of
+  the processor time of a call. `nil` without a slice.
   """
   @spec figures([Slice.t()]) :: figures | nil
   def figures([]), do: nil
 
   def figures(slices) do
-    times = slices |> Enum.flat_map(& &1.times) |> Enum.sort() |> List.to_tuple()
-    count = tuple_size(times)
+    times = Enum.flat_map(slices, & &1.times)
+    count = length(times)
 
     %{
       calls: count,
-      p50_us: percentile(times, 50) / 1_000,
+      p50_us: median_of(slices, :p50_us),
       p99_us: if(count >= @enough_for_p99, do: percentile(times, 99) / 1_000),
-      calls_per_second: slices |> Enum.map(&rate/1) |> median(),
+      calls_per_second: median_of(slices, :calls_per_second),
       cpu_us: Enum.sum(Enum.map(slices, & &1.cpu)) / count / 1_000
     }
   end
+
+  defp median_of(slices, figure), do: slices |> Enum.map(&of_slice(&1, figure)) |> median()
 
   @doc "One figure of one slice: what the ratios are made of."
   @spec of_slice(Slice.t(), atom) :: float
@@ -70,7 +72,8 @@ defmodule Bench.Statistics do
   end
 
   # The smallest value that so many per cent of all do not exceed.
-  defp percentile(sorted, percent), do: elem(sorted, max(ceil(tuple_size(sorted) * percent / 100) - 1, 0))
+  defp percentile(values, percent),
+    do: values |> Enum.sort() |> Enum.at(ceil(length(values) * percent / 100) - 1)
 
   defp rate(slice), do: length(slice.times) * 1.0e9 / slice.elapsed
 end

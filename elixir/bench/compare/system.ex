@@ -31,4 +31,23 @@ defmodule Bench.System do
 
   @doc "What comes back from a call that returns `result` in Python."
   @callback expected(args :: [term], result :: term) :: term
+
+  @doc "Makes a call until it is served: a pool that has not noticed the death of a worker may hand it out. Returns the result."
+  @spec until_served((() -> term)) :: term
+  def until_served(call) do
+    case attempt(call) do
+      {:ok, result} -> result
+      {:failed, _reason} -> until_served(call)
+    end
+  end
+
+  @doc "Makes a call that may fail."
+  @spec attempt((() -> term)) :: {:ok, term} | {:failed, term}
+  def attempt(call) do
+    {:ok, call.()}
+  rescue
+    error -> {:failed, error}
+  catch
+    :exit, reason -> {:failed, reason}
+  end
 end

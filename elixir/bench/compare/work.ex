@@ -1,7 +1,10 @@
 defmodule Bench.Work do
   @moduledoc "What a caller does again and again, and what of it is timed."
 
-  alias Bench.{Hold, System}
+  alias Bench.Hold
+
+  # The death of a worker that has done less counts as a failed start, after which a pool may pause.
+  @calls 3
 
   @enforce_keys [:make, :verify]
   defstruct [:make, :verify]
@@ -11,8 +14,8 @@ defmodule Bench.Work do
   nanoseconds. `verify` raises unless a system does this work and does it right.
   """
   @type t :: %__MODULE__{
-          make: (module, System.handle() -> (() -> non_neg_integer)),
-          verify: (module, System.handle() -> :ok)
+          make: (module, Bench.System.handle() -> (() -> non_neg_integer)),
+          verify: (module, Bench.System.handle() -> :ok)
         }
 
   @doc "One call after the other. `args` gets the system; `result` is what Python returns."
@@ -44,14 +47,14 @@ defmodule Bench.Work do
   def small, do: call(:operator, :add, fn _system -> [1, 2] end, 3)
 
   @doc """
-  From a call while every worker is busy to its answer by a worker that was started for it, and that needs numpy and pandas. After
-  that the worker goes.
+  From a call while the only worker is busy to its answer by one that was started for it, and that needs these modules. After that one
+  of them goes.
   """
-  @spec one_more_worker() :: t
-  def one_more_worker do
+  @spec one_more_worker([String.t()]) :: t
+  def one_more_worker(modules) do
     repeat(fn system, handle ->
-      hold = Hold.take(system, handle)
-      time = timed(fn -> system.call(handle, :heavy, :load, []) end)
+      hold = Hold.take(system, handle, 1)
+      time = timed(fn -> system.call(handle, :heavy, :load, [modules]) end)
       Hold.release(hold)
       system.settle(handle)
       time
@@ -62,19 +65,37 @@ defmodule Bench.Work do
   @spec killed_worker() :: t
   def killed_worker do
     repeat(fn system, handle ->
-      # A worker that dies before it has done anything is another matter: who starts it may pause.
-      for _ <- 1..3, do: 3 = system.call(handle, :operator, :add, [1, 2])
+      for _ <- 1..@calls, do: add(system, handle)
 
       time =
         timed(fn ->
-          {:failed, _reason} = attempt(fn -> system.call(handle, :work, :die, []) end)
-          until_served(system, handle)
+          {:failed, _reason} = Bench.System.attempt(fn -> system.call(handle, :work, :die, []) end)
+          Bench.System.until_served(fn -> add(system, handle) end)
         end)
 
       system.settle(handle)
       time
     end)
   end
+
+  @doc "From SIGKILL for all idle workers to the moment in which as many others, with these modules, run a call each."
+  @spec killed_workers(pos_integer, [String.t()]) :: t
+  def killed_workers(count, modules) do
+    repeat(fn system, handle ->
+      for _ <- 2..@calls, do: Hold.release(Hold.take(system, handle, count, modules))
+      hold = Hold.take(system, handle, count, modules)
+      Hold.release(hold)
+      start = :erlang.monotonic_time()
+      {_output, 0} = System.cmd("kill", ["-KILL" | hold.pids])
+      again = Hold.take(system, handle, count, modules)
+      time = since(start)
+      Hold.release(again)
+      system.settle(handle)
+      time
+    end)
+  end
+
+  defp add(system, handle), do: 3 = system.call(handle, :operator, :add, [1, 2])
 
   defp repeat(work) do
     %__MODULE__{
@@ -86,25 +107,11 @@ defmodule Bench.Work do
     }
   end
 
-  # A pool that has not noticed the death may hand out the dead worker.
-  defp until_served(system, handle) do
-    case attempt(fn -> system.call(handle, :operator, :add, [1, 2]) end) do
-      {:ok, 3} -> :ok
-      {:failed, _reason} -> until_served(system, handle)
-    end
-  end
-
-  defp attempt(call) do
-    {:ok, call.()}
-  rescue
-    error -> {:failed, error}
-  catch
-    :exit, reason -> {:failed, reason}
-  end
-
   defp timed(work) do
     start = :erlang.monotonic_time()
     work.()
-    :erlang.convert_time_unit(:erlang.monotonic_time() - start, :native, :nanosecond)
+    since(start)
   end
+
+  defp since(start), do: :erlang.convert_time_unit(:erlang.monotonic_time() - start, :native, :nanosecond)
 end

@@ -5,10 +5,10 @@ defmodule Bench.Workloads do
   alias Bench.Systems.{Echo, ErlPort, Portpool}
 
   @pool [size: 2]
-  @pandas ["numpy", "pandas"]
 
-  @spec rows() :: [Row.t()]
-  def rows, do: small_calls() ++ payloads() ++ pools()
+  @doc "All of them; `heavy` are modules that take long to import."
+  @spec rows([String.t()]) :: [Row.t()]
+  def rows(heavy), do: small_calls() ++ payloads() ++ [burst(), killed() | heavy(heavy)]
 
   defp small_calls do
     [
@@ -76,7 +76,9 @@ defmodule Bench.Workloads do
     for entrant <- entrants, do: if(entrant.id == :peer, do: %{entrant | rounds: rounds}, else: entrant)
   end
 
-  defp pools, do: [burst(), ready(), killed(), memory()]
+  defp heavy(modules) do
+    for row <- [ready(modules), all_killed(modules), memory(modules)], do: %{row | modules: modules}
+  end
 
   defp burst do
     work = Work.call(:work, :nap, fn _system -> [0.001] end, 0.001)
@@ -101,13 +103,13 @@ defmodule Bench.Workloads do
     }
   end
 
-  defp ready do
+  defp ready(modules) do
     %Row{
       id: "ready",
-      title: "one more worker with numpy and pandas, to its first answer",
-      entrants: both([size: 1, max_overflow: 1, overflow_ttl: 1, preload: @pandas], Work.one_more_worker()),
+      title: "one more worker with #{listed(modules)}, to its first answer",
+      entrants:
+        both([size: 1, max_overflow: 1, overflow_ttl: 1, preload: modules], Work.one_more_worker(modules)),
       kind: :events,
-      pandas: true,
       goals: [Goal.most(:p50_us, 15_000)]
     }
   end
@@ -123,16 +125,24 @@ defmodule Bench.Workloads do
     }
   end
 
-  defp memory do
-    work = Work.call(:heavy, :load, fn _system -> [] end, true)
+  defp all_killed(modules) do
+    %Row{
+      id: "all_killed",
+      title: "kill -9 of 8 idle workers with #{listed(modules)}, to 8 running calls",
+      entrants: both([size: 8, preload: modules], Work.killed_workers(8, modules)),
+      kind: :events
+    }
+  end
+
+  defp memory(modules) do
+    work = Work.call(:heavy, :load, fn _system -> [modules] end, true)
 
     %Row{
       id: "memory",
-      title: "memory of Python, PSS: 8 workers with numpy and pandas",
-      entrants: both([size: 8, preload: @pandas], work, callers: 8),
+      title: "memory of Python, PSS: 8 workers with #{listed(modules)}",
+      entrants: both([size: 8, preload: modules], work, callers: 8),
       kind: :memory,
       figure: :memory_mb,
-      pandas: true,
       goals: [Goal.most(:memory_mb, 100)]
     }
   end
@@ -150,6 +160,8 @@ defmodule Bench.Workloads do
       %Entrant{id: :two_hops, name: "two-hop echo", system: Echo, pool: [program: "two_hop_echo"], work: work}
     ]
   end
+
+  defp listed(modules), do: Enum.join(modules, " and ")
 
   defp goal(figure, against, is, bound), do: Goal.times(figure, against, is, bound)
 end

@@ -16,8 +16,9 @@ def nap(seconds):
 
 
 def hold(port):
-    """Keeps this worker busy until the one who listens there closes the connection."""
+    """Keeps this worker busy until the one who listens there, and is told its pid, closes the connection."""
     with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(b"%d\n" % os.getpid())
         connection.recv(1)
 
 
