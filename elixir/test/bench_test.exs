@@ -56,7 +56,7 @@ defmodule Portpool.BenchTest do
     path = Path.join(System.tmp_dir!(), "portpool-bench-#{System.pid()}.json")
     on_exit(fn -> File.rm(path) end)
     :ok = Report.write(path, results, facts, settings())
-    text = Bench.markdown(results, facts)
+    text = Bench.markdown(results, facts) <> Bench.Table.sweeps(results)
 
     for row <- rows do
       assert text =~ row.title

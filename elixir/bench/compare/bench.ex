@@ -35,7 +35,7 @@ defmodule Bench do
     end
   end
 
-  @doc "The tables and where they were made, as Markdown."
+  @doc "The tables and where they were made, as Markdown. Sweeps are for plots."
   @spec markdown([Result.t()], Machine.facts()) :: String.t()
   def markdown(results, facts) do
     Enum.join(
@@ -44,8 +44,7 @@ defmodule Bench do
         Table.summary(results),
         verdicts(results),
         "All figures:\n",
-        Table.figures(results),
-        Table.sweeps(results)
+        Table.figures(results)
       ],
       "\n"
     )
@@ -81,7 +80,7 @@ defmodule Bench do
 
   defp publish(results, facts, settings) do
     text = markdown(results, facts)
-    IO.puts(text)
+    IO.puts(text <> "\n" <> Table.sweeps(results))
     if settings.docs, do: Docs.put(settings.docs, text)
     if settings.json, do: Report.write(settings.json, results, facts, settings)
   end

@@ -57,13 +57,17 @@ defmodule Bench.Contest do
     for round <- 1..rounds do
       settings.say.(".")
 
-      for {entrant, handle} <- running, Entrant.in_round?(entrant, settings, round) do
+      for {entrant, handle} <- to_and_fro(running, round), Entrant.in_round?(entrant, settings, round) do
         :erlang.garbage_collect()
         {entrant.id, Slice.run(entrant, handle, round, ms)}
       end
     end
     |> Enum.concat()
   end
+
+  # A B C D, D C B A: nobody always has the same one before it.
+  defp to_and_fro(running, round) when rem(round, 2) == 1, do: running
+  defp to_and_fro(running, _round), do: Enum.reverse(running)
 
   defp amount(%Row{kind: :events}, settings), do: {settings.events, 0}
   defp amount(%Row{axis: nil}, settings), do: {settings.rounds, settings.slice_ms}

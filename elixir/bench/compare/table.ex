@@ -56,17 +56,22 @@ defmodule Bench.Table do
   @doc "All figures of all who took part."
   @spec figures([Result.t()]) :: String.t()
   def figures(results) do
-    rows =
-      for result <- rows(results), {entrant, _measured} <- result.measured, do: figures_row(result, entrant)
-
-    table(@all, rows)
+    table(@all, Enum.flat_map(rows(results), &figures_rows/1))
   end
 
-  defp figures_row(%Result{row: row} = result, entrant) do
-    case {Result.measured(result, entrant.id), Result.figures(result, entrant.id)} do
-      {{:absent, reason}, nil} -> [row.title, entrant.name, reason, "", "", "", ""]
-      {_memory, %{memory_mb: _} = figures} -> [row.title, entrant.name, memory(figures), "", "", "", ""]
-      {_slices, figures} -> [row.title, entrant.name, figures.calls | shown(row, figures)]
+  # The workload is named once.
+  defp figures_rows(%Result{row: row, measured: measured} = result) do
+    titles = Stream.concat([row.title], Stream.cycle([""]))
+
+    for {title, {entrant, _measured}} <- Enum.zip(titles, measured),
+        do: [title, entrant.name | entrant_figures(result, entrant.id)]
+  end
+
+  defp entrant_figures(result, id) do
+    case {Result.measured(result, id), Result.figures(result, id)} do
+      {{:absent, reason}, nil} -> [reason, "", "", "", ""]
+      {_memory, %{memory_mb: _} = figures} -> [memory(figures), "", "", "", ""]
+      {_slices, figures} -> [figures.calls | shown(result.row, figures)]
     end
   end
 
