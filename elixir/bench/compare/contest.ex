@@ -111,7 +111,10 @@ defmodule Bench.Contest do
     with {:ok, handle} <- entrant.system.start(entrant.pool, settings) do
       Slice.run(entrant, handle, 0, 0)
       pool = Processes.tree() -- before
-      memory = {:memory, pool |> Processes.python() |> Processes.memory(), Processes.memory(pool)}
+
+      memory =
+        {:memory, pool |> Enum.filter(&Processes.python?/1) |> Processes.memory(), Processes.memory(pool)}
+
       entrant.system.stop(handle)
       memory
     end

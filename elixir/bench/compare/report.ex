@@ -53,7 +53,7 @@ defmodule Bench.Report do
       round: slice.round,
       calls: length(slice.times),
       elapsed_us: slice.elapsed / 1_000,
-      cpu_us: slice.cpu / 1_000,
+      cpu_us: Bench.Cpu.total(slice.cpu) / 1_000,
       p50_us: Bench.Statistics.of_slice(slice, :p50_us)
     }
   end

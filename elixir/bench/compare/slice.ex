@@ -1,17 +1,17 @@
 defmodule Bench.Slice do
   @moduledoc "One system, for a short while: callers that are there before the clock starts, the times of their calls, and what all of it took."
 
-  alias Bench.{Entrant, Processes}
+  alias Bench.{Cpu, Entrant}
 
   @enforce_keys [:round, :times, :elapsed, :cpu]
   defstruct [:round, :times, :elapsed, :cpu]
 
-  @typedoc "Nanoseconds: of each call, of the whole slice, and of processor time of this VM and all that descends from it."
+  @typedoc "Nanoseconds: of each call, of the whole slice, and processor time by whose it is."
   @type t :: %__MODULE__{
           round: non_neg_integer,
           times: [non_neg_integer],
           elapsed: pos_integer,
-          cpu: non_neg_integer
+          cpu: Cpu.spent()
         }
 
   @doc "Lets the callers call for so many milliseconds, each at least once."
@@ -19,12 +19,12 @@ defmodule Bench.Slice do
   def run(%Entrant{} = entrant, handle, round, ms) do
     idle = spawn_all(entrant.idle, &rest(&1, entrant, handle))
     callers = spawn_all(entrant.callers, &call(&1, entrant, handle))
-    count = Processes.start_count()
+    count = Cpu.start()
     start = now()
     deadline = start + :erlang.convert_time_unit(ms, :millisecond, :native)
     for caller <- callers, do: send(caller, {:go, deadline})
     results = for caller <- callers, do: receive(do: ({:ended, ^caller, at, times} -> {at, times}))
-    cpu = Processes.count(count)
+    cpu = Cpu.spent(count)
     for resting <- idle, do: send(resting, :go)
     {ends, times} = Enum.unzip(results)
 

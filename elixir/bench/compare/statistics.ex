@@ -1,7 +1,7 @@
 defmodule Bench.Statistics do
   @moduledoc "Figures of slices, and the ratios of two systems that were measured in turn."
 
-  alias Bench.Slice
+  alias Bench.{Cpu, Slice}
 
   # Below this a percentile of 99 would only be the largest.
   @enough_for_p99 100
@@ -11,7 +11,8 @@ defmodule Bench.Statistics do
           p50_us: float,
           p99_us: float | nil,
           calls_per_second: float,
-          cpu_us: float
+          cpu_us: float,
+          cpu_of: %{beam: float, python: float, programs: float, ended: float}
         }
 
   @doc """
@@ -30,8 +31,15 @@ defmodule Bench.Statistics do
       p50_us: median_of(slices, :p50_us),
       p99_us: if(count >= @enough_for_p99, do: percentile(times, 99) / 1_000),
       calls_per_second: median_of(slices, :calls_per_second),
-      cpu_us: Enum.sum(Enum.map(slices, & &1.cpu)) / count / 1_000
+      cpu_us: (slices |> Enum.map(&Cpu.total(&1.cpu)) |> Enum.sum()) / count / 1_000,
+      cpu_of: cpu_of(slices, count)
     }
+  end
+
+  defp cpu_of(slices, count) do
+    for whose <- [:beam, :python, :programs, :ended], into: %{} do
+      {whose, (slices |> Enum.map(& &1.cpu[whose]) |> Enum.sum()) / count / 1_000}
+    end
   end
 
   defp median_of(slices, figure), do: slices |> Enum.map(&of_slice(&1, figure)) |> median()
@@ -40,7 +48,7 @@ defmodule Bench.Statistics do
   @spec of_slice(Slice.t(), atom) :: float
   def of_slice(slice, :p50_us), do: median(slice.times) / 1_000
   def of_slice(slice, :calls_per_second), do: rate(slice)
-  def of_slice(slice, :cpu_us), do: slice.cpu / length(slice.times) / 1_000
+  def of_slice(slice, :cpu_us), do: Cpu.total(slice.cpu) / length(slice.times) / 1_000
 
   @doc """
   How many times the figure of the other one: the median over the rounds in which both had a slice, since the machine is more like itself

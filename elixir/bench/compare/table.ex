@@ -4,7 +4,17 @@ defmodule Bench.Table do
   alias Bench.{Format, Goal, Result}
 
   @head ["workload", "figure", "Portpool", "ErlPort + Poolboy", "ratio", "beside", "ratio", "goal"]
-  @all ["workload", "system", "calls", "p50", "p99", "calls a second", "processor time of a call"]
+  @figures [
+    "p50",
+    "p99",
+    "calls a second",
+    "processor time of a call",
+    "of it BEAM",
+    "programs",
+    "Python",
+    "ended"
+  ]
+  @all ["workload", "system", "calls" | @figures]
 
   @doc "Portpool beside its peer and beside the floor or what else the goals name."
   @spec summary([Result.t()]) :: String.t()
@@ -83,7 +93,11 @@ defmodule Bench.Table do
   defp shown(%{kind: :events}, figures), do: [Format.figure(:p50_us, figures.p50_us), "", "", ""]
 
   defp shown(_row, figures) do
-    for figure <- [:p50_us, :p99_us, :calls_per_second, :cpu_us], do: Format.figure(figure, figures[figure])
+    whole =
+      for figure <- [:p50_us, :p99_us, :calls_per_second, :cpu_us], do: Format.figure(figure, figures[figure])
+
+    whole ++
+      for whose <- [:beam, :programs, :python, :ended], do: Format.figure(:cpu_us, figures.cpu_of[whose])
   end
 
   @doc "The sweeps: a line for each point."
@@ -93,7 +107,7 @@ defmodule Bench.Table do
   end
 
   defp sweep(%Result{row: row} = result) do
-    head = [row.axis, "system", "p50", "p99", "calls a second", "processor time of a call"]
+    head = [row.axis, "system" | @figures]
 
     rows =
       for {entrant, _measured} <- result.measured, figures = Result.figures(result, entrant.id) do
