@@ -14,6 +14,7 @@ defmodule Bench.Format do
   @doc "A figure with its unit; a dash if there is none."
   @spec figure(atom, number | nil) :: String.t()
   def figure(_figure, nil), do: "-"
+  def figure(_figure, zero) when zero == 0, do: "0"
   def figure(:memory_mb, mb), do: "#{short(mb)} MB"
   def figure(:calls_per_second, rate), do: short(rate)
   def figure(_time, us) when us >= 1.0e6, do: "#{short(us / 1.0e6)} s"

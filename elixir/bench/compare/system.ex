@@ -3,10 +3,15 @@ defmodule Bench.System do
 
   alias Bench.Settings
 
+  # Seconds.
+  @patience 60
+
   @typedoc "A system that runs."
   @type handle :: term
 
-  @typedoc "`size`, `max_overflow` and `max_queue` of the pool, and `preload`, the modules that its calls need."
+  @typedoc """
+  `size` and `max_overflow` of the pool, and further options of Portpool, which others leave alone; `program` is the one of a floor.
+  """
   @type pool :: keyword
 
   @doc "Starts it, linked to the caller, or says in a few words why that cannot be."
@@ -32,12 +37,18 @@ defmodule Bench.System do
   @doc "What comes back from a call that returns `result` in Python."
   @callback expected(args :: [term], result :: term) :: term
 
-  @doc "Makes a call until it is served: a pool that has not noticed the death of a worker may hand it out. Returns the result."
+  @doc """
+  Makes a call until it is served, and returns its result: a pool that has not noticed the death of a worker may hand it out. Raises
+  when that takes a minute.
+  """
   @spec until_served((() -> term)) :: term
-  def until_served(call) do
-    case attempt(call) do
-      {:ok, result} -> result
-      {:failed, _reason} -> until_served(call)
+  def until_served(call), do: until_served(call, System.monotonic_time(:second) + @patience)
+
+  defp until_served(call, deadline) do
+    case {attempt(call), System.monotonic_time(:second) < deadline} do
+      {{:ok, result}, _in_time} -> result
+      {{:failed, _reason}, true} -> until_served(call, deadline)
+      {{:failed, reason}, false} -> raise "a call still fails after #{@patience} s: #{inspect(reason)}"
     end
   end
 

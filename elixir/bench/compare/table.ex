@@ -65,9 +65,7 @@ defmodule Bench.Table do
 
   @doc "All figures of all who took part."
   @spec figures([Result.t()]) :: String.t()
-  def figures(results) do
-    table(@all, Enum.flat_map(rows(results), &figures_rows/1))
-  end
+  def figures(results), do: table(@all, Enum.flat_map(rows(results), &figures_rows/1))
 
   # The workload is named once.
   defp figures_rows(%Result{row: row, measured: measured} = result) do
@@ -79,18 +77,17 @@ defmodule Bench.Table do
 
   defp entrant_figures(result, id) do
     case {Result.measured(result, id), Result.figures(result, id)} do
-      {{:absent, reason}, nil} -> [reason, "", "", "", ""]
-      {_memory, %{memory_mb: _} = figures} -> [memory(figures), "", "", "", ""]
+      {{:absent, reason}, nil} -> [reason]
+      {_memory, %{memory_mb: _} = figures} -> [memory(figures)]
       {_slices, figures} -> [figures.calls | shown(result.row, figures)]
     end
   end
 
-  defp memory(figures),
-    do:
-      "#{Format.figure(:memory_mb, figures.memory_mb)}, #{Format.figure(:memory_mb, figures.pool_mb)} with all else"
+  defp memory(%{memory_mb: python, pool_mb: all}),
+    do: "#{Format.figure(:memory_mb, python)}, #{Format.figure(:memory_mb, all)} with all else"
 
   # Between two events other things happen that are not part of them.
-  defp shown(%{kind: :events}, figures), do: [Format.figure(:p50_us, figures.p50_us), "", "", ""]
+  defp shown(%{kind: :events}, figures), do: [Format.figure(:p50_us, figures.p50_us)]
 
   defp shown(_row, figures) do
     whole =
@@ -130,8 +127,13 @@ defmodule Bench.Table do
     Enum.find_value(measured, fn {entrant, _measured} -> entrant.id == id and entrant.name end)
   end
 
+  # What a row lacks at its end is empty.
   defp table(head, rows) do
-    lines = [head, List.duplicate("---", length(head)) | rows]
-    Enum.map_join(lines, fn cells -> "| " <> Enum.map_join(cells, " | ", &to_string/1) <> " |\n" end)
+    width = length(head)
+
+    Enum.map_join([head, List.duplicate("---", width) | rows], fn cells ->
+      cells = Enum.take(cells ++ List.duplicate("", width), width)
+      "| " <> Enum.map_join(cells, " | ", &to_string/1) <> " |\n"
+    end)
   end
 end

@@ -78,7 +78,7 @@ defmodule Bench.Work do
     end)
   end
 
-  @doc "From SIGKILL for all idle workers to the moment in which as many others, with these modules, run a call each."
+  @doc "From `kill -9` of all idle workers to the moment in which as many others, with these modules, run a call each."
   @spec killed_workers(pos_integer, [String.t()]) :: t
   def killed_workers(count, modules) do
     repeat(fn system, handle ->
