@@ -130,8 +130,8 @@ defmodule Portpool.BenchTest do
   end
 
   test "figures are told in three digits with a unit that fits" do
-    assert Enum.map([9.994, 31.26, 412.0, 1_530.0, 17.2e6], &Format.figure(:p50_us, &1)) ==
-             ["9.99 µs", "31.3 µs", "412 µs", "1.53 ms", "17.2 s"]
+    assert Enum.map([0.002, 9.994, 31.26, 412.0, 1_530.0, 17.2e6], &Format.figure(:p50_us, &1)) ==
+             ["0", "9.99 µs", "31.3 µs", "412 µs", "1.53 ms", "17.2 s"]
 
     assert Format.figure(:calls_per_second, 1_234_567.0) == "1,234,567"
     assert Format.ratio(0.00714) == "0.0071 x"

@@ -11,12 +11,15 @@ defmodule Bench.Format do
   def name(:cpu_us), do: "processor time of a call"
   def name(:memory_mb), do: "memory"
 
+  # Below this many microseconds there is nothing to tell.
+  @nothing_us 0.05
+
   @doc "A figure with its unit; a dash if there is none."
   @spec figure(atom, number | nil) :: String.t()
   def figure(_figure, nil), do: "-"
-  def figure(_figure, zero) when zero == 0, do: "0"
   def figure(:memory_mb, mb), do: "#{short(mb)} MB"
   def figure(:calls_per_second, rate), do: short(rate)
+  def figure(_time, us) when us < @nothing_us, do: "0"
   def figure(_time, us) when us >= 1.0e6, do: "#{short(us / 1.0e6)} s"
   def figure(_time, us) when us >= 1_000, do: "#{short(us / 1_000)} ms"
   def figure(_time, us), do: "#{short(us)} µs"
