@@ -47,8 +47,9 @@ defmodule Bench.Growth do
     }
   end
 
+  # The two are neighbours at each point.
   defp both(points, load) do
-    for {name, system} <- [{"Portpool", Portpool}, {"ErlPort + Poolboy", ErlPort}], x <- points do
+    for x <- points, {name, system} <- [{"Portpool", Portpool}, {"ErlPort + Poolboy", ErlPort}] do
       struct!(Entrant, Map.merge(%{id: {system, x}, name: name, system: system, x: x}, load.(x)))
     end
   end
