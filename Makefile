@@ -6,19 +6,26 @@ SHELL := /bin/bash
 
 # The real interpreter: python3 may be a shim that takes longer to start than Python itself.
 PYTHON ?= $(shell python3 -c 'import sys; print(sys.executable)' 2>/dev/null)
-PROGRAM := $(abspath $(or $(CARGO_TARGET_DIR),target))/release/portpool
-# Tests of other languages use the program that was just built.
-WITH_PROGRAM = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_TEST_PYTHON=$(TEST_PYTHON)
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+PROGRAM := $(TARGET)/release/portpool
+# Tests of other languages use the program that was just built, and small programs that the Rust tests have built.
+WITH_PROGRAM = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_EXAMPLES=$(TARGET)/debug/examples PORTPOOL_TEST_PYTHON=$(TEST_PYTHON)
+WITH_FLOORS = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_EXAMPLES=$(TARGET)/release/examples PORTPOOL_TEST_PYTHON=$(PYTHON)
+
+# The peers of the benchmark, from the environment or from make.
+export ERLPORT_EBIN POOLBOY_EBIN
+BENCH_JSON := $(TARGET)/bench.json
+PLOT_VENV := $(TARGET)/plot-venv
 
 # That interpreter, with the packages whose values the tests turn into terms.
-TEST_VENV := $(abspath $(or $(CARGO_TARGET_DIR),target))/test-venv
+TEST_VENV := $(TARGET)/test-venv
 TEST_PYTHON := $(TEST_VENV)/bin/python
 
 # What tests have to tell beside that they have passed; it is shown at the end of a run.
-SUMMARY := $(abspath $(or $(CARGO_TARGET_DIR),target))/summary
+SUMMARY := $(TARGET)/summary
 SHOW_SUMMARY = @PYTHON=$(TEST_PYTHON) bin/show-summary $(SUMMARY)
 
-.PHONY: help demo test new-summary build tools test-venv lint test-rust test-instructions test-python test-elixir test-demo instructions profile bench-codec bench-beside bench-pool bench-template soak fmt clean
+.PHONY: help demo test new-summary build floors tools test-venv lint test-rust test-instructions test-python test-elixir test-demo instructions profile bench bench-docs bench-plots bench-codec bench-beside bench-template soak fmt clean
 
 help: ## lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +43,9 @@ new-summary:
 
 build: ## builds the program
 	cargo build --release --locked
+
+floors: # what the benchmarks set beside it
+	cargo build --release --locked --example port_echo --example two_hop_echo
 
 tools: ## installs what is missing: Erlang and Elixir, Python with venv, a C linker, valgrind
 	@bin/install-tools
@@ -71,6 +81,7 @@ test-python: tools test-venv
 	cd priv/python && $(TEST_PYTHON) -m unittest discover -s tests
 
 test-elixir: tools test-venv build
+	cargo build --locked --example port_echo --example two_hop_echo
 	cd elixir && $(WITH_PROGRAM) mix test --warnings-as-errors
 
 test-demo: tools test-venv build
@@ -78,17 +89,25 @@ test-demo: tools test-venv build
 	cd elixir_demo && .venv/bin/python -m unittest discover -s test/python
 	cd elixir_demo && $(WITH_PROGRAM) mix test --warnings-as-errors
 
+bench: tools build floors ## measures beside ErlPort + Poolboy and plain echoes: make bench ARGS="--quick --json out.json"; ARGS=--help
+	cd elixir && MIX_ENV=bench PORTPOOL_BENCH_ROOT=$(CURDIR) $(WITH_FLOORS) mix run bench/compare.exs $(ARGS)
+
+bench-docs: ## measures all of it and puts tables and plots into docs/ (PYTHON with pandas, both peers, a quiet machine)
+	$(MAKE) bench ARGS="--json $(BENCH_JSON) --docs docs/performance.md"
+	$(MAKE) bench-plots JSON=$(BENCH_JSON)
+
+bench-plots: tools ## draws docs/plots from JSON, a file that make bench has written
+	test -x $(PLOT_VENV)/bin/python || $(PYTHON) -m venv $(PLOT_VENV)
+	$(PLOT_VENV)/bin/python -m pip --disable-pip-version-check install --quiet -r elixir/bench/requirements.txt
+	$(PLOT_VENV)/bin/python elixir/bench/plots.py $(or $(JSON),$(BENCH_JSON)) docs/plots
+
 bench-codec: tools test-venv ## measures the codec and the pool's core
 	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench codec --bench pool_core
 	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench codec -- legs
 	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench codec -- doubling
 
-bench-beside: tools build ## measures small calls beside a stream of 64 MB calls, and a plain port echo
-	cargo build --release --locked --example port_echo
-	cd elixir && PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_TEST_PYTHON=$(PYTHON) PORTPOOL_PORT_ECHO=$(dir $(PROGRAM))examples/port_echo MIX_ENV=prod mix run bench/beside.exs
-
-bench-pool: tools build ## measures overflow, and how soon preloaded workers are back (PYTHON with pandas)
-	cd elixir && PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_TEST_PYTHON=$(PYTHON) MIX_ENV=prod mix run bench/pool.exs
+bench-beside: tools build floors ## measures small calls beside a stream of 64 MB calls, and a plain port echo
+	cd elixir && MIX_ENV=prod $(WITH_FLOORS) mix run bench/beside.exs
 
 bench-template: tools ## measures how fast workers are ready, with and without a template, and what they take: make bench-template MODULES="numpy pandas"
 	PORTPOOL_TEST_PYTHON=$(PYTHON) cargo bench --locked --bench template -- $(MODULES)

@@ -10,6 +10,8 @@ defmodule Portpool.MixProject do
       elixir: "~> 1.14",
       compilers: [:portpool | Mix.compilers()],
       elixirc_paths: elixirc_paths(Mix.env()),
+      # The peers of the benchmark, which are there or not.
+      xref: [exclude: [:poolboy, :python]],
       description: description(),
       package: package(),
       deps: []
@@ -20,7 +22,8 @@ defmodule Portpool.MixProject do
     [mod: {Portpool.Application, []}, extra_applications: [:logger]]
   end
 
-  defp elixirc_paths(:test), do: ["lib", "test/support"]
+  defp elixirc_paths(:bench), do: ["lib", "bench/compare"]
+  defp elixirc_paths(:test), do: ["lib", "bench/compare", "test/support"]
   defp elixirc_paths(_env), do: ["lib"]
 
   defp description do

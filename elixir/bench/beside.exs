@@ -14,7 +14,7 @@ defmodule Bench.Beside do
   @most 1.5
 
   def run do
-    echo = System.fetch_env!("PORTPOOL_PORT_ECHO")
+    echo = Path.join(System.fetch_env!("PORTPOOL_EXAMPLES"), "port_echo")
     floor = port_echo(echo)
     IO.puts("one frame of 64 MB on a plain port echo: #{ms(floor)} ms\n")
     IO.puts("| small calls | count | p50, ms | p99, ms | most, ms | p99 / floor | large calls a second |")
