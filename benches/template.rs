@@ -35,6 +35,7 @@ fn recipe(preload: Vec<String>) -> Recipe {
         preload,
         warmup: None,
         init: None,
+        busy_poll: Duration::ZERO,
         max_memory: None,
         memory_limit: None,
         rlimits: Vec::new(),

@@ -50,6 +50,7 @@ pub async fn open(config: &Config) -> Result<Opened, Failure> {
         preload: config.preload.clone(),
         warmup: config.warmup.clone(),
         init: config.init.clone(),
+        busy_poll: config.busy_poll,
         max_memory: config.max_memory,
         memory_limit: config.memory_limit,
         rlimits: config.rlimits.clone(),

@@ -75,6 +75,7 @@ pub(super) fn start_order(recipe: &Recipe, role: Role) -> std::io::Result<Vec<u8
         ("protocol", Some(PROTOCOL)),
         ("max_frame", Some(recipe.max_frame as u64)),
         ("max_memory", recipe.max_memory),
+        ("busy_poll", u64::try_from(recipe.busy_poll.as_micros()).ok()),
         ("memory_limit", recipe.memory_limit),
     ] {
         order.str(key);

@@ -16,7 +16,6 @@ use crate::call::{Body, CallId, Mfa};
 pub(super) enum Order {
     /// Write the rest of what goes to it.
     Write,
-    Ping,
     Interrupt,
     TimeOut,
     Retire,
@@ -45,14 +44,12 @@ impl Handle {
     /// Hands it a call, and its name for the log. It must be idle.
     pub fn call(&self, call: CallId, mfa: Mfa, body: Body) {
         // For a worker that has just ended it is too late; its `Ended` is on the way and does not name this call.
-        if self.birth.get().is_some_and(|born| !born.inbox.call(InCall { id: call, mfa }, body)) {
-            self.order(Order::Write);
-        }
+        self.write(|inbox| inbox.call(InCall { id: call, mfa }, body));
     }
 
     /// Asks whether it is alive: `Pong` is the answer. One that is not idle is not asked, and does not answer.
     pub fn ping(&self) {
-        self.order(Order::Ping);
+        self.write(|inbox| inbox.ping());
     }
 
     /// Raises KeyboardInterrupt in the call that it has in hand, if it has one, and in no other.
@@ -94,6 +91,13 @@ impl Handle {
     /// Its resident memory in bytes, while there is a process.
     pub fn memory(&self) -> Option<u64> {
         self.pid().and_then(memory::resident)
+    }
+
+    /// Puts something into its inbox. What could not be written at once is left to its task.
+    fn write(&self, put: impl FnOnce(&Inbox) -> bool) {
+        if self.birth.get().is_some_and(|born| !put(&born.inbox)) {
+            self.order(Order::Write);
+        }
     }
 
     fn order(&self, order: Order) {

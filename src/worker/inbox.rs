@@ -96,6 +96,8 @@ struct State {
     in_hand: Option<InCall>,
     /// The header of its answer has come.
     is_answered: bool,
+    /// Pings that have not been answered yet.
+    pings: u32,
 }
 
 impl Inbox {
@@ -107,6 +109,7 @@ impl Inbox {
             outgoing: start_order.map(Outgoing::start_order).into_iter().collect(),
             in_hand: None,
             is_answered: false,
+            pings: 0,
         }))))
     }
 
@@ -124,9 +127,22 @@ impl Inbox {
         state.write().is_ok() && state.outgoing.is_empty()
     }
 
-    /// Asks whether it is alive.
-    pub(super) fn ping(&self) {
-        self.state().outgoing.push_back(Outgoing::ping());
+    /// Asks whether it is alive, if it has no call in hand. False as for `call`.
+    pub(super) fn ping(&self) -> bool {
+        let mut state = self.state();
+        if state.in_hand.is_none() {
+            state.pings += 1;
+            state.outgoing.push_back(Outgoing::ping());
+        }
+        state.write().is_ok() && state.outgoing.is_empty()
+    }
+
+    /// Takes note that it has answered a ping; false if there was none.
+    pub(super) fn pong(&self) -> bool {
+        let mut state = self.state();
+        let was_due = state.pings > 0;
+        state.pings = state.pings.saturating_sub(1);
+        was_due
     }
 
     /// Asks a template to fork a worker that gets these descriptors: its channel's two, stdout and stderr. All else that was sent must

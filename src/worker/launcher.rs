@@ -80,6 +80,8 @@ pub struct Recipe {
     pub warmup: Option<StartCall>,
     /// What each worker calls before it is ready.
     pub init: Option<StartCall>,
+    /// How long a worker stays awake after a call, before it sleeps.
+    pub busy_poll: Duration,
     /// A worker with more resident memory, in bytes, asks to be replaced.
     pub max_memory: Option<u64>,
     /// Bytes of data that a worker may allocate.

@@ -92,7 +92,6 @@ async fn launch(
         stdout: LogPipe::stdout(stdout, worker, &log)?,
         stderr: LogPipe::stderr(stderr, worker, &log)?,
         has_started: false,
-        pings: 0,
         listening: true,
         must_end: None,
         unread: false,
@@ -112,8 +111,6 @@ struct Life {
     stderr: LogPipe,
     /// It has said hello.
     has_started: bool,
-    /// Pings that it has not answered yet.
-    pings: u32,
     /// Frames are taken from its channel.
     listening: bool,
     /// It has no more to do: if it has not ended by then, it is killed.
@@ -164,20 +161,12 @@ impl Life {
         match order {
             // It is written while the next frame is waited for.
             Order::Write => {}
-            Order::Ping => self.ping(),
             Order::Interrupt => self.interrupt(),
             Order::TimeOut => return Some(Event::Stopped(self.time_out().await)),
             Order::Retire => self.channel.inbox().close(),
             Order::Kill => self.process.kill(),
         }
         None
-    }
-
-    fn ping(&mut self) {
-        if self.has_started && self.call().is_none() {
-            self.pings += 1;
-            self.channel.inbox().ping();
-        }
     }
 
     fn interrupt(&self) {
@@ -222,10 +211,7 @@ impl Life {
                 self.stderr.drain(in_call.as_ref());
                 Ok(Some(Event::Replied(Reply { call, kind, body, share })))
             }
-            FromWorker::Pong if self.pings > 0 => {
-                self.pings -= 1;
-                Ok(Some(Event::Pong))
-            }
+            FromWorker::Pong if self.channel.inbox().pong() => Ok(Some(Event::Pong)),
             FromWorker::Grew if self.has_started => Ok(Some(Event::Grew)),
             _ => Err(format!("{kind:?} for call {call}, {}", self.stage())),
         }

@@ -32,6 +32,7 @@ fn recipe() -> Recipe {
         preload: Vec::new(),
         warmup: None,
         init: None,
+        busy_poll: Duration::ZERO,
         max_memory: None,
         memory_limit: None,
         rlimits: Vec::new(),

@@ -31,7 +31,7 @@ def serve(channel: Channel, order: dict[str, Any]) -> None:
 
 
 def serve_calls(channel: Channel, order: dict[str, Any]) -> None:
-    _worker.serve(channel, order["max_frame"], order["max_memory"])
+    _worker.serve(channel, order["max_frame"], order["max_memory"], order["busy_poll"])
 
 
 def attempt(channel: Channel, order: dict[str, Any], part: Callable[[dict[str, Any], Stage], None]) -> None:

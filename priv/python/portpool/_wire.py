@@ -6,6 +6,7 @@ import os
 from io import BytesIO
 from select import POLLIN, poll
 from struct import Struct
+from time import monotonic
 
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
@@ -45,27 +46,52 @@ _unpack_from = HEADER.unpack_from
 _pack = HEADER.pack
 _read = os.read
 _write = os.write
+_sched_yield = os.sched_yield
+_monotonic = monotonic
 
 _READ = 65536
 # Pieces of so many bytes together are joined: that takes less time than to hand them over one by one.
 _SMALL = 4096
 # The kernel takes at most IOV_MAX (1024) pieces in one write.
 _PIECES = 512
+# So many waits in a row that brought nothing are enough to go to sleep at once; every so manieth shows whether that is still right.
+_PATIENCE = 8
+_PROBE = 64
 
 
 class ProtocolError(Exception):
     """The server sent something that is no frame. There is nobody to tell but the log."""
 
 
-def wait_for(channel: Channel) -> Callable[[], object]:
-    """A function that waits until there is something to be read.
+def wait_for(channel: Channel, busy: float = 0) -> Callable[[], object]:
+    """A function that waits until there is something to be read, for the first `busy` seconds without going to sleep.
 
-    A worker that is killed while it sleeps in a read may still take bytes out of the pipe as it dies. Then the server, which asks the
-    pipe, would have to believe that it had begun with a call which it has never seen.
+    It waits in `poll`: a worker that is killed while it sleeps in a read may still take bytes out of the pipe as it dies. Then the
+    server, which asks the pipe, would have to believe that it had begun with a call which it has never seen.
     """
     orders = poll()
     orders.register(channel[0], POLLIN)
-    return orders.poll
+    look = orders.poll
+    if not busy:
+        return look
+    # Twin of src/busy_poll.rs, with the same numbers.
+    in_vain = 0
+
+    def wait() -> None:
+        nonlocal in_vain
+        if in_vain < _PATIENCE or in_vain % _PROBE == 0:
+            until = _monotonic() + busy
+            while not look(0):
+                if _monotonic() > until:
+                    break
+                _sched_yield()
+            else:
+                in_vain = 0
+                return
+        in_vain += 1
+        look()
+
+    return wait
 
 
 def read_call(channel: Channel) -> tuple[int, Chunk, Sequence[bytes]] | None:

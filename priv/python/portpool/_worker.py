@@ -36,13 +36,13 @@ class Undefined(Exception):
         self.function = function
 
 
-def serve(channel: Channel, max_frame: int, max_memory: int | None = None) -> None:
+def serve(channel: Channel, max_frame: int, max_memory: int | None = None, busy_poll: int = 0) -> None:
     """Says hello and runs calls until the server closes the channel."""
     answers = channel[1]
     send(answers, 0, (_wire.HELLO, dumps(hello())), max_frame)
     watch = _watch(max_memory) if max_memory else None
     told = False
-    wait = _wire.wait_for(channel)
+    wait = _wire.wait_for(channel, busy_poll / 1e6)
     while True:
         wait()
         frame = read_call(channel)
