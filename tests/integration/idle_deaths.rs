@@ -20,12 +20,17 @@ fn sigkill_of_idle_workers_under_load_fails_no_call_that_had_not_begun() {
     const CALLS: usize = 4;
     // Forked workers are back sooner.
     let mut server = Server::start([("size", int(2)), ("wait", atom("all")), ("preload", list([text("echo")]))]);
-    let (mut answered, mut exits) = (0, 0);
+    let (mut answered, mut exits, mut killed) = (0, 0, 0);
     for _ in 0..KILLS {
-        let status = server.wait_for_status("both are back", |status| count(status, "idle") == 2);
+        // One whose death has not been seen yet counts as idle.
+        let is_new = |worker: &eetf::Term| count(worker, "id") > killed;
+        let status = server.wait_for_status("both are back", |status| {
+            count(status, "idle") == 2 && elements(&get(status, "workers")).iter().all(is_new)
+        });
         // Nothing lies between the kill and the calls, so that some are dispatched to a worker whose death is not known yet.
         // The older one has done something, so that it is replaced without a pause.
         let victim = elements(&get(&status, "workers")).remove(0);
+        killed = count(&victim, "id");
         signal(u32::try_from(count(&victim, "pid")).unwrap(), Signal::KILL);
         let mut marks: HashMap<u64, Signpost> = (0..CALLS).map(|_| cast_marked(&mut server)).collect();
         while !marks.is_empty() {

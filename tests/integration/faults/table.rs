@@ -35,7 +35,8 @@ fn exists(test: &str) -> bool {
 #[test]
 fn each_row_is_there_and_names_tests_that_exist() {
     let document = read("docs/faults.md").unwrap();
-    let rows: Vec<Vec<&str>> = document
+    let (table, _figures) = document.split_once("## Figures").unwrap();
+    let rows: Vec<Vec<&str>> = table
         .lines()
         .filter(|line| line.starts_with("| ") && !line.starts_with("| row"))
         .map(|row| row.trim_matches(['|', ' ']).split(" | ").collect())
