@@ -188,7 +188,7 @@ impl Default for Config {
 pub const MAX_FRAME: usize = 64 << 20;
 
 /// Longer than the server of a busy pool waits for a small call, and than a processor takes to wake up.
-const BUSY_POLL: Duration = Duration::from_micros(30);
+const BUSY_POLL: Duration = Duration::from_micros(100);
 
 /// The limits that `rlimits` may set: those of setrlimit(2) that Python's `resource` knows, without `data`, which is `memory_limit`.
 pub const RLIMITS: [&str; 13] = [

@@ -203,6 +203,7 @@ defmodule Portpool.OptionsTest do
       cgroup: "/sys/fs/cgroup/portpool.slice",
       no_new_privs: true,
       idle_check: 1,
+      busy_poll: 0,
       drain_timeout: 1,
       wait: :all,
       max_queue: 1,

@@ -15,7 +15,7 @@ defmodule Bench.Workloads do
       %Row{
         id: "small",
         title: "small call, `operator.add(1, 2)`, one caller",
-        entrants: both(@pool, Work.small()) ++ floors(Work.small()),
+        entrants: both(@pool, Work.small()) ++ [asleep(1) | floors(Work.small())],
         goals: [goal(:p50_us, :peer, :at_most, 1.0), goal(:p50_us, :two_hops, :at_most, 1.3)]
       },
       callers(16),
@@ -27,9 +27,21 @@ defmodule Bench.Workloads do
     %Row{
       id: "callers#{count}",
       title: "small call, #{count} callers, 2 workers",
-      entrants: both(@pool, Work.small(), callers: count),
+      entrants: both(@pool, Work.small(), callers: count) ++ [asleep(count)],
       figure: :calls_per_second,
       goals: [goal(:calls_per_second, :peer, :at_least, 3)]
+    }
+  end
+
+  # What it would be if server and workers went to sleep at once when there is nothing to do.
+  defp asleep(callers) do
+    %Entrant{
+      id: :asleep,
+      name: "Portpool, `busy_poll: 0`",
+      system: Portpool,
+      pool: [busy_poll: 0] ++ @pool,
+      work: Work.small(),
+      callers: callers
     }
   end
 

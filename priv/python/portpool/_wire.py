@@ -49,7 +49,7 @@ _write = os.write
 _sched_yield = os.sched_yield
 _monotonic = monotonic
 
-_READ = 65536
+_READ = 16384
 # Pieces of so many bytes together are joined: that takes less time than to hand them over one by one.
 _SMALL = 4096
 # The kernel takes at most IOV_MAX (1024) pieces in one write.

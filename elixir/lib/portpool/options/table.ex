@@ -60,7 +60,7 @@ defmodule Portpool.Options.Table do
     {:idle_check, :ms_or_infinity, :infinity,
      "ms; a worker that has been idle for so long is asked whether it is alive, and replaced if it is not"},
     {:busy_poll, {:integer, 0..1_000, [:auto]}, :auto,
-     "µs; how long the server stays awake after each event while calls are in flight; `:auto`: 30, or 0 on one processor"},
+     "µs; how long the server stays awake between calls in flight, and a worker after a call; `:auto` is 100, or 0 on one processor"},
     {:drain_timeout, :ms_or_infinity, 5_000,
      "ms; how long running calls have to end when the pool is stopped; those that wait get `:shutdown` at once"},
     {:wait, {:one_of, [:none, :first, :all]}, :first,
