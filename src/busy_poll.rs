@@ -29,9 +29,7 @@ impl BusyPoll {
 
     /// Something has happened, and something else will.
     pub(crate) fn happened(&mut self, now: Instant) {
-        if self.until.take().is_some() {
-            self.in_vain = 0;
-        }
+        self.rest();
         if self.limit.is_zero() {
             return;
         }
@@ -47,7 +45,9 @@ impl BusyPoll {
 
     /// Something has happened, and nothing else is expected.
     pub(crate) fn rest(&mut self) {
-        self.until = None;
+        if self.until.take().is_some() {
+            self.in_vain = 0;
+        }
     }
 
     /// Whether the thread is to stay awake.
@@ -106,6 +106,17 @@ mod tests {
         poll.happened(now);
         assert!(poll.is_on());
         assert_eq!((0..8).filter(|_| waits_in_vain(&mut poll, now)).count(), 8);
+    }
+
+    #[test]
+    fn what_comes_in_time_counts_also_if_it_is_the_last() {
+        let (mut poll, now) = (BusyPoll::new(LIMIT), Instant::now());
+        assert_eq!((0..8).filter(|_| waits_in_vain(&mut poll, now)).count(), 8);
+        while !poll.is_on() {
+            poll.happened(now);
+        }
+        poll.rest();
+        assert!(waits_in_vain(&mut poll, now));
     }
 
     #[test]

@@ -340,10 +340,11 @@ impl Pool {
     }
 
     fn interrupt(&mut self, worker: WorkerId) {
-        if let Some(in_hand) = self.core.runs(worker).and_then(|call| self.in_hand.get_mut(&call)) {
+        let Some(call) = self.core.runs(worker) else { return };
+        if let Some(in_hand) = self.in_hand.get_mut(&call) {
             in_hand.interrupted = true;
         }
-        self.on(worker, Handle::interrupt);
+        self.on(worker, |handle| handle.interrupt(call));
     }
 
     fn kill(&mut self, worker: WorkerId, cause: KillCause) {

@@ -30,12 +30,9 @@ pub(super) struct Frame {
 /// Why a channel brings no more frames.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Closed {
-    /// The worker has closed its end for answers.
+    /// The worker has closed its end for answers, or that for orders, and there was something to be written.
     #[error("the worker closed its channel")]
     End,
-    /// The worker has closed its end for orders, and there was something to be written.
-    #[error("the worker closed its channel without reading what was in it")]
-    Unread,
     /// The worker broke the protocol.
     #[error("the worker broke the protocol: it sent {0}")]
     Violation(String),

@@ -8,8 +8,8 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 
 /// How many bytes a pipe is made to hold, where the system allows it: large frames take less time, and small ones no more memory. Not
-/// more, because each user has 64 MiB for all pipes, of which those of 64 workers take all.
-const ROOM: usize = 512 << 10;
+/// more, because each user has 64 MiB for all pipes, of which those of 128 workers take all.
+const ROOM: usize = 256 << 10;
 
 /// The server's ends.
 #[derive(Debug)]

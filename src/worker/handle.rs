@@ -9,6 +9,7 @@ use super::inbox::Inbox;
 use super::line::InCall;
 use super::memory;
 use super::process::Process;
+use super::stop;
 use crate::call::{Body, CallId, Mfa};
 
 /// What the worker's task is asked to do.
@@ -16,7 +17,6 @@ use crate::call::{Body, CallId, Mfa};
 pub(super) enum Order {
     /// Write the rest of what goes to it.
     Write,
-    Interrupt,
     TimeOut,
     Retire,
     Kill,
@@ -52,9 +52,11 @@ impl Handle {
         self.write(|inbox| inbox.ping());
     }
 
-    /// Raises KeyboardInterrupt in the call that it has in hand, if it has one, and in no other.
-    pub fn interrupt(&self) {
-        self.order(Order::Interrupt);
+    /// Raises KeyboardInterrupt in this call, if the worker has it in hand, and in no other.
+    pub fn interrupt(&self, call: CallId) {
+        if let Some(born) = self.birth.get() {
+            stop::interrupt(&born.process, call);
+        }
     }
 
     /// Asks where Python is, for at most 20 ms, and kills the process group: `Stopped` says when that is done. If the worker has

@@ -206,7 +206,7 @@ impl State {
                 Ok(written) => outgoing.advance(written),
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return Ok(()),
-                    io::ErrorKind::BrokenPipe => return Err(Closed::Unread),
+                    io::ErrorKind::BrokenPipe => return Err(Closed::End),
                     _ => return Err(Closed::Failed(error)),
                 },
             }

@@ -24,7 +24,9 @@ impl Pidfd {
     pub(super) fn open(pid: Pid) -> io::Result<Self> {
         let (fd, stands_in) = match rustix::process::pidfd_open(pid, PidfdFlags::NONBLOCK) {
             Ok(fd) => (fd, false),
-            Err(Errno::NOSYS) => (closes_when_it_ends(pid)?, true),
+            // Before Linux 5.10 there is no such flag. It would only matter to who waits for a process that has not ended.
+            Err(Errno::INVAL) => (rustix::process::pidfd_open(pid, PidfdFlags::empty())?, false),
+            Err(Errno::NOSYS | Errno::PERM) => (closes_when_it_ends(pid)?, true),
             Err(error) => return Err(error.into()),
         };
         #[expect(

@@ -24,7 +24,7 @@ use crate::call::{CallId, WorkerId};
 /// Starts a worker beside the caller. Its events come with its number; after `Ended` there are none. Workers of one generation have
 /// imported the same code. Its results take their room from the allowance.
 ///
-/// `orders` is unbounded, but a worker gets at most one call at a time and few orders beside it. `events` is bounded: a task
+/// `orders` is unbounded, but a worker gets few: calls go another way, into its inbox. `events` is bounded: a task
 /// waits when the pool is behind.
 pub fn start(
     worker: WorkerId,
@@ -94,7 +94,6 @@ async fn launch(
         has_started: false,
         listening: true,
         must_end: None,
-        unread: false,
         trouble: None,
         start_error: None,
         kills,
@@ -115,8 +114,6 @@ struct Life {
     listening: bool,
     /// It has no more to do: if it has not ended by then, it is killed.
     must_end: Option<Instant>,
-    /// Something that was written to it will never be read.
-    unread: bool,
     trouble: Option<String>,
     start_error: Option<StartError>,
     /// The count as it was before it started.
@@ -132,7 +129,7 @@ impl Life {
         let inbox = self.channel.inbox().clone();
         loop {
             let must_end = self.must_end;
-            // Orders first: a retirement or a call is never overtaken by a later frame.
+            // Orders first: a retirement is never overtaken by a later frame.
             let event = tokio::select! {
                 biased;
                 Some(order) = orders.recv() => self.obey(order).await,
@@ -161,18 +158,11 @@ impl Life {
         match order {
             // It is written while the next frame is waited for.
             Order::Write => {}
-            Order::Interrupt => self.interrupt(),
             Order::TimeOut => return Some(Event::Stopped(self.time_out().await)),
             Order::Retire => self.channel.inbox().close(),
             Order::Kill => self.process.kill(),
         }
         None
-    }
-
-    fn interrupt(&self) {
-        if let Some(call) = self.call() {
-            stop::interrupt(&self.process, call);
-        }
     }
 
     async fn time_out(&mut self) -> Stacks {
@@ -236,7 +226,6 @@ impl Life {
         self.leave();
         match closed {
             Closed::End => {}
-            Closed::Unread => self.unread = true,
             Closed::Violation(_) | Closed::Failed(_) => {
                 let bytes = self.channel.remains().escape_ascii();
                 warn!(worker = self.worker.0, %bytes, "{closed}: it is killed");
@@ -263,18 +252,14 @@ impl Life {
                     Ok(None) => {}
                     Err(_) => return,
                 },
-                Err(closed) => {
-                    self.unread |= matches!(closed, Closed::Unread);
-                    return;
-                }
-                Ok(None) => return,
+                Ok(None) | Err(_) => return,
             }
         }
     }
 
     fn end(self) -> Ended {
         let exit = self.process.reap().ok();
-        let undelivered = self.unread || self.channel.inbox().has_unread();
+        let undelivered = self.channel.inbox().has_unread();
         let in_call = self.channel.inbox().take_in_hand();
         let by_kernel = exit == Some(Exit::Signal(Signal::KILL.as_raw())) && !self.process.was_killed();
         self.stdout.finish(in_call.as_ref());

@@ -90,6 +90,11 @@ impl Worker {
         CallId(self.calls)
     }
 
+    /// Interrupts the call that was made last.
+    fn interrupt(&self) {
+        self.handle.interrupt(CallId(self.calls));
+    }
+
     async fn reply(&mut self) -> Reply {
         match self.event().await {
             Event::Replied(reply) => reply,
@@ -212,7 +217,7 @@ async fn an_interrupt_raises_keyboard_interrupt_in_the_call_and_the_worker_lives
     let mut worker = Worker::start(recipe()).await;
     for state in ["sleeping", "busy"] {
         worker.run(state).await;
-        worker.handle.interrupt();
+        worker.interrupt();
         let reply = worker.reply().await;
         assert_eq!(
             (reply.kind, &fields(&reply)["type"]),
@@ -235,14 +240,15 @@ async fn interrupts_that_cross_replies_hit_no_later_call() {
         let reply = match timeout(Duration::from_millis(1), worker.reply()).await {
             Ok(reply) => reply,
             Err(_) => {
-                worker.handle.interrupt();
+                worker.interrupt();
                 worker.reply().await
             }
         };
         assert_eq!(reply.call, call);
         interrupted += u32::from(reply.kind == FromWorker::Raised);
-        // The one that follows is not meant.
+        // The one that follows is not meant, however late the interrupt is.
         worker.call("hangs", "for_a_moment", Some("50"));
+        worker.handle.interrupt(call);
         assert_eq!(worker.reply().await.kind, FromWorker::Result, "round {round}");
     }
     println!("{interrupted} of 1000 were interrupted");
@@ -354,7 +360,7 @@ async fn a_forked_worker_says_where_it_is_and_is_interrupted_by_a_file_of_its_ow
         worker.run("busy").await;
     }
     let [one, other] = &mut workers;
-    one.handle.interrupt();
+    one.interrupt();
     assert_eq!(fields(&one.reply().await)["type"], Value::from("KeyboardInterrupt"));
     other.handle.time_out();
     let Event::Stopped(Stacks::Dumped(text)) = other.event().await else { panic!("no stacks") };

@@ -94,12 +94,13 @@ def wait_for(channel: Channel, busy: float = 0) -> Callable[[], object]:
     return wait
 
 
-def read_call(channel: Channel) -> tuple[int, Chunk, Sequence[bytes]] | None:
+def read_call(channel: Channel, wait: Callable[[], object]) -> tuple[int, Chunk, Sequence[bytes]] | None:
     """Waits for the next call and reads it whole: its number, pickle and buffers; None when the server has closed the channel.
 
     Pings on the way are answered: only a worker that waits for a call gets any.
     """
     orders, answers = channel
+    wait()
     data = _read(orders, _READ)
     while True:
         if not data:
@@ -112,7 +113,10 @@ def read_call(channel: Channel) -> tuple[int, Chunk, Sequence[bytes]] | None:
         if kind != PING or flags or length:
             raise ProtocolError(f"a frame of kind {kind}, flags {flags}, length {length}")
         write_frame(answers, PONG, 0, (), 0)
-        data = data[HEADER_SIZE:] or _read(orders, _READ)
+        data = data[HEADER_SIZE:]
+        if not data:
+            wait()
+            data = _read(orders, _READ)
     if len(data) == HEADER_SIZE + length and not buffers:
         return call, data[HEADER_SIZE:] if length < _SMALL else memoryview(data)[HEADER_SIZE:], ()
     ahead = memoryview(data)[HEADER_SIZE:]

@@ -44,8 +44,7 @@ def serve(channel: Channel, max_frame: int, max_memory: int | None = None, busy_
     told = False
     wait = _wire.wait_for(channel, busy_poll / 1e6)
     while True:
-        wait()
-        frame = read_call(channel)
+        frame = read_call(channel, wait)
         if frame is None:
             return
         call, body, buffers = frame

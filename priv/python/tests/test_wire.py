@@ -35,7 +35,7 @@ class Frames(unittest.TestCase):
         frame = self.frame(b"body")
         for cut in range(1, len(frame)):
             self.send(frame[:cut], frame[cut:])
-            call, body, _ = _wire.read_call(self.channel)
+            call, body, _ = _wire.read_call(self.channel, _wire.wait_for(self.channel))
             self.assertEqual((call, bytes(body)), (7, b"body"))
 
     def test_pings_on_the_way_are_answered_however_they_are_cut(self) -> None:
@@ -44,29 +44,29 @@ class Frames(unittest.TestCase):
         sent = ping + ping + self.frame(b"body")
         for cut in range(1, len(sent)):
             self.send(sent[:cut], sent[cut:])
-            call, body, _ = _wire.read_call(self.channel)
+            call, body, _ = _wire.read_call(self.channel, _wire.wait_for(self.channel))
             self.assertEqual((call, bytes(body)), (7, b"body"))
             self.assertEqual(self.server.recv(len(pong) * 2, socket.MSG_WAITALL), pong * 2)
 
     def test_a_ping_with_a_body_is_refused(self) -> None:
         self.send(_wire.HEADER.pack(1, _wire.PING, 0, 0, 0) + b"x")
         with self.assertRaises(_wire.ProtocolError):
-            _wire.read_call(self.channel)
+            _wire.read_call(self.channel, _wire.wait_for(self.channel))
 
     def test_a_large_call_is_read_whole(self) -> None:
         large = os.urandom(5_000_000)
         self.send(self.frame(large))
-        call, body, _ = _wire.read_call(self.channel)
+        call, body, _ = _wire.read_call(self.channel, _wire.wait_for(self.channel))
         self.assertEqual((call, bytes(body)), (7, large))
 
     def test_an_empty_body_is_a_body(self) -> None:
         self.send(self.frame(b""))
-        call, body, _ = _wire.read_call(self.channel)
+        call, body, _ = _wire.read_call(self.channel, _wire.wait_for(self.channel))
         self.assertEqual((call, bytes(body)), (7, b""))
 
     def test_the_end_of_the_channel_is_none(self) -> None:
         self.server.close()
-        self.assertIsNone(_wire.read_call(self.channel))
+        self.assertIsNone(_wire.read_call(self.channel, _wire.wait_for(self.channel)))
 
     def test_an_end_inside_a_frame_is_an_error(self) -> None:
         for part in (self.frame(b"body")[:10], self.frame(b"body")[:18]):
@@ -75,7 +75,7 @@ class Frames(unittest.TestCase):
                 server.sendall(part)
                 server.close()
                 with self.assertRaises(_wire.ProtocolError):
-                    _wire.read_call((worker.fileno(), worker.fileno()))
+                    _wire.read_call((worker.fileno(), worker.fileno()), list)
 
     def test_a_frame_that_is_no_call_is_an_error(self) -> None:
         for header in (
@@ -84,7 +84,7 @@ class Frames(unittest.TestCase):
         ):
             self.server.sendall(header)
             with self.assertRaises(_wire.ProtocolError):
-                _wire.read_call(self.channel)
+                _wire.read_call(self.channel, _wire.wait_for(self.channel))
 
     def with_buffers(self, pickle: bytes, *buffers: bytes) -> bytes:
         table = b"".join(len(buffer).to_bytes(8, "little") for buffer in buffers)
@@ -95,7 +95,7 @@ class Frames(unittest.TestCase):
         frame = self.with_buffers(b"pickle", b"one", b"", b"three")
         for cut in range(1, len(frame)):
             self.send(frame[:cut], frame[cut:])
-            call, body, buffers = _wire.read_call(self.channel)
+            call, body, buffers = _wire.read_call(self.channel, _wire.wait_for(self.channel))
             self.assertEqual((call, bytes(body), buffers), (7, b"pickle", [b"one", b"", b"three"]))
 
     def test_large_buffers_are_bytes_and_never_copied(self) -> None:
@@ -103,7 +103,7 @@ class Frames(unittest.TestCase):
         for head in (b"p", bytes(200_000)):
             self.send(self.with_buffers(head, *large))
             tracemalloc.start()
-            _, body, buffers = _wire.read_call(self.channel)
+            _, body, buffers = _wire.read_call(self.channel, _wire.wait_for(self.channel))
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
             self.assertEqual((bytes(body), buffers), (head, large))
@@ -113,7 +113,7 @@ class Frames(unittest.TestCase):
     def test_a_function_gets_the_very_same_object(self) -> None:
         call = b"\x80\x05(\x8c\x08builtins\x8c\x02id(\x97tNt."
         self.send(self.with_buffers(call, bytes(100_000)))
-        _, body, buffers = _wire.read_call(self.channel)
+        _, body, buffers = _wire.read_call(self.channel, _wire.wait_for(self.channel))
         kind, chunks = _worker.answer(body, buffers)
         self.assertEqual((kind, pickle.loads(b"".join(chunks))), (_wire.RESULT, id(buffers[0])))
 
@@ -121,7 +121,7 @@ class Frames(unittest.TestCase):
         table = (100).to_bytes(8, "little")
         self.server.sendall(_wire.HEADER.pack(8 + 99, _wire.CALL, 0, 1, 1) + table)
         with self.assertRaises(_wire.ProtocolError):
-            _wire.read_call(self.channel)
+            _wire.read_call(self.channel, _wire.wait_for(self.channel))
 
     def test_a_frame_of_many_chunks_is_written_whole(self) -> None:
         chunks = [os.urandom(size) for size in [0, 1, 3000, 70_000] * 400]
