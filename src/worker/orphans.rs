@@ -107,7 +107,11 @@ fn clean_up(children: &Children, orphan: u32, killed: &mut BTreeSet<u32>) {
         && !children.lives(worker)
         && killed.insert(orphan)
     {
-        warn!(worker = worker.0, pid = orphan, "a process that the dead worker left behind is killed");
+        if token::is_template(worker) {
+            warn!(pid = orphan, "a process that a template left behind is killed");
+        } else {
+            warn!(worker = worker.0, pid = orphan, "a process that the dead worker left behind is killed");
+        }
         kill(orphan);
     }
 }

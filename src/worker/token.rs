@@ -12,6 +12,17 @@ pub(super) fn token(worker: WorkerId) -> String {
     format!("{}.{:020}", std::process::id(), worker.0)
 }
 
+/// The number that the template of a generation has in its token: no worker has it, and what it leaves behind is not taken for what
+/// belongs to the next one.
+pub(super) fn of_template(generation: u64) -> WorkerId {
+    WorkerId(u64::MAX - generation)
+}
+
+/// Whether a number is that of a template: generations and workers are counted from 1.
+pub(super) fn is_template(number: WorkerId) -> bool {
+    number.0 > u64::MAX / 2
+}
+
 /// The worker of this server that a process comes from.
 pub(super) fn worker_of(pid: u32) -> Option<WorkerId> {
     let (server, worker) = read(pid)?;

@@ -19,6 +19,7 @@ use super::boot::{self, Role};
 use super::ends;
 use super::launcher::{self, Launched, Launcher, NoProcess, Recipe, SpawnLauncher};
 use super::orphans::Children;
+use super::token;
 use crate::call::WorkerId;
 
 /// How long workers are started on their own after a template broke for the first time; twice as long each time after that.
@@ -89,7 +90,7 @@ impl TemplateLauncher {
     }
 
     fn start(&self, generation: u64) -> io::Result<Template> {
-        let number = process::number(generation);
+        let number = token::of_template(generation);
         let mut command = self.recipe.command(boot::TEMPLATE, number);
         // Threads of numeric libraries do not survive a fork: here they have none, and workers are given theirs.
         command.envs(self.recipe.numeric_threads.iter().map(|(name, _)| (name, "1")));

@@ -56,12 +56,6 @@ pub(super) struct TemplateProcess {
     fork_limit: Duration,
 }
 
-/// The number that the template of a generation has in its token: no worker has it, and what it leaves behind is not taken for what
-/// belongs to the next one.
-pub(super) fn number(generation: u64) -> WorkerId {
-    WorkerId(u64::MAX - generation)
-}
-
 impl TemplateProcess {
     pub(super) fn new(
         launched: Launched,
