@@ -22,18 +22,24 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// three seconds; and when all that its workers have started has been killed, with its cgroup, if it has made one at this place.
 /// Whoever has its number later is not touched.
 pub fn run(pid: i32, home: &Home) -> io::Result<()> {
-    let Some(server) = open(pid)? else { return Ok(()) };
+    let server = open(pid)?;
     let cgroup = Group::of(pid.unsigned_abs(), home);
-    let stdin = io::stdin();
-    let mut both = [readable(&server), readable(&stdin)];
-    wait(&mut both, None)?;
-    let [server_ended, _told] = both.map(|fd| !fd.revents().is_empty());
-    if !server_ended {
-        end(&server, hears_the_end(stdin)?)?;
+    // It may have ended before this process has begun: what it has left behind is there all the same.
+    if let Some(server) = server {
+        watch(&server)?;
     }
     cgroup.iter().for_each(end_group);
     kill_survivors(pid.unsigned_abs());
     Ok(())
+}
+
+/// Returns when the server has ended.
+fn watch(server: &OwnedFd) -> io::Result<()> {
+    let stdin = io::stdin();
+    let mut both = [readable(server), readable(&stdin)];
+    wait(&mut both, None)?;
+    let [server_ended, _told] = both.map(|fd| !fd.revents().is_empty());
+    if server_ended { Ok(()) } else { end(server, hears_the_end(stdin)?) }
 }
 
 /// Kills what is in it, and removes it.

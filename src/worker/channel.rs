@@ -7,7 +7,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::task::yield_now;
 
-use super::ends::Ours;
+use super::ends::{self, Ours};
 use super::inbox::Inbox;
 use super::wire::{FromWorker, HEADER, Header};
 use crate::allowance::{Allowance, Claim, Place, Share};
@@ -62,6 +62,8 @@ impl Room {
 pub(super) struct Channel {
     inbox: Inbox,
     answers: pipe::Receiver,
+    /// How many bytes that pipe holds.
+    holds: usize,
     max_frame: usize,
     incoming: BytesMut,
     header: Option<Header>,
@@ -81,6 +83,7 @@ impl Channel {
         Ok(Self {
             inbox: Inbox::open(orders, start_order)?,
             answers: pipe::Receiver::from_owned_fd(answers)?,
+            holds: ends::NARROW,
             max_frame,
             incoming: BytesMut::new(),
             header: None,
@@ -113,7 +116,7 @@ impl Channel {
                 continue;
             }
             self.wait().await?;
-            if self.header.is_some() {
+            if self.header.is_some() || self.inbox.full().is_some() {
                 // The pieces of a large frame are always ready: the others have their turn between them.
                 yield_now().await;
             }
@@ -179,6 +182,7 @@ impl Channel {
             let Some(bytes) = self.incoming.first_chunk::<HEADER>() else { return Ok(None) };
             let header = Header::read(*bytes, self.max_frame).map_err(Closed::Violation)?;
             self.room = self.make_room_for(header)?;
+            self.holds = ends::widen(&self.answers, self.holds, header.length);
             self.header = Some(header);
             self.incoming.advance(HEADER);
         }

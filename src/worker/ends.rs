@@ -7,8 +7,10 @@ use std::os::unix::net::UnixStream;
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 
-/// How many bytes a pipe is made to hold, where the system allows it: large frames take less time, and small ones no more memory. Not
-/// more, because each user has 64 MiB for all pipes, of which those of 128 workers take all.
+/// How many bytes a pipe holds.
+pub(super) const NARROW: usize = 64 << 10;
+/// How many it is made to hold for frames that are larger, which then take less time. Only then, because each user has 64 MiB for all
+/// pipes: beyond that new ones hold 8 KiB, also those that workers make for programs which they start.
 const ROOM: usize = 256 << 10;
 
 /// The server's ends.
@@ -40,7 +42,6 @@ impl Theirs {
 /// costs both sides a change of process for each call.
 pub(super) fn of_worker() -> io::Result<(Ours, Theirs)> {
     let (its_orders, orders) = pipe_with(PipeFlags::CLOEXEC)?;
-    widen(&orders);
     with_answers(orders, its_orders)
 }
 
@@ -52,11 +53,15 @@ pub(super) fn of_template() -> io::Result<(Ours, Theirs)> {
 
 fn with_answers(orders: OwnedFd, its_orders: OwnedFd) -> io::Result<(Ours, Theirs)> {
     let (answers, its_answers) = pipe_with(PipeFlags::CLOEXEC)?;
-    widen(&answers);
     Ok((Ours { orders, answers }, Theirs { orders: its_orders, answers: its_answers }))
 }
 
-fn widen(pipe: impl AsFd) {
+/// Has a pipe hold more, for a frame that is larger than it is. To be called with what it holds now; returns what it holds then.
+pub(super) fn widen(pipe: impl AsFd, holds: usize, frame: usize) -> usize {
+    if frame <= holds || holds >= ROOM {
+        return holds;
+    }
     // Beyond a limit for each user this is refused; a small pipe is only slower.
     let _ = fcntl_setpipe_size(pipe, ROOM);
+    ROOM
 }

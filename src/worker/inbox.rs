@@ -12,12 +12,15 @@ use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg}
 use tokio::net::unix::pipe;
 
 use super::channel::Closed;
+use super::ends;
 use super::line::InCall;
 use super::wire::{self, HEADER, ToWorker};
 use crate::call::{Body, CallId, WorkerId};
 
 /// How many pieces of a frame go out in one write: header, table and pickle, and the first of the buffers.
 const PIECES: usize = 8;
+/// So much is written at once; then the others have their turn: a worker that reads as fast as we write would never have us wait.
+const TURN: usize = 1 << 20;
 
 /// A frame on its way out: its pieces are written from where they are.
 #[derive(Debug)]
@@ -91,6 +94,8 @@ pub(super) struct Inbox(Arc<Mutex<State>>);
 struct State {
     /// `None` once nothing more will be sent.
     orders: Option<Arc<pipe::Sender>>,
+    /// How many bytes the pipe holds.
+    holds: usize,
     outgoing: VecDeque<Outgoing>,
     /// The call that has not been answered.
     in_hand: Option<InCall>,
@@ -106,6 +111,7 @@ impl Inbox {
         rustix::io::ioctl_fionbio(&orders, true)?;
         Ok(Self(Arc::new(Mutex::new(State {
             orders: Some(Arc::new(pipe::Sender::from_owned_fd_unchecked(orders)?)),
+            holds: ends::NARROW,
             outgoing: start_order.map(Outgoing::start_order).into_iter().collect(),
             in_hand: None,
             is_answered: false,
@@ -121,6 +127,9 @@ impl Inbox {
     /// Hands over a call; there is at most one in hand. False if the worker's task is to write the rest, or to see why it cannot.
     pub(super) fn call(&self, call: InCall, body: Body) -> bool {
         let mut state = self.state();
+        if let Some(orders) = &state.orders {
+            state.holds = ends::widen(&**orders, state.holds, body.size());
+        }
         state.outgoing.push_back(Outgoing::call(call.id, body));
         state.in_hand = Some(call);
         state.is_answered = false;
@@ -157,7 +166,7 @@ impl Inbox {
         if sent == HEADER { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
     }
 
-    /// Writes what the pipe takes.
+    /// Writes what the pipe takes, for one turn.
     pub(super) fn write(&self) -> Result<(), Closed> {
         self.state().write()
     }
@@ -201,9 +210,15 @@ impl Inbox {
 
 impl State {
     fn write(&mut self) -> Result<(), Closed> {
-        while let (Some(outgoing), Some(orders)) = (self.outgoing.front_mut(), &self.orders) {
+        let mut left = TURN;
+        while left > 0
+            && let (Some(outgoing), Some(orders)) = (self.outgoing.front_mut(), &self.orders)
+        {
             match orders.try_write_vectored(&outgoing.next()) {
-                Ok(written) => outgoing.advance(written),
+                Ok(written) => {
+                    outgoing.advance(written);
+                    left = left.saturating_sub(written);
+                }
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return Ok(()),
                     io::ErrorKind::BrokenPipe => return Err(Closed::End),

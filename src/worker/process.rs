@@ -87,6 +87,9 @@ impl Process {
 
     /// Sends a signal to the process alone.
     pub(crate) fn signal(&self, signal: Signal) {
+        if self.reaped.load(Ordering::Relaxed) {
+            return;
+        }
         // It can only fail because the process has ended.
         let _ = self.pidfd.signal(signal);
     }

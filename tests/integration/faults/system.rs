@@ -210,6 +210,6 @@ fn row_46_workers_inherit_no_descriptors_and_no_ignored_signals() {
         assert_eq!(server.call(("leaves_behind", "ignored_signals"), []).unwrap(), list([]));
         assert_eq!(string(&server.call(("leaves_behind", "yes_head"), []).unwrap()), "y\n");
         let descriptors = elements(&server.call(("os", "listdir"), [text("/proc/self/fd")]).unwrap());
-        assert!(!descriptors.contains(&text("7")) || descriptors.len() <= 7, "{descriptors:?}");
+        assert_eq!(descriptors.len(), 7, "{descriptors:?}");
     }
 }

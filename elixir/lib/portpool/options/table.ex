@@ -53,7 +53,7 @@ defmodule Portpool.Options.Table do
      "map or keyword list; other limits of each worker and its children, as setrlimit(2) has them: `%{nofile: 1024, core: 0, cpu: 3600}`; also `as`, `fsize`, `memlock`, `msgqueue`, `nice`, `nproc`, `rtprio`, `rttime`, `sigpending`, `stack`"},
     {:no_new_privs, {:one_of, [true, false]}, false,
      "whether workers and what they start are kept from more rights than the server has: set-uid programs come to nothing"},
-    {:pool_memory_limit, {:integer, 0..@most, [:infinity]}, :infinity,
+    {:pool_memory_limit, {:integer, 1..@most, [:infinity]}, :infinity,
      "bytes; what all workers and whatever they start may have together: the kernel kills one of them beyond it; needs a cgroup v2 with a memory controller, see `cgroup`"},
     {:cgroup, :cgroup, :auto,
      "the cgroup (v2) in which the pool has one of its own, in which everything that Python starts ends with it: `:auto`, the one that has been delegated to this VM, if there is one; `:none`; or its path, and then the pool does not start without it"},
