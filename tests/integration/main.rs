@@ -11,6 +11,7 @@
 #![allow(missing_docs, unreachable_pub, reason = "nobody reads these from outside")]
 
 mod allow;
+mod awake;
 mod bench;
 mod bounds;
 mod buffers;
