@@ -49,7 +49,7 @@ pub enum Logs {
 }
 
 /// How long the server stays awake after an event, if nobody says: with one processor it would be in the way of its workers.
-pub fn busy_poll() -> Duration {
+pub fn default_busy_poll() -> Duration {
     if processors() > 1 { BUSY_POLL } else { Duration::ZERO }
 }
 
@@ -155,7 +155,7 @@ impl Default for Config {
             max_calls: None,
             max_age: None,
             idle_check: None,
-            busy_poll: busy_poll(),
+            busy_poll: default_busy_poll(),
             drain_timeout: Some(Duration::from_secs(5)),
             on_crash_loop: OnCrashLoop::Retry,
             allow: AllowList::default(),

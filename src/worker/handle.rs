@@ -14,7 +14,7 @@ use crate::call::{Body, CallId, Mfa};
 
 /// What the worker's task is asked to do.
 #[derive(Debug)]
-pub(super) enum Order {
+pub(super) enum Command {
     /// Write the rest of what goes to it.
     Write,
     TimeOut,
@@ -25,7 +25,7 @@ pub(super) enum Order {
 /// The pool's hold on a worker. The worker is killed when this is dropped.
 #[derive(Debug)]
 pub struct Handle {
-    orders: mpsc::UnboundedSender<Order>,
+    commands: mpsc::UnboundedSender<Command>,
     birth: Arc<OnceLock<Born>>,
 }
 
@@ -37,8 +37,8 @@ pub(super) struct Born {
 }
 
 impl Handle {
-    pub(super) fn new(orders: mpsc::UnboundedSender<Order>, birth: Arc<OnceLock<Born>>) -> Self {
-        Self { orders, birth }
+    pub(super) fn new(commands: mpsc::UnboundedSender<Command>, birth: Arc<OnceLock<Born>>) -> Self {
+        Self { commands, birth }
     }
 
     /// Hands it a call, and its name for the log. It must be idle.
@@ -62,12 +62,12 @@ impl Handle {
     /// Asks where Python is, for at most 20 ms, and kills the process group: `Stopped` says when that is done. If the worker has
     /// ended before it could be asked there is only `Ended`, which is on the way.
     pub fn time_out(&self) {
-        self.order(Order::TimeOut);
+        self.command(Command::TimeOut);
     }
 
     /// Asks it to end by closing its channel. It must be idle.
     pub fn retire(&self) {
-        self.order(Order::Retire);
+        self.command(Command::Retire);
     }
 
     /// Asks it to end by SIGTERM: for one that was retired and does not end.
@@ -81,7 +81,7 @@ impl Handle {
     pub fn kill(&self) {
         match self.birth.get() {
             Some(born) => born.process.kill(),
-            None => self.order(Order::Kill),
+            None => self.command(Command::Kill),
         }
     }
 
@@ -98,12 +98,12 @@ impl Handle {
     /// Puts something into its inbox. What could not be written at once is left to its task.
     fn write(&self, put: impl FnOnce(&Inbox) -> bool) {
         if self.birth.get().is_some_and(|born| !put(&born.inbox)) {
-            self.order(Order::Write);
+            self.command(Command::Write);
         }
     }
 
-    fn order(&self, order: Order) {
-        let _ = self.orders.send(order);
+    fn command(&self, command: Command) {
+        let _ = self.commands.send(command);
     }
 }
 

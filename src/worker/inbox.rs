@@ -24,7 +24,7 @@ const TURN: usize = 1 << 20;
 
 /// A frame on its way out: its pieces are written from where they are.
 #[derive(Debug)]
-struct Outgoing {
+struct Pieces {
     header: [u8; HEADER],
     table: Vec<u8>,
     body: Body,
@@ -34,7 +34,7 @@ struct Outgoing {
     part: usize,
 }
 
-impl Outgoing {
+impl Pieces {
     /// A header alone.
     fn ping() -> Self {
         let header = wire::header(ToWorker::Ping, CallId(0), 0, 0);
@@ -96,7 +96,7 @@ struct State {
     orders: Option<Arc<pipe::Sender>>,
     /// How many bytes the pipe holds.
     holds: usize,
-    outgoing: VecDeque<Outgoing>,
+    outgoing: VecDeque<Pieces>,
     /// The call that has not been answered.
     in_hand: Option<InCall>,
     /// The header of its answer has come.
@@ -112,7 +112,7 @@ impl Inbox {
         Ok(Self(Arc::new(Mutex::new(State {
             orders: Some(Arc::new(pipe::Sender::from_owned_fd_unchecked(orders)?)),
             holds: ends::NARROW,
-            outgoing: start_order.map(Outgoing::start_order).into_iter().collect(),
+            outgoing: start_order.map(Pieces::start_order).into_iter().collect(),
             in_hand: None,
             is_answered: false,
             pings: 0,
@@ -130,7 +130,7 @@ impl Inbox {
         if let Some(orders) = &state.orders {
             state.holds = ends::widen(&**orders, state.holds, body.size());
         }
-        state.outgoing.push_back(Outgoing::call(call.id, body));
+        state.outgoing.push_back(Pieces::call(call.id, body));
         state.in_hand = Some(call);
         state.is_answered = false;
         state.write().is_ok() && state.outgoing.is_empty()
@@ -141,7 +141,7 @@ impl Inbox {
         let mut state = self.state();
         if state.in_hand.is_none() {
             state.pings += 1;
-            state.outgoing.push_back(Outgoing::ping());
+            state.outgoing.push_back(Pieces::ping());
         }
         state.write().is_ok() && state.outgoing.is_empty()
     }

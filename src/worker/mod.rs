@@ -6,7 +6,7 @@
 //! - `process`: the only place that starts, signals and reaps workers; `orphans`: the same for what they leave behind;
 //!   `survivors`: for what a dead server leaves behind; `token`: how all of these are known; `pidfd`: how their end is seen
 //! - `channel`: frames from one worker; `inbox`: frames to it; `ends`: the pipes; `wire`: the headers; `hello`: the first of them
-//! - `logs`: what it prints; `line`: a line of that; `log`: where it goes; `memory` and `processor`: what it takes; `stop`: where Python was when it was killed
+//! - `logs`: what it prints; `line`: a line of that; `log`: where it goes; `memory`: what it takes; `stop`: where Python was when it was killed
 //! - `handle`: what the pool asks of a worker; `task`: one worker's life, from launch to reaping; `event`: what the pool hears of it
 
 mod boot;
@@ -24,7 +24,6 @@ mod memory;
 mod orphans;
 mod pidfd;
 mod process;
-mod processor;
 mod python;
 mod stop;
 mod survivors;
@@ -41,7 +40,6 @@ pub use log::{Lines, Log};
 pub use memory::share_of_memory;
 pub use orphans::{Children, adopt_orphans, end_all_children};
 pub use process::Exit;
-pub use processor::ProcessorTime;
 pub use python::{Interpreter, NoPython, find_python};
 pub use survivors::kill_survivors;
 pub use task::start;

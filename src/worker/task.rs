@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::channel::{Channel, Closed, Frame};
 use super::event::{Ended, Event, Reply, Stacks, StartError, Started};
-use super::handle::{Born, Handle, Order};
+use super::handle::{Born, Command, Handle};
 use super::hello;
 use super::launcher::{Launched, Launcher, NoProcess};
 use super::logs::LogPipe;
@@ -24,7 +24,7 @@ use crate::call::{CallId, WorkerId};
 /// Starts a worker beside the caller. Its events come with its number; after `Ended` there are none. Workers of one generation have
 /// imported the same code. Its results take their room from the allowance.
 ///
-/// `orders` is unbounded, but a worker gets few: calls go another way, into its inbox. `events` is bounded: a task
+/// `commands` is unbounded, but a worker gets few: calls go another way, into its inbox. `events` is bounded: a task
 /// waits when the pool is behind.
 pub fn start(
     worker: WorkerId,
@@ -34,16 +34,16 @@ pub fn start(
     allowance: Allowance,
     events: mpsc::Sender<(WorkerId, Event)>,
 ) -> Handle {
-    let (sender, mut orders) = mpsc::unbounded_channel();
+    let (sender, mut commands) = mpsc::unbounded_channel();
     let birth = Arc::new(OnceLock::new());
     let handle = Handle::new(sender, Arc::clone(&birth));
     tokio::spawn(async move {
         let launched = tokio::select! {
             launched = launch(worker, generation, &*launcher, max_frame, allowance, &birth) => Some(launched),
-            () = given_up(&mut orders) => None,
+            () = given_up(&mut commands) => None,
         };
         let ended = match launched {
-            Some(Ok(life)) => life.live(orders, &events).await,
+            Some(Ok(life)) => life.live(commands, &events).await,
             Some(Err(NoProcess::Failed(error))) => Ended { start_error: Some(error), ..Ended::default() },
             Some(Err(error)) => Ended { trouble: Some(error.to_string()), ..Ended::default() },
             None => {
@@ -65,9 +65,9 @@ async fn sleep_until(time: Option<Instant>) {
 }
 
 /// Waits until nobody wants the worker, for which there is no process yet.
-async fn given_up(orders: &mut mpsc::UnboundedReceiver<Order>) {
-    while let Some(order) = orders.recv().await {
-        if matches!(order, Order::Kill | Order::TimeOut | Order::Retire) {
+async fn given_up(commands: &mut mpsc::UnboundedReceiver<Command>) {
+    while let Some(command) = commands.recv().await {
+        if matches!(command, Command::Kill | Command::TimeOut | Command::Retire) {
             break;
         }
     }
@@ -123,16 +123,16 @@ struct Life {
 impl Life {
     async fn live(
         mut self,
-        mut orders: mpsc::UnboundedReceiver<Order>,
+        mut commands: mpsc::UnboundedReceiver<Command>,
         events: &mpsc::Sender<(WorkerId, Event)>,
     ) -> Ended {
         let inbox = self.channel.inbox().clone();
         loop {
             let must_end = self.must_end;
-            // Orders first: a retirement is never overtaken by a later frame.
+            // Commands first: a retirement is never overtaken by a later frame.
             let event = tokio::select! {
                 biased;
-                Some(order) = orders.recv() => self.obey(order).await,
+                Some(command) = commands.recv() => self.obey(command).await,
                 frame = self.channel.frame(), if self.listening => self.heard(frame),
                 _ = self.process.ended() => break,
                 () = sleep_until(must_end) => {
@@ -154,13 +154,13 @@ impl Life {
         self.channel.inbox().in_hand().map(|call| call.id)
     }
 
-    async fn obey(&mut self, order: Order) -> Option<Event> {
-        match order {
+    async fn obey(&mut self, command: Command) -> Option<Event> {
+        match command {
             // It is written while the next frame is waited for.
-            Order::Write => {}
-            Order::TimeOut => return Some(Event::Stopped(self.time_out().await)),
-            Order::Retire => self.channel.inbox().close(),
-            Order::Kill => self.process.kill(),
+            Command::Write => {}
+            Command::TimeOut => return Some(Event::Stopped(self.time_out().await)),
+            Command::Retire => self.channel.inbox().close(),
+            Command::Kill => self.process.kill(),
         }
         None
     }

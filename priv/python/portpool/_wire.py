@@ -46,7 +46,7 @@ _unpack_from = HEADER.unpack_from
 _pack = HEADER.pack
 _read = os.read
 _write = os.write
-_sched_yield = os.sched_yield
+_sched_yield = getattr(os, "sched_yield", None)  # Not every system has it.
 _monotonic = monotonic
 
 _READ = 16384
@@ -72,7 +72,7 @@ def wait_for(channel: Channel, busy: float = 0) -> Callable[[], object]:
     orders = poll()
     orders.register(channel[0], POLLIN)
     look = orders.poll
-    if not busy:
+    if not busy or _sched_yield is None:
         return look
     # Twin of src/busy_poll.rs, with the same numbers.
     in_vain = 0

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 
 use super::plan::Step;
+use super::processor_time::ProcessorTime;
 use super::report::Row;
 use crate::call::{Body, Call, Form, Mfa, OnCancel, Policy, Returned, Target, WorkerId};
 use crate::cli::complaint::{describe, say};
@@ -13,7 +14,7 @@ use crate::cli::session::Session;
 use crate::cli::times::Times;
 use crate::config::Config;
 use crate::dispatcher::{Answer, PortId, Request};
-use crate::worker::{self, ProcessorTime};
+use crate::worker;
 
 /// A step is under load for this part of its time before it is measured.
 const WARM_UP: u32 = 5;

@@ -6,7 +6,7 @@ use super::given::MOST_FRAME;
 use super::{Given, each, unknown, wrong};
 use crate::call::{Failure, Mfa, StartCall};
 use crate::codec::{self, CodecError, Options, etf};
-use crate::config::{Config, busy_poll};
+use crate::config::{Config, default_busy_poll};
 use crate::port::request::LIST_TAGS;
 
 /// The version of the protocol.
@@ -127,7 +127,7 @@ fn set(config: &mut Config, key: &str, value: &Term) -> Result<(), Failure> {
         "max_calls" => config.max_calls = option.number_or_infinity(1, "a number of calls, 1 to 2^53,")?,
         "max_age" => config.max_age = option.pause()?,
         "idle_check" => config.idle_check = option.pause()?,
-        "busy_poll" if option.is_atom("auto") => config.busy_poll = busy_poll(),
+        "busy_poll" if option.is_atom("auto") => config.busy_poll = default_busy_poll(),
         "busy_poll" => config.busy_poll = option.microseconds(1000)?,
         "drain_timeout" => config.drain_timeout = option.limit()?,
         "logs" => config.logs = option.logs()?,

@@ -27,6 +27,17 @@ impl Footprint {
 }
 
 impl Footprint {
+    /// The same, once it has no more descriptors than before, or soon: who looks through /proc at this very moment has one open for that.
+    pub fn at_rest(server: &Server, before: &Self) -> Self {
+        let end = Instant::now() + SOON;
+        loop {
+            let now = Self::of(server);
+            if now.descriptors <= before.descriptors || Instant::now() >= end {
+                return now;
+            }
+        }
+    }
+
     /// What is there now and was not before. Zombies have been looked for already, memory is a matter of degree, and helper threads
     /// come and go, at most one for each processor.
     pub fn leaks(&self, before: &Self) -> String {

@@ -205,7 +205,7 @@ fn random_faults_leave_one_reply_for_each_call_and_nothing_behind() {
         count(status, "idle") == SIZE && workers.len() as u64 == SIZE && count(status, "inflight_bytes") == 0
     });
     footprint::assert_no_zombie(&chaos.server);
-    let after = Footprint::of(&chaos.server);
+    let after = Footprint::at_rest(&chaos.server, &before);
     summary::add("40-chaos", &chaos.told(seed.0, limit, [&before, &early, &after]));
     assert!(after.descriptors <= before.descriptors, "descriptors are left");
     // Helper threads come and go, at most one for each processor.

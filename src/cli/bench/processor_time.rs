@@ -6,23 +6,23 @@ use std::time::Duration;
 
 /// How the threads of a process have passed their time, as far as they did not wait for anything but a processor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ProcessorTime {
+pub(super) struct ProcessorTime {
     /// On a processor.
-    pub ran: Duration,
+    pub(super) ran: Duration,
     /// In the queue for one, while others ran.
-    pub queued: Duration,
+    pub(super) queued: Duration,
 }
 
 impl ProcessorTime {
     /// That of this process until now; `None` if it is gone, or the system does not tell.
-    pub fn of(pid: u32) -> Option<Self> {
+    pub(super) fn of(pid: u32) -> Option<Self> {
         let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
         let times = threads.flatten().map(|thread| fs::read_to_string(thread.path().join("schedstat")).ok());
         times.map(|times| Self::read(&times?)).sum()
     }
 
     /// What has come since an earlier one.
-    pub fn since(self, earlier: Self) -> Self {
+    pub(super) fn since(self, earlier: Self) -> Self {
         let Self { ran, queued } = earlier;
         Self { ran: self.ran.saturating_sub(ran), queued: self.queued.saturating_sub(queued) }
     }
