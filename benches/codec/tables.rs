@@ -23,9 +23,7 @@ pub(crate) const SMOKE: Effort = Effort { cell: Duration::ZERO, runs: 1, sizes: 
 
 /// Prints the time of each payload on each of the four legs of its way.
 pub(crate) fn legs(effort: &Effort) {
-    println!(
-        "| payload | bytes | ETF to pickle | `loads` in Python | `dumps` in Python | pickle to ETF | all four, µs |"
-    );
+    println!("| payload | bytes | ETF to pickle | `loads` in Python | `dumps` in Python | pickle to ETF | total, µs |");
     println!("|---|---|---|---|---|---|---|");
     for payload in PAYLOADS {
         let sample = Sample::of(&payload, effort.cell);

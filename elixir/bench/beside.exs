@@ -1,30 +1,30 @@
-# How long small calls take beside a stream of large ones: `make bench-beside`.
+# How long small calls take next to a stream of large ones: `make bench-beside`.
 #
-# One process echoes 64 MB through Python again and again. Beside it a small call is due every two milliseconds, whether or not those before
-# it have come back, and its time counts from then on: so a stall is seen by all that it holds up. All go through one pool
-# and its one pair of pipes. A small call may have to wait for one large frame on its way in and one on its way out: that is what a plain port echo
-# takes for one such frame, measured in the same run with the program examples/port_echo.rs.
+# One process keeps echoing 64 MB through Python. Next to it, a small call is due every two milliseconds, whether or not the previous ones
+# have returned. Its time counts from the moment it was due, so a stall shows up in every call that it delays. All calls go through one
+# pool and its one pair of pipes. A small call may have to wait for one large frame on its way in and one on its way out. The floor is
+# what a plain port echo (examples/port_echo.rs) takes for one such frame in the same run.
 
 defmodule Bench.Beside do
   @large 64_000_000
   @floor_rounds 11
   @seconds 20
   @every 2
-  # What p99 may be, in times of the floor.
+  # The largest allowed p99, as a multiple of the floor.
   @most 1.5
 
   def run do
     echo = Path.join(System.fetch_env!("PORTPOOL_EXAMPLES"), "port_echo")
     floor = port_echo(echo)
     IO.puts("one frame of 64 MB on a plain port echo: #{ms(floor)} ms\n")
-    IO.puts("| small calls | count | p50, ms | p99, ms | most, ms | p99 / floor | large calls a second |")
+    IO.puts("| small calls | count | p50, ms | p99, ms | max, ms | p99 / floor | large calls/s |")
     IO.puts("|---|---|---|---|---|---|---|")
     row("alone", floor, nil)
     row("beside 64 MB as bytes", floor, {:bytes, [Portpool.bytes(large())]})
     row("beside 64 MB as str", floor, {:str, [large()]})
   end
 
-  # The median of some rounds, the first of which does not count: memory is taken for the first time.
+  # The median of the rounds. The first, which allocates the memory, does not count.
   defp port_echo(echo) do
     port = Port.open({:spawn_executable, echo}, [:binary, :exit_status, packet: 4])
     packet = large()
@@ -60,7 +60,7 @@ defmodule Bench.Beside do
     Portpool.stop(pool)
   end
 
-  # Echoes until it is told to stop, and tells how often it did. Both functions return a value of that type as it is.
+  # Echoes until told to stop, then sends the count. Both functions return a value of their type unchanged.
   defp stream(pool, {function, args} = call, parent, count) do
     {:ok, back} = Portpool.call(pool, :builtins, function, args)
     @large = byte_size(back)

@@ -1,4 +1,4 @@
-"""Draws the sweeps of a benchmark: `plots.py FILE FOLDER` makes one SVG for each sweep in the JSON that `make bench` has written."""
+"""Draw the sweeps of a benchmark: `plots.py FILE FOLDER` makes one SVG per sweep from the JSON that `make bench` writes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 import matplotlib
 
 matplotlib.use("svg")
-# The same figures give the same file, and text stays text.
+# The same figures give the same file; text stays text.
 matplotlib.rcParams.update({"svg.hashsalt": "portpool", "svg.fonttype": "none", "font.size": 9})
 
-from matplotlib import pyplot  # noqa: E402  The backend must have been chosen.
+from matplotlib import pyplot  # noqa: E402  The backend must be chosen first.
 
-#: What is drawn, and what the axis is called.
-FIGURES = (("calls_per_second", "calls a second"), ("cpu_us", "processor time of a call, µs"))
+#: The figures to draw, with the label of their axis.
+FIGURES = (("calls_per_second", "calls/s"), ("cpu_us", "CPU time per call, µs"))
 COLOURS = ("#7a3fa0", "#c08a2d")
 
 
@@ -42,7 +42,7 @@ def draw(row: dict[str, Any], path: Path) -> None:
 
 
 def lines(systems: Iterable[dict[str, Any]], name: str) -> dict[str, list[tuple[float, float]]]:
-    """The points of each system that was measured."""
+    """Return the points of each measured system."""
     found: dict[str, list[tuple[float, float]]] = {}
     for system in systems:
         if system.get("figures"):
@@ -57,7 +57,7 @@ def scale(axis: Any, row: dict[str, Any]) -> None:
     axis.set_xticks(points, [size(point) if payload else str(point) for point in points])
     axis.minorticks_off()
     axis.set_xlabel("payload" if payload else row["axis"])
-    # Payloads span seven powers of ten, and so do their figures.
+    # Payloads and their figures span seven orders of magnitude.
     if payload:
         axis.set_yscale("log")
     else:

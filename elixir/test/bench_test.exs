@@ -25,7 +25,7 @@ defmodule Portpool.BenchTest do
   defp assert_measured(Systems.Echo, [%Slice{times: [_]}]), do: :ok
 
   defp assert_measured(Systems.Echo, measured),
-    do: assert({{:absent, "not present"}, nil} == {measured, settings().examples})
+    do: assert({{:absent, "not found"}, nil} == {measured, settings().examples})
 
   defp assert_measured(Systems.Portpool, {:memory, python, all}),
     do: assert(python > 1_000_000 and all > python)
@@ -81,7 +81,7 @@ defmodule Portpool.BenchTest do
     assert {2.0, :missed} = Goal.judge(Goal.times(:p50_us, :b, :at_most, 1.9), both)
     assert {1.0, :missed} = Goal.judge(Goal.times(:calls_per_second, :b, :at_least, 3), both)
     assert {20.0, :met} = Goal.judge(Goal.most(:p50_us, 20), both)
-    alone = result(a: [slice(1, [20_000], 100)], b: {:absent, "not present"})
+    alone = result(a: [slice(1, [20_000], 100)], b: {:absent, "not found"})
     assert {nil, :unknown} = Goal.judge(Goal.times(:p50_us, :b, :at_most, 2), alone)
   end
 
@@ -117,7 +117,7 @@ defmodule Portpool.BenchTest do
     [row] = for %Row{id: "ready"} = row <- Bench.rows(["no_such_module"]), do: row
 
     assert Bench.markdown([Bench.Contest.run(row, settings())], []) =~
-             "not measured: this Python has no no_such_module"
+             "not measured: this Python lacks no_such_module"
   end
 
   test "a system whose answer is wrong stops the benchmark" do
@@ -139,7 +139,7 @@ defmodule Portpool.BenchTest do
 
   test "wrong words on the command line are named, and a row that is not known lists the rows" do
     assert {:ok, %Settings{mode: :quick, only: ["maps"]}} = Settings.parse(["--quick", "--only", "maps"], %{})
-    assert {:stop, 2, "not understood: --fast" <> _} = Settings.parse(["--fast"], %{})
+    assert {:stop, 2, "unexpected argument: --fast" <> _} = Settings.parse(["--fast"], %{})
     assert {:stop, 0, help} = Settings.parse(["--help"], %{})
     assert help =~ "ERLPORT_EBIN"
     assert {:stop, 2, "there is no row map, but small," <> _} = Bench.choose(["map"])

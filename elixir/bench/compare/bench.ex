@@ -1,5 +1,5 @@
 defmodule Bench do
-  @moduledoc "Portpool beside ErlPort + Poolboy and beside the floors: `make bench`."
+  @moduledoc "Portpool against ErlPort + Poolboy and against the floors: `make bench`."
 
   alias Bench.{Contest, Docs, Goal, Growth, Machine, Report, Result, Row, Settings, Table, Workloads}
 
@@ -8,7 +8,7 @@ defmodule Bench do
   def main(argv) do
     with {:ok, settings} <- Settings.parse(argv, System.get_env()),
          {:ok, rows} <- choose(settings.only) do
-      # Workers are killed on purpose, and their ends are logged.
+      # The benchmark kills workers on purpose; do not log that.
       Logger.configure(level: :none)
       facts = Machine.facts(settings)
       publish(run(rows, settings), facts, settings)
@@ -20,11 +20,11 @@ defmodule Bench do
     end
   end
 
-  @doc "All rows there are: the comparison, where `heavy` are modules that take long to import, and then growth."
+  @doc "All rows: the comparison, then the sweeps. `heavy` are modules that are slow to import."
   @spec rows([String.t()]) :: [Row.t()]
   def rows(heavy \\ ["numpy", "pandas"]), do: Workloads.rows(heavy) ++ Growth.rows()
 
-  @doc "Measures rows, one after the other."
+  @doc "Measures rows one by one."
   @spec run([Row.t()], Settings.t()) :: [Result.t()]
   def run(rows, settings) do
     for {row, number} <- Enum.with_index(rows, 1) do
@@ -35,7 +35,7 @@ defmodule Bench do
     end
   end
 
-  @doc "The tables and where they were made, as Markdown. Sweeps are for plots."
+  @doc "The tables, and the machine they were made on, as Markdown. Sweeps are for plots."
   @spec markdown([Result.t()], Machine.facts()) :: String.t()
   def markdown(results, facts) do
     Enum.join(
@@ -59,13 +59,13 @@ defmodule Bench do
     slower = for result <- results, Result.better?(result, :peer) == false, do: result.row.id
 
     "Goals: #{length(met)} met; missed: #{listed(missed)}; not measured: #{length(judged) - length(met ++ missed)}. " <>
-      "Rows in which Portpool is not better than ErlPort + Poolboy: #{listed(slower)}.\n"
+      "Rows in which Portpool is no better than ErlPort + Poolboy: #{listed(slower)}.\n"
   end
 
   defp listed([]), do: "none"
   defp listed(ids), do: ids |> Enum.uniq() |> Enum.join(", ")
 
-  @doc "Returns the rows of these ids, or all, or what to say of an id that there is not."
+  @doc "Returns the rows with these ids (all if none are given), or the error for an unknown id."
   @spec choose([String.t()]) :: {:ok, [Row.t()]} | {:stop, 2, String.t()}
   def choose([]), do: {:ok, rows()}
 
@@ -74,7 +74,7 @@ defmodule Bench do
 
     case ids -- known do
       [] -> {:ok, Enum.filter(rows(), &(&1.id in ids))}
-      [id | _more] -> {:stop, 2, "there is no row #{id}, but #{Enum.join(known, ", ")}"}
+      [id | _more] -> {:stop, 2, "unknown row #{id}; the rows are: #{Enum.join(known, ", ")}"}
     end
   end
 

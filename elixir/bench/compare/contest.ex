@@ -1,5 +1,5 @@
 defmodule Bench.Contest do
-  @moduledoc "Measures the entrants of a row in turn, a short slice of each in every round, so that all see the same moods of the machine."
+  @moduledoc "Measures the entrants of a row in turn: a short slice of each per round, so that all meet the same conditions."
 
   alias Bench.{Entrant, Processes, Result, Row, Settings, Slice}
 
@@ -12,7 +12,7 @@ defmodule Bench.Contest do
       do: measure(row, settings),
       else:
         each(row, fn _entrant ->
-          {:absent, "not measured: this Python has no #{Enum.join(modules, " and ")}"}
+          {:absent, "not measured: this Python lacks #{Enum.join(modules, " and ")}"}
         end)
   end
 
@@ -65,7 +65,7 @@ defmodule Bench.Contest do
     |> Enum.concat()
   end
 
-  # A B C D, D C B A: nobody always has the same one before it.
+  # A B C D, D C B A: no entrant always follows the same one.
   defp to_and_fro(running, round) when rem(round, 2) == 1, do: running
   defp to_and_fro(running, _round), do: Enum.reverse(running)
 
@@ -77,7 +77,7 @@ defmodule Bench.Contest do
   defp warm_up_ms(_row, 0), do: 0
   defp warm_up_ms(row, ms), do: row.warm_up_ms || ms
 
-  # What is so slow that it has few rounds is not done once more for this.
+  # An entrant so slow that it has few rounds is not warmed up with its own work.
   defp warm_up(%Entrant{rounds: nil} = entrant, handle, ms) do
     verify(entrant, handle)
     Slice.run(entrant, handle, 0, ms)
@@ -98,13 +98,13 @@ defmodule Bench.Contest do
 
   defp measured(entrant, resting, started, slices) do
     cond do
-      entrant in resting -> {:absent, "takes too long for this mode"}
+      entrant in resting -> {:absent, "too slow for this mode"}
       match?({:absent, _reason}, of(started, entrant)) -> of(started, entrant)
       true -> for({id, slice} <- slices, id == entrant.id, do: slice)
     end
   end
 
-  # That of Python, a template included, and of all processes of the pool, when each caller has had one answer. This VM is not among them.
+  # The memory of Python, including a template, and of all processes of the pool, after one reply per caller. This VM is not counted.
   defp memory(entrant, settings) do
     before = Processes.tree()
 

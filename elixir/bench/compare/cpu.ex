@@ -1,25 +1,25 @@
 defmodule Bench.Cpu do
-  @moduledoc "Counts the processor time of this VM and of all that descends from it."
+  @moduledoc "Measures the CPU time of this VM and of all its descendants."
 
   alias Bench.Processes
 
-  # proc(5): times of children are told in hundredths of a second.
+  # proc(5): children's times are in hundredths of a second.
   @tick_ns 10_000_000
 
-  # The nanoseconds of each thread and whose it is, and those of children that were waited for.
+  # Nanoseconds per thread, with its process, and those of reaped children.
   @typep usage :: %{threads: %{(tid :: String.t()) => {pid :: String.t(), integer}}, reaped: integer}
 
-  @typedoc "Nanoseconds of the BEAM, of Python, of other programs that live, and of all processes that have ended."
+  @typedoc "Nanoseconds of the BEAM, of Python, of other live programs, and of processes that have ended."
   @type spent :: %{beam: integer, python: integer, programs: integer, ended: integer}
 
-  @doc "Starts to count."
+  @doc "Starts counting."
   @spec start() :: usage
-  # This VM comes last here and first at the end: so what reading takes is not counted.
+  # This VM is read last here and first at the end, so that the reading itself is not counted.
   def start, do: Processes.tree() |> Enum.reverse() |> usage()
 
   @doc """
-  Returns what was spent since then. A process that has ended counts with what the one that waited for it was told, in steps of 10 ms;
-  a thread that has ended in a process that lives counts not at all.
+  Returns the CPU time spent since `start/0`. A process that has ended counts with the time its parent was told, in steps of 10 ms. A
+  thread that has ended in a live process does not count.
   """
   @spec spent(usage) :: spent
   def spent(before) do

@@ -1,9 +1,9 @@
 defmodule Bench.Docs do
-  @moduledoc "Puts the tables into a document, between two marks."
+  @moduledoc "Puts the tables into a document, between two markers."
 
   @marks ~r/(?<=<!-- bench -->\n).*(?=<!-- \/bench -->)/s
 
-  @doc "Replaces what is between the marks; raises if there are none."
+  @doc "Replaces the text between the markers; raises if they are missing."
   @spec put(Path.t(), String.t()) :: :ok
   def put(path, text) do
     document = File.read!(path)

@@ -1,5 +1,5 @@
 defmodule Bench.Entrant do
-  @moduledoc "A system with its pool, and the load on it: one line of a row, or one point of a sweep."
+  @moduledoc "A system with its pool and its load: one line of a row, or one point of a sweep."
 
   alias Bench.{Settings, Work}
 
@@ -7,8 +7,8 @@ defmodule Bench.Entrant do
   defstruct [:id, :name, :system, :pool, :work, :x, :rounds, callers: 1, idle: 0]
 
   @typedoc """
-  `callers` call at once, each its next call when it has the answer to the one before. `idle` more have called once and wait. `rounds`
-  says how many rounds of each mode it takes part in, if not in all. `x` is its place on the axis of a sweep.
+  `callers` call concurrently; each makes its next call when it has the reply to the last. `idle` more have called once and wait.
+  `rounds` limits the rounds it takes part in, per mode. `x` is its position on the axis of a sweep.
   """
   @type t :: %__MODULE__{
           id: atom,
@@ -22,7 +22,7 @@ defmodule Bench.Entrant do
           idle: non_neg_integer
         }
 
-  @doc "Whether it has a slice in this round."
+  @doc "Whether it takes part in this round."
   @spec in_round?(t, Settings.t(), pos_integer) :: boolean
   def in_round?(%__MODULE__{rounds: nil}, _settings, _round), do: true
   def in_round?(%__MODULE__{rounds: rounds}, settings, round), do: round <= Map.fetch!(rounds, settings.mode)

@@ -1,5 +1,5 @@
 defmodule Bench.Format do
-  @moduledoc "Figures in words."
+  @moduledoc "Figures as text."
 
   alias Bench.Goal
 
@@ -7,14 +7,14 @@ defmodule Bench.Format do
   @spec name(atom) :: String.t()
   def name(:p50_us), do: "p50"
   def name(:p99_us), do: "p99"
-  def name(:calls_per_second), do: "calls a second"
-  def name(:cpu_us), do: "processor time of a call"
+  def name(:calls_per_second), do: "calls/s"
+  def name(:cpu_us), do: "CPU time per call"
   def name(:memory_mb), do: "memory"
 
-  # Below this many microseconds there is nothing to tell.
+  # Shorter times, in microseconds, show as 0.
   @nothing_us 0.05
 
-  @doc "A figure with its unit; a dash if there is none."
+  @doc "A figure with its unit, or a dash for a missing one."
   @spec figure(atom, number | nil) :: String.t()
   def figure(_figure, nil), do: "-"
   def figure(:memory_mb, mb), do: "#{short(mb)} MB"
@@ -24,12 +24,12 @@ defmodule Bench.Format do
   def figure(_time, us) when us >= 1_000, do: "#{short(us / 1_000)} ms"
   def figure(_time, us), do: "#{short(us)} µs"
 
-  @doc "How many times."
+  @doc "A ratio, or a dash for a missing one."
   @spec ratio(number | nil) :: String.t()
   def ratio(nil), do: "-"
   def ratio(ratio), do: "#{short(ratio)} x"
 
-  @doc "What a goal wants; `other` is the name of what it compares with."
+  @doc "A goal as text; `other` names what it compares with."
   @spec goal(Goal.t(), String.t() | nil) :: String.t()
   def goal(%Goal{against: nil} = goal, _other), do: "#{sign(goal.is)} #{figure(goal.figure, goal.bound)}"
   def goal(%Goal{} = goal, other), do: "#{sign(goal.is)} #{short(goal.bound)} x #{other}"
@@ -37,7 +37,7 @@ defmodule Bench.Format do
   defp sign(:at_most), do: "≤"
   defp sign(:at_least), do: "≥"
 
-  # Three digits, and thousands apart.
+  # Three significant digits, with a thousands separator.
   defp short(number) when number >= 1_000, do: number |> round() |> Integer.to_string() |> grouped()
   defp short(number) when number >= 100, do: number |> round() |> Integer.to_string()
   defp short(number) when number >= 10, do: decimal(number, 1)
@@ -45,7 +45,7 @@ defmodule Bench.Format do
   defp short(number) when number >= 0.1, do: decimal(number, 3)
   defp short(number), do: decimal(number, 4)
 
-  # Without zeros at the end.
+  # Without trailing zeros.
   defp decimal(number, digits) do
     text = :erlang.float_to_binary(number * 1.0, decimals: digits)
     text |> String.trim_trailing("0") |> String.trim_trailing(".")

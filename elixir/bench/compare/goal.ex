@@ -1,12 +1,12 @@
 defmodule Bench.Goal do
-  @moduledoc "What is wanted of a figure: to be so much of another system's, or of nothing else."
+  @moduledoc "The goal for a figure: a bound on it, or on its ratio to another system's."
 
   alias Bench.Result
 
   @enforce_keys [:figure, :is, :bound]
   defstruct [:figure, :against, :is, :bound]
 
-  @typedoc "`against` is the id of an entrant; without one the bound is in the unit of the figure."
+  @typedoc "`against` is the id of an entrant; without it the bound is in the figure's own unit."
   @type t :: %__MODULE__{
           figure: atom,
           against: atom | nil,
@@ -23,7 +23,7 @@ defmodule Bench.Goal do
   @spec most(atom, number) :: t
   def most(figure, bound), do: %__MODULE__{figure: figure, is: :at_most, bound: bound}
 
-  @doc "Returns what is compared with the bound, if it was measured, and whether the goal is met."
+  @doc "Returns the value compared with the bound, if measured, and whether the goal is met."
   @spec judge(t, Result.t()) :: {number | nil, :met | :missed | :unknown}
   def judge(goal, result) do
     value =

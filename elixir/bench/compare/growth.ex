@@ -1,5 +1,5 @@
 defmodule Bench.Growth do
-  @moduledoc "The sweeps: how the figures change with workers, callers and payload, and what those cost who only wait."
+  @moduledoc "The sweeps: how figures change with workers, callers and payload, and what idle and waiting callers cost."
 
   alias Bench.{Entrant, Goal, Payloads, Row, Work}
   alias Bench.Systems.{ErlPort, Portpool}
@@ -7,10 +7,10 @@ defmodule Bench.Growth do
   @workers [1, 2, 4, 8, 16]
   @callers [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000]
   @bytes [32, 256, 2_048, 16_384, 131_072, 1_048_576, 8_388_608, 64_000_000]
-  # Beyond this the peer takes seconds for a call.
+  # Beyond this the peer takes seconds per call.
   @peer_bytes 8_388_608
 
-  # As many may wait as there are callers at most.
+  # Room in the queue for the largest number of callers.
   @pool [size: 2, max_queue: 2_000]
 
   @spec rows() :: [Row.t()]
@@ -47,16 +47,16 @@ defmodule Bench.Growth do
     }
   end
 
-  # The two are neighbours at each point.
+  # Both systems are measured next to each other at each point.
   defp both(points, load) do
     for x <- points, {name, system} <- [{"Portpool", Portpool}, {"ErlPort + Poolboy", ErlPort}] do
       struct!(Entrant, Map.merge(%{id: {system, x}, name: name, system: system, x: x}, load.(x)))
     end
   end
 
-  defp idle, do: waiting("idle", "16 callers and 1000 that have called before", callers: 16, idle: 1000)
+  defp idle, do: waiting("idle", "16 callers and 1000 idle callers", callers: 16, idle: 1000)
 
-  defp queue, do: waiting("queue", "1002 callers, so that 1000 calls wait", callers: 1002)
+  defp queue, do: waiting("queue", "1002 callers, 1000 calls waiting", callers: 1002)
 
   defp waiting(id, title, load) do
     entrant = %Entrant{id: :portpool, name: "Portpool", system: Portpool, pool: @pool, work: Work.small()}

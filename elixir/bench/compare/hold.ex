@@ -1,5 +1,5 @@
 defmodule Bench.Hold do
-  @moduledoc "Keeps workers busy: each runs a call that connects to this VM, tells its pid, and ends when the connection is closed."
+  @moduledoc "Keeps workers busy: each runs a call that connects to this VM, sends its pid, and ends when the connection closes."
 
   @enforce_keys [:connections, :pids, :tasks]
   defstruct [:connections, :pids, :tasks]
@@ -7,7 +7,7 @@ defmodule Bench.Hold do
   @typedoc "The workers' pids are those of the operating system."
   @type t :: %__MODULE__{connections: [:inet.socket()], pids: [String.t()], tasks: [Task.t()]}
 
-  @doc "Returns when so many workers have imported these modules and are busy. They are different ones, since each is held."
+  @doc "Returns when `count` different workers have imported these modules and are busy."
   @spec take(module, Bench.System.handle(), pos_integer, [String.t()]) :: t
   def take(system, handle, count, modules \\ []) do
     {:ok, listener} = :gen_tcp.listen(0, [:binary, packet: :line, ip: {127, 0, 0, 1}, active: false])
@@ -25,7 +25,7 @@ defmodule Bench.Hold do
     {connection, String.trim(line)}
   end
 
-  @doc "Returns when they are idle again."
+  @doc "Frees the workers; returns when they are idle again."
   @spec release(t) :: :ok
   def release(%__MODULE__{connections: connections, tasks: tasks}) do
     Enum.each(connections, &:gen_tcp.close/1)

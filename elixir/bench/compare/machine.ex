@@ -1,11 +1,11 @@
 defmodule Bench.Machine do
-  @moduledoc "Where and when figures were taken."
+  @moduledoc "Where and when the figures were taken."
 
   alias Bench.Settings
 
   @type facts :: [{String.t(), String.t()}]
 
-  @doc "What to know of this machine before a run, in the order in which it is told."
+  @doc "The facts about this machine before a run, in the order of printing."
   @spec facts(Settings.t()) :: facts
   def facts(settings) do
     [
@@ -14,8 +14,8 @@ defmodule Bench.Machine do
       {"system", "#{release("/etc/os-release")}, Linux #{kernel()}"},
       {"versions",
        "OTP #{System.otp_release()}, Elixir #{System.version()}, #{python(settings.python)}, Portpool #{version()}"},
-      {"load before", read("/proc/loadavg") |> String.split() |> hd()},
-      {"amount", "#{settings.mode}: #{settings.rounds} rounds of #{settings.slice_ms} ms"}
+      {"load average before", read("/proc/loadavg") |> String.split() |> hd()},
+      {"samples", "#{settings.mode}: #{settings.rounds} rounds of #{settings.slice_ms} ms"}
     ]
   end
 

@@ -1,7 +1,7 @@
 defmodule Bench.Processes do
-  @moduledoc "This VM and all processes that descend from it, from /proc."
+  @moduledoc "This VM and all its descendants, from /proc."
 
-  @doc "The pids of all of them; that of this VM first."
+  @doc "Their pids, this VM's first."
   @spec tree() :: [String.t()]
   def tree do
     children = Enum.group_by(all(), &elem(&1, 1), &elem(&1, 0))
@@ -18,7 +18,7 @@ defmodule Bench.Processes do
         do: {name, parent}
   end
 
-  @doc "The fields of /proc/PID/stat after the name of the program, which may have blanks; none for a process that has ended."
+  @doc "The fields of /proc/PID/stat after the program's name, which may contain blanks; empty if the process has ended."
   @spec stat(String.t()) :: [String.t()]
   def stat(pid) do
     case File.read("/proc/#{pid}/stat") do
@@ -36,7 +36,7 @@ defmodule Bench.Processes do
     end
   end
 
-  @doc "The memory of processes in bytes: what is shared counts in parts (PSS)."
+  @doc "The memory of these processes in bytes, with shared pages divided among their users (PSS)."
   @spec memory([String.t()]) :: non_neg_integer
   def memory(pids), do: pids |> Enum.map(&pss/1) |> Enum.sum()
 

@@ -1,5 +1,5 @@
 defmodule Bench.Report do
-  @moduledoc "All that was measured, as JSON: written by Python, through Portpool."
+  @moduledoc "All measurements as JSON, encoded by Python through Portpool."
 
   alias Bench.{Goal, Machine, Result, Settings}
 
@@ -47,7 +47,7 @@ defmodule Bench.Report do
     end
   end
 
-  # Not each call: a slice may have ten thousands.
+  # Without the single calls: a slice may have tens of thousands.
   defp slice(slice) do
     %{
       round: slice.round,

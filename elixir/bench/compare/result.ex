@@ -1,12 +1,12 @@
 defmodule Bench.Result do
-  @moduledoc "What was measured in a row. Its first entrant is the subject, the others are what it is compared with."
+  @moduledoc "The measurements of a row. The first entrant is the subject; the others are what it is compared with."
 
   alias Bench.{Entrant, Row, Slice, Statistics}
 
   @enforce_keys [:row, :measured]
   defstruct [:row, :measured]
 
-  @typedoc "Slices, or bytes of memory (that of Python, that of all processes of the pool), or why there is nothing."
+  @typedoc "Slices; or memory in bytes (of Python, of all processes of the pool); or why nothing was measured."
   @type measured ::
           [Slice.t()] | {:memory, non_neg_integer, non_neg_integer} | {:absent, String.t()}
   @type t :: %__MODULE__{row: Row.t(), measured: [{Entrant.t(), measured}]}
@@ -15,7 +15,7 @@ defmodule Bench.Result do
   @spec subject(t) :: atom
   def subject(%__MODULE__{measured: [{entrant, _measured} | _others]}), do: entrant.id
 
-  @doc "What was measured of an entrant."
+  @doc "The measurements of an entrant."
   @spec measured(t, atom) :: measured
   def measured(%__MODULE__{measured: measured}, id) do
     Enum.find_value(measured, {:absent, ""}, fn {entrant, measured} -> entrant.id == id and measured end)
@@ -37,7 +37,7 @@ defmodule Bench.Result do
     with %{} = figures <- figures(result, id), do: Map.get(figures, figure)
   end
 
-  @doc "Whether the subject's figure is better than the other's; `nil` if one of them was not measured."
+  @doc "Whether the subject's figure is better than the other's; `nil` if either was not measured."
   @spec better?(t, atom) :: boolean | nil
   def better?(%__MODULE__{row: %{figure: figure}} = result, other) do
     case {ratio(result, other, figure), figure} do
@@ -47,7 +47,7 @@ defmodule Bench.Result do
     end
   end
 
-  @doc "How many times the other's figure the subject's is; `nil` if one of them was not measured."
+  @doc "The subject's figure divided by the other's; `nil` if either was not measured."
   @spec ratio(t, atom, atom) :: float | nil
   def ratio(result, other, figure) do
     case {measured(result, subject(result)), measured(result, other)} do

@@ -1,5 +1,5 @@
 defmodule Bench.Row do
-  @moduledoc "One workload: who is measured with it, and what is wanted of the figures."
+  @moduledoc "One workload: its entrants, and the goals for their figures."
 
   alias Bench.{Entrant, Goal}
 
@@ -17,9 +17,9 @@ defmodule Bench.Row do
   ]
 
   @typedoc """
-  `kind`: `:calls`, slices full of calls; `:events`, one event in a slice; `:memory`, the memory of the pool. `figure` is the one that
-  the row is about. `axis` names what changes from point to point where the row is a sweep. `modules`: what
-  Python must have. `warm_up_ms`: more of it than a slice.
+  `kind`: `:calls`, slices full of calls; `:events`, one event per slice; `:memory`, the memory of the pool. `figure`: the figure that
+  the row is about. `axis`: what changes from point to point, if the row is a sweep. `modules`: the Python modules it needs.
+  `warm_up_ms`: how long to warm up, if longer than a slice.
   """
   @type t :: %__MODULE__{
           id: String.t(),

@@ -1,5 +1,5 @@
 defmodule Bench.Settings do
-  @moduledoc "The command line and the environment, and what they mean for a run."
+  @moduledoc "The settings of a run, from the command line and the environment."
 
   @switches [
     quick: :boolean,
@@ -11,16 +11,22 @@ defmodule Bench.Settings do
   ]
 
   @help """
-  make bench [ARGS="..."]: Portpool beside ErlPort + Poolboy and beside plain echoes, in turn in one run.
+  Compare Portpool with ErlPort + Poolboy and with plain echo programs, taking turns in one run.
 
-    --quick       less of everything, in under two minutes
-    --once        each thing once: shows that the benchmark works, and measures nothing
-    --only ROW    this row (several times: these rows); a name that is not known lists them
-    --json FILE   writes all figures, those of each slice too
-    --docs FILE   puts the tables into a document, between `<!-- bench -->` and `<!-- /bench -->`
+  Usage: make bench [ARGS="OPTIONS"]
 
-  Environment: PYTHON, the interpreter of both sides, with numpy and pandas for the rows that need them; ERLPORT_EBIN and
-  POOLBOY_EBIN, directories with the compiled code of ErlPort (`priv` beside it) and of Poolboy.
+  Options:
+    --quick       Take fewer samples; under two minutes
+    --once        Run everything once, to check that the benchmark works; measures nothing
+    --only ROW    Run only this row; repeatable; an unknown name lists all rows
+    --json FILE   Write all figures, including those of each slice
+    --docs FILE   Put the tables into FILE, between `<!-- bench -->` and `<!-- /bench -->`
+    --help        Print this help
+
+  Environment:
+    PYTHON        The interpreter for both sides; some rows need numpy and pandas in it
+    ERLPORT_EBIN  The directory of ErlPort's compiled code, with its `priv` next to it
+    POOLBOY_EBIN  The directory of Poolboy's compiled code
   """
 
   @modes %{
@@ -34,17 +40,17 @@ defmodule Bench.Settings do
               [only: [], python: "python3", say: &__MODULE__.silent/1]
 
   @typedoc """
-  How much is measured: `rounds`, in each of which every system has one slice of `slice_ms`, or `events` rounds where one slice is one
-  event; `growth` has both for the sweeps. `peer`: the two directories, or `nil`. `say` gets what is told while it runs.
+  `rounds`: in each, every system has one slice of `slice_ms`. `events`: the rounds of rows where a slice is one event. `growth`: both,
+  for the sweeps. `peer`: the two directories, or `nil`. `say` is called with the progress messages.
   """
   @type t :: %__MODULE__{}
 
-  @doc "Returns the settings, or the text to print and the exit status."
+  @doc "Returns the settings, or the exit status and the text to print."
   @spec parse([String.t()], %{String.t() => String.t()}) :: {:ok, t} | {:stop, 0 | 2, String.t()}
   def parse(argv, env) do
     case OptionParser.parse(argv, strict: @switches) do
       {options, [], []} -> if options[:help], do: {:stop, 0, @help}, else: {:ok, settings(options, env)}
-      {_options, more, wrong} -> {:stop, 2, "not understood: #{shown(more, wrong)}\n\n" <> @help}
+      {_options, more, wrong} -> {:stop, 2, "unexpected argument: #{shown(more, wrong)}\n\n" <> @help}
     end
   end
 
@@ -64,7 +70,7 @@ defmodule Bench.Settings do
     )
   end
 
-  # Names of files start where make was called.
+  # File names are relative to the directory that make was called in.
   defp path(nil, _env), do: nil
   defp path(name, env), do: Path.expand(name, Map.get(env, "PORTPOOL_BENCH_ROOT", "."))
 
@@ -76,7 +82,7 @@ defmodule Bench.Settings do
     end
   end
 
-  @doc "The settings of a mode, without what the environment gives."
+  @doc "The settings of a mode, without those from the environment."
   @spec new(:full | :quick | :once) :: t
   def new(mode), do: struct!(__MODULE__, Map.put(Map.fetch!(@modes, mode), :mode, mode))
 
@@ -85,7 +91,7 @@ defmodule Bench.Settings do
 
   defp peer(_env), do: nil
 
-  @doc "The directory of the Python modules of the benchmark."
+  @doc "The directory of the benchmark's Python modules."
   @spec python_path() :: Path.t()
   def python_path, do: Path.expand("../python", __DIR__)
 

@@ -1,12 +1,12 @@
 defmodule Bench.Slice do
-  @moduledoc "One system, for a short while: callers that are there before the clock starts, the times of their calls, and what all of it took."
+  @moduledoc "One system for a short while: callers started before the clock, the times of their calls, and the total cost."
 
   alias Bench.{Cpu, Entrant}
 
   @enforce_keys [:round, :times, :elapsed, :cpu]
   defstruct [:round, :times, :elapsed, :cpu]
 
-  @typedoc "Nanoseconds: of each call, of the whole slice, and processor time by whose it is."
+  @typedoc "In nanoseconds: the time of each call, of the whole slice, and CPU time by owner."
   @type t :: %__MODULE__{
           round: non_neg_integer,
           times: [non_neg_integer],
@@ -14,7 +14,7 @@ defmodule Bench.Slice do
           cpu: Cpu.spent()
         }
 
-  @doc "Lets the callers call for so many milliseconds, each at least once."
+  @doc "Lets the callers call for `ms` milliseconds, each at least once."
   @spec run(Entrant.t(), Bench.System.handle(), non_neg_integer, non_neg_integer) :: t
   def run(%Entrant{} = entrant, handle, round, ms) do
     idle = spawn_all(entrant.idle, &rest(&1, entrant, handle))
@@ -61,7 +61,7 @@ defmodule Bench.Slice do
     if now() < deadline, do: repeat(work, deadline, times), else: times
   end
 
-  # It has called once, so the system knows it.
+  # It calls once, so that the system knows it.
   defp rest(bench, entrant, handle) do
     handle = entrant.system.enter(handle)
     entrant.work.make.(entrant.system, handle).()

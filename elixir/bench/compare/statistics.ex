@@ -1,9 +1,9 @@
 defmodule Bench.Statistics do
-  @moduledoc "Figures of slices, and the ratios of two systems that were measured in turn."
+  @moduledoc "The figures of slices, and the ratios of two systems that were measured in turn."
 
   alias Bench.{Cpu, Slice}
 
-  # Below this a percentile of 99 would only be the largest.
+  # With fewer calls, the 99th percentile would only be the largest time.
   @enough_for_p99 100
 
   @type figures :: %{
@@ -16,8 +16,8 @@ defmodule Bench.Statistics do
         }
 
   @doc """
-  The figures of all slices of a system: the medians of their medians and of their rates, the percentile of 99 of all calls, the mean of
-  the processor time of a call. `nil` without a slice.
+  The figures of all slices of a system: the medians of their medians and of their rates, the 99th percentile of all calls, the mean CPU
+  time per call. `nil` without a slice.
   """
   @spec figures([Slice.t()]) :: figures | nil
   def figures([]), do: nil
@@ -44,15 +44,15 @@ defmodule Bench.Statistics do
 
   defp median_of(slices, figure), do: slices |> Enum.map(&of_slice(&1, figure)) |> median()
 
-  @doc "One figure of one slice: what the ratios are made of."
+  @doc "One figure of one slice, which the ratios are made of."
   @spec of_slice(Slice.t(), atom) :: float
   def of_slice(slice, :p50_us), do: median(slice.times) / 1_000
   def of_slice(slice, :calls_per_second), do: rate(slice)
   def of_slice(slice, :cpu_us), do: Cpu.total(slice.cpu) / length(slice.times) / 1_000
 
   @doc """
-  How many times the figure of the other one: the median over the rounds in which both had a slice, since the machine is more like itself
-  in neighbouring moments than in distant ones. `nil` if there is no such round.
+  The ratio of one system's figure to another's: the median over the rounds in which both had a slice, since conditions are most alike
+  within a round. `nil` if there is no such round.
   """
   @spec ratio([Slice.t()], [Slice.t()], atom) :: float | nil
   def ratio(slices, others, figure) do
@@ -79,7 +79,7 @@ defmodule Bench.Statistics do
       else: (elem(sorted, middle - 1) + elem(sorted, middle)) / 2
   end
 
-  # The smallest value that so many per cent of all do not exceed.
+  # The smallest value that `percent` per cent of all values do not exceed.
   defp percentile(values, percent),
     do: values |> Enum.sort() |> Enum.at(ceil(length(values) * percent / 100) - 1)
 

@@ -1,32 +1,32 @@
 defmodule Bench.System do
-  @moduledoc "What is measured: something that calls functions of Python, or the floor under all that do."
+  @moduledoc "A system under test: something that calls Python functions, or a floor."
 
   alias Bench.Settings
 
   # Seconds.
   @patience 60
 
-  @typedoc "A system that runs."
+  @typedoc "A running system."
   @type handle :: term
 
   @typedoc """
-  `size` and `max_overflow` of the pool, and further options of Portpool, which others leave alone; `program` is the one of a floor.
+  `size`, `max_overflow`, and further options of Portpool, which the others ignore; `program` is the program of a floor.
   """
   @type pool :: keyword
 
-  @doc "Starts it, linked to the caller, or says in a few words why that cannot be."
+  @doc "Starts it, linked to the caller, or says in a few words why it cannot start."
   @callback start(pool, Settings.t()) :: {:ok, handle} | {:absent, String.t()}
 
-  @doc "Runs in the process of each caller before the clock starts, and returns what that calls with."
+  @doc "Runs in each caller before the clock starts, and returns the handle for its calls."
   @callback enter(handle) :: handle
 
-  @doc "Calls a function, and raises or exits if that fails."
+  @doc "Calls a function; raises or exits if that fails."
   @callback call(handle, module, atom, [term]) :: term
 
-  @doc "Runs in the process of each caller when it has made its last call."
+  @doc "Runs in each caller after its last call."
   @callback leave(handle) :: :ok
 
-  @doc "Returns when the pool is as it was at its start: with as many workers, all of them idle."
+  @doc "Returns when the pool is as it was at start: all workers there and idle."
   @callback settle(handle) :: :ok
 
   @callback stop(handle) :: :ok
@@ -34,12 +34,12 @@ defmodule Bench.System do
   @doc "The argument that is `bytes` in Python."
   @callback bytes(binary) :: term
 
-  @doc "What comes back from a call that returns `result` in Python."
+  @doc "What a call returns whose Python function returns `result`."
   @callback expected(args :: [term], result :: term) :: term
 
   @doc """
-  Makes a call until it is served, and returns its result: a pool that has not noticed the death of a worker may hand it out. Raises
-  when that takes a minute.
+  Repeats a call until it succeeds, and returns its result: a pool may hand out a worker whose death it has not noticed. Raises after
+  a minute.
   """
   @spec until_served((() -> term)) :: term
   def until_served(call), do: until_served(call, System.monotonic_time(:second) + @patience)

@@ -1,22 +1,22 @@
 defmodule Bench.Table do
-  @moduledoc "Results as tables of Markdown: one of ratios and goals, one of all figures, one for each sweep."
+  @moduledoc "Results as Markdown tables: one of ratios and goals, one of all figures, one per sweep."
 
   alias Bench.{Format, Goal, Result}
 
-  @head ["workload", "figure", "Portpool", "ErlPort + Poolboy", "ratio", "beside", "ratio", "goal"]
+  @head ["workload", "figure", "Portpool", "ErlPort + Poolboy", "ratio", "compared with", "ratio", "goal"]
   @figures [
     "p50",
     "p99",
-    "calls a second",
-    "processor time of a call",
-    "of it BEAM",
+    "calls/s",
+    "CPU time per call",
+    "BEAM",
     "programs",
     "Python",
     "ended"
   ]
   @all ["workload", "system", "calls" | @figures]
 
-  @doc "Portpool beside its peer and beside the floor or what else the goals name."
+  @doc "Portpool against its peer, and against the floor or whatever else the goals name."
   @spec summary([Result.t()]) :: String.t()
   def summary(results), do: table(@head, Enum.map(rows(results), &summary_row/1))
 
@@ -35,7 +35,7 @@ defmodule Bench.Table do
     ]
   end
 
-  # The one of a goal, else the nearest floor.
+  # The entrant that a goal names, or the nearest floor.
   defp beside(%Result{row: row, measured: measured}) do
     named = for %{against: id} <- row.goals, id not in [nil, :peer], do: id
     there = for {%{id: :two_hops}, _measured} <- measured, do: :two_hops
@@ -52,7 +52,7 @@ defmodule Bench.Table do
   defp verdict(:unknown), do: "not measured"
   defp verdict(verdict), do: Atom.to_string(verdict)
 
-  @doc "A row in a line: the figure of the subject, and the ratio to the peer."
+  @doc "A row in one line: the subject's figure and its ratio to the peer."
   @spec line(Result.t()) :: String.t()
   def line(%Result{row: %{axis: nil}} = result) do
     beside = Result.ratio(result, :peer, result.row.figure)
@@ -63,11 +63,11 @@ defmodule Bench.Table do
 
   def line(_sweep), do: ""
 
-  @doc "All figures of all who took part."
+  @doc "All figures of all entrants."
   @spec figures([Result.t()]) :: String.t()
   def figures(results), do: table(@all, Enum.flat_map(rows(results), &figures_rows/1))
 
-  # The workload is named once.
+  # The title of the workload appears once.
   defp figures_rows(%Result{row: row, measured: measured} = result) do
     titles = Stream.concat([row.title], Stream.cycle([""]))
 
@@ -84,9 +84,9 @@ defmodule Bench.Table do
   end
 
   defp memory(%{memory_mb: python, pool_mb: all}),
-    do: "#{Format.figure(:memory_mb, python)}, #{Format.figure(:memory_mb, all)} with all else"
+    do: "#{Format.figure(:memory_mb, python)}, #{Format.figure(:memory_mb, all)} for the whole pool"
 
-  # Between two events other things happen that are not part of them.
+  # What happens between two events is not part of them, so only their duration is shown.
   defp shown(%{kind: :events}, figures), do: [Format.figure(:p50_us, figures.p50_us)]
 
   defp shown(_row, figures) do
@@ -97,7 +97,7 @@ defmodule Bench.Table do
       for whose <- [:beam, :programs, :python, :ended], do: Format.figure(:cpu_us, figures.cpu_of[whose])
   end
 
-  @doc "The sweeps: a line for each point."
+  @doc "The sweeps, one line per point."
   @spec sweeps([Result.t()]) :: String.t()
   def sweeps(results) do
     for(%Result{row: %{axis: axis}} = result <- results, axis != nil, do: sweep(result)) |> Enum.join("\n")
@@ -127,7 +127,7 @@ defmodule Bench.Table do
     Enum.find_value(measured, fn {entrant, _measured} -> entrant.id == id and entrant.name end)
   end
 
-  # What a row lacks at its end is empty.
+  # Missing cells at the end of a row are empty.
   defp table(head, rows) do
     width = length(head)
 

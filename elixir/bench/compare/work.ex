@@ -1,24 +1,24 @@
 defmodule Bench.Work do
-  @moduledoc "What a caller does again and again, and what of it is timed."
+  @moduledoc "What a caller does repeatedly, and which part of it is timed."
 
   alias Bench.Hold
 
-  # The death of a worker that has done less counts as a failed start, after which a pool may pause.
+  # If a worker dies after fewer calls, a pool may take that for a failed start and back off.
   @calls 3
 
   @enforce_keys [:make, :verify]
   defstruct [:make, :verify]
 
   @typedoc """
-  `make` runs in the process of the caller, before the clock starts, and returns what is repeated: a function that returns its own
-  nanoseconds. `verify` raises unless a system does this work and does it right.
+  `make` runs in the caller before the clock starts, and returns the function to repeat, which returns its own duration in nanoseconds.
+  `verify` raises unless the system does this work correctly.
   """
   @type t :: %__MODULE__{
           make: (module, Bench.System.handle() -> (() -> non_neg_integer)),
           verify: (module, Bench.System.handle() -> :ok)
         }
 
-  @doc "One call after the other. `args` gets the system; `result` is what Python returns."
+  @doc "One call after the other. `args` is called with the system; `result` is what Python returns."
   @spec call(module, atom, (module -> [term]), term) :: t
   def call(module, function, args, result) do
     %__MODULE__{
@@ -34,11 +34,11 @@ defmodule Bench.Work do
     }
   end
 
-  @doc "The echo of a value."
+  @doc "Echoes a value."
   @spec echo(term) :: t
   def echo(value), do: call(:work, :echo, fn _system -> [value] end, value)
 
-  @doc "The echo of a binary that is `bytes` in Python."
+  @doc "Echoes a binary that is `bytes` in Python."
   @spec echo_bytes(binary) :: t
   def echo_bytes(binary), do: call(:work, :echo, &[&1.bytes(binary)], binary)
 
@@ -47,8 +47,8 @@ defmodule Bench.Work do
   def small, do: call(:operator, :add, fn _system -> [1, 2] end, 3)
 
   @doc """
-  From a call while the only worker is busy to its answer by one that was started for it, and that needs these modules. After that one
-  of them goes.
+  Times a call made while the only worker is busy, to the reply from a worker started for it, which needs these modules. Afterwards the
+  pool shrinks again.
   """
   @spec one_more_worker([String.t()]) :: t
   def one_more_worker(modules) do
@@ -61,7 +61,7 @@ defmodule Bench.Work do
     end)
   end
 
-  @doc "From a call whose worker gets SIGKILL to the answer of the next call, made as soon as the first has failed."
+  @doc "Times from a call whose worker gets SIGKILL to the reply to the next call, made as soon as the first has failed."
   @spec killed_worker() :: t
   def killed_worker do
     repeat(fn system, handle ->
@@ -78,7 +78,7 @@ defmodule Bench.Work do
     end)
   end
 
-  @doc "From `kill -9` of all idle workers to the moment in which as many others, with these modules, run a call each."
+  @doc "Times from `kill -9` of all idle workers to the moment when as many new ones, with these modules, each run a call."
   @spec killed_workers(pos_integer, [String.t()]) :: t
   def killed_workers(count, modules) do
     repeat(fn system, handle ->

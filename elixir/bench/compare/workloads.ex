@@ -6,7 +6,7 @@ defmodule Bench.Workloads do
 
   @pool [size: 2]
 
-  @doc "All of them; `heavy` are modules that take long to import."
+  @doc "All of them. `heavy` are modules that are slow to import."
   @spec rows([String.t()]) :: [Row.t()]
   def rows(heavy), do: small_calls() ++ payloads() ++ [burst(), killed() | heavy(heavy)]
 
@@ -33,7 +33,7 @@ defmodule Bench.Workloads do
     }
   end
 
-  # What it would be if server and workers went to sleep at once when there is nothing to do.
+  # Without polling: server and workers sleep as soon as they have nothing to do.
   defp asleep(callers) do
     %Entrant{
       id: :asleep,
@@ -58,7 +58,7 @@ defmodule Bench.Workloads do
     ]
   end
 
-  # `goals`: how many times p50 of another one may be reached.
+  # `goals`: the largest allowed ratio of p50, by entrant.
   defp echo(id, title, work, goals) do
     goals = for {against, bound} <- goals, do: goal(:p50_us, against, :at_most, bound)
     %Row{id: id, title: title, entrants: both(@pool, work) ++ floors(work), goals: goals}
@@ -66,7 +66,7 @@ defmodule Bench.Workloads do
 
   defp floats do
     row = echo("floats", "100,000 floats, echo", Work.echo(Payloads.floats(100_000)), peer: 1 / 100)
-    # The peer takes a second for one call.
+    # The peer takes a second per call.
     %{row | entrants: rarely(row.entrants, %{full: 12, quick: 2, once: 1})}
   end
 
@@ -76,7 +76,7 @@ defmodule Bench.Workloads do
     %Row{
       id: "bytes64",
       title: "64 MB binary as `bytes` to Python",
-      # The peer takes 17 seconds for one call.
+      # The peer takes 17 seconds per call.
       entrants: rarely(entrants, %{full: 2, quick: 0, once: 0}),
       goals: [goal(:p50_us, :peer, :at_most, 1 / 100)]
     }
@@ -106,10 +106,10 @@ defmodule Bench.Workloads do
 
     %Row{
       id: "burst",
-      title: "size 2 and 4 of overflow, 6 callers, 1 ms of work",
+      title: "size 2, max_overflow 4, 6 callers, 1 ms of work",
       entrants: both([size: 2, max_overflow: 4], work, callers: 6) ++ [fixed],
       figure: :calls_per_second,
-      # After the first second.
+      # Measured after the first second.
       warm_up_ms: 1_000,
       goals: [goal(:calls_per_second, :fixed, :at_least, 0.9)]
     }
@@ -118,7 +118,7 @@ defmodule Bench.Workloads do
   defp ready(modules) do
     %Row{
       id: "ready",
-      title: "one more worker with #{listed(modules)}, to its first answer",
+      title: "one more worker with #{listed(modules)}, to its first reply",
       entrants:
         both([size: 1, max_overflow: 1, overflow_ttl: 1, preload: modules], Work.one_more_worker(modules)),
       kind: :events,
@@ -129,8 +129,8 @@ defmodule Bench.Workloads do
   defp killed do
     %Row{
       id: "killed",
-      title: "kill -9 of the busy worker, to the next answer",
-      # Any module will do: it is the template that makes the difference.
+      title: "kill -9 of the busy worker, to the next reply",
+      # Any module will do: only the template matters here.
       entrants: both([size: 1, preload: ["json"]], Work.killed_worker()),
       kind: :events,
       goals: [Goal.most(:p50_us, 20_000)]

@@ -1,7 +1,7 @@
 defmodule Bench.Systems.Echo do
   @moduledoc """
-  The floors: programs that send each packet back as it came, `program:` in examples/. A call is its arguments there and back, in
-  external terms. Its caller is the owner of the port while it calls, so that no process stands between them; hence one caller at a time.
+  The floors: programs that send each packet back unchanged, `program:` in examples/. A call sends its arguments there and back as
+  external terms. The caller owns the port while it calls, so no process stands between them, and only one caller can call at a time.
   """
 
   @behaviour Bench.System
@@ -14,7 +14,7 @@ defmodule Bench.Systems.Echo do
 
     if program && File.exists?(program),
       do: {:ok, %{port: open(program, settings.python), owner: self()}},
-      else: {:absent, "not present"}
+      else: {:absent, "not found"}
   end
 
   defp open(program, python),
@@ -28,7 +28,7 @@ defmodule Bench.Systems.Echo do
 
   @impl true
   def call(%{port: port}, _module, _function, args) do
-    # As Portpool does: large binaries are not copied.
+    # Like Portpool, without copying large binaries.
     true = Port.command(port, :erlang.term_to_iovec(args))
 
     receive do

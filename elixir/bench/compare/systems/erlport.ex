@@ -1,8 +1,8 @@
 defmodule Bench.Systems.ErlPort do
   @moduledoc """
-  ErlPort's Python instances as the workers of Poolboy, at their best settings: packets of four bytes, no compression, standard
-  input and output, the interpreter itself. ErlPort's `buffer_size` stays 64 KiB, as large as the pipes that it reads from: a smaller
-  one makes large packets slower, a larger one makes nothing faster.
+  ErlPort's Python instances as Poolboy workers, at their best settings: four-byte packets, no compression, standard input and output,
+  the interpreter itself. ErlPort's `buffer_size` stays at 64 KiB, the size of the pipes it reads from: a smaller one makes large packets
+  slower, a larger one makes nothing faster.
   """
 
   @behaviour Bench.System
@@ -10,14 +10,14 @@ defmodule Bench.Systems.ErlPort do
   alias Bench.Settings
 
   @impl true
-  def start(_pool, %Settings{peer: nil}), do: {:absent, "not present"}
+  def start(_pool, %Settings{peer: nil}), do: {:absent, "not found"}
 
   def start(pool, %Settings{peer: ebins} = settings) do
     Enum.each(ebins, &Code.append_path/1)
 
     if Enum.all?([:python, :erlport, :poolboy], &Code.ensure_loaded?/1),
       do: :poolboy.start_link(poolboy(pool), erlport(settings)),
-      else: {:absent, "not present"}
+      else: {:absent, "not found"}
   end
 
   defp poolboy(pool) do

@@ -1,5 +1,5 @@
 defmodule Bench.Systems.Portpool do
-  @moduledoc "Portpool, with its defaults."
+  @moduledoc "Portpool with its default options."
 
   @behaviour Bench.System
 
