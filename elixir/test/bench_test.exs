@@ -142,7 +142,7 @@ defmodule Portpool.BenchTest do
     assert {:stop, 2, "unexpected argument: --fast" <> _} = Settings.parse(["--fast"], %{})
     assert {:stop, 0, help} = Settings.parse(["--help"], %{})
     assert help =~ "ERLPORT_EBIN"
-    assert {:stop, 2, "there is no row map, but small," <> _} = Bench.choose(["map"])
+    assert {:stop, 2, "unknown row map; the rows are: small," <> _} = Bench.choose(["map"])
   end
 
   test "tables replace those that a document has, and nothing else" do

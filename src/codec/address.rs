@@ -1,4 +1,5 @@
-//! Addresses for people: `argument 2, key "stops", element 17`. Counted from 1; made only when something is refused.
+//! Addresses of values for people: `argument 2, key "stops", element 17`. Counts from 1; built only when a value is
+//! refused.
 
 use std::fmt::Write;
 
@@ -6,17 +7,17 @@ use super::etf::{Token, skip, token};
 use super::integer::Integer;
 use super::reader::Reader;
 
-/// The most steps that are shown; of more, the first and the last few.
+/// The maximum number of steps shown; longer addresses keep the first and the last few.
 const MOST_STEPS: usize = 24;
-/// The longest text of a key that is shown, in characters.
+/// The maximum length of a key that is shown, in characters.
 const LONGEST_KEY: usize = 40;
 
-/// What the outermost term is.
+/// The kind of the outermost term.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Root {
-    /// A list: its elements are arguments.
+    /// A list, whose elements are arguments.
     Arguments,
-    /// A map: its values are arguments by keyword.
+    /// A map, whose values are keyword arguments.
     Keywords,
 }
 
@@ -24,9 +25,9 @@ pub(crate) enum Root {
 struct Level {
     kind: Kind,
     total: u64,
-    /// How many terms of this level have begun.
+    /// The number of terms of this level that have begun.
     begun: u64,
-    /// Where the last key began.
+    /// The offset of the last key.
     key_at: usize,
 }
 
@@ -36,11 +37,11 @@ enum Kind {
     Map,
 }
 
-/// Walks through `term` again up to the term that begins at byte `at` and tells the way.
+/// Walks `term` again, up to the term at byte `at`, and returns its address.
 pub(crate) fn of(root: Root, term: &[u8], at: usize) -> String {
     let mut reader = Reader::new(term);
     let mut levels = Vec::new();
-    // A term that cannot be read has no address: `at` then lies in what comes before.
+    // An unreadable term has no address: `at` then lies in what precedes it.
     while reader.at() < at && step(&mut reader, &mut levels).is_some() {}
     begin_next(&mut levels, &reader);
     let steps: Vec<String> =
@@ -48,7 +49,7 @@ pub(crate) fn of(root: Root, term: &[u8], at: usize) -> String {
     join(steps)
 }
 
-/// Reads one token and notes what it opens.
+/// Reads one token and records what it opens.
 fn step(reader: &mut Reader<'_>, levels: &mut Vec<Level>) -> Option<()> {
     begin_next(levels, reader);
     let before = reader.at();
@@ -66,7 +67,7 @@ fn step(reader: &mut Reader<'_>, levels: &mut Vec<Level>) -> Option<()> {
     Some(())
 }
 
-/// Leaves what is complete and begins the next term of what is not.
+/// Closes what is complete and begins the next term of what is not.
 fn begin_next(levels: &mut Vec<Level>, reader: &Reader<'_>) {
     while levels.last().is_some_and(|level| level.begun == level.total) {
         levels.pop();
@@ -101,7 +102,7 @@ impl Level {
     }
 }
 
-/// A text in quotes, shortened.
+/// Quotes a text, shortened.
 pub(crate) fn quote(text: &str) -> String {
     format!("{:?}", shorten(text))
 }
@@ -113,7 +114,7 @@ fn shorten(text: &str) -> String {
     }
 }
 
-/// Joins the steps of an address; a very long one loses its middle.
+/// Joins the steps of an address, cutting the middle of a very long one.
 pub(crate) fn join(steps: Vec<String>) -> String {
     let hidden = steps.len().saturating_sub(MOST_STEPS);
     let mut address = String::new();

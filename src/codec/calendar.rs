@@ -1,4 +1,4 @@
-//! `Date`, `Time`, `NaiveDateTime` and `DateTime`: from external terms and to them, and what of them Python can hold.
+//! `Date`, `Time`, `NaiveDateTime` and `DateTime`, from and to external terms, as far as Python can hold them.
 
 use bytes::BufMut;
 
@@ -8,15 +8,16 @@ use super::integer::Integer;
 use super::reader::Reader;
 use super::structs;
 
-/// The only calendar that Python knows.
+/// The only calendar that Python supports.
 const ISO: &str = "Elixir.Calendar.ISO";
-/// In bytes; real ones have less than 40.
+/// In bytes; real names have less than 40.
 const LONGEST_NAME: usize = 255;
 const SECONDS_PER_DAY: i64 = 86_400;
 
-/// One of the four structs: a day is a `Date`, a clock a `Time`, both are a `NaiveDateTime`, and with a zone a `DateTime`.
+/// One of the four structs: a day is a `Date`, a clock a `Time`, both are a `NaiveDateTime`, and both with a zone a
+/// `DateTime`.
 ///
-/// Only moments that are valid in Python are made.
+/// Only values that are valid in Python exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Moment<'t> {
     pub(crate) day: Option<Day>,
@@ -39,7 +40,7 @@ pub(crate) struct Clock {
     /// Up to 59: Python has no leap seconds.
     pub(crate) second: i64,
     pub(crate) microsecond: i64,
-    /// How many digits of the microsecond count: 0 to 6.
+    /// The number of significant digits of the microsecond: 0 to 6.
     pub(crate) precision: i64,
 }
 
@@ -47,13 +48,13 @@ pub(crate) struct Clock {
 pub(crate) struct Zone<'t> {
     pub(crate) time_zone: &'t str,
     pub(crate) zone_abbr: &'t str,
-    /// Seconds.
+    /// In seconds.
     pub(crate) utc_offset: i64,
-    /// Seconds: summer time.
+    /// Daylight saving time, in seconds.
     pub(crate) std_offset: i64,
 }
 
-/// The fields of the four structs beside `__struct__` and `calendar`, in the order of their names.
+/// The fields of the four structs other than `__struct__` and `calendar`, in alphabetical order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Field {
     Day,
@@ -89,7 +90,7 @@ impl Field {
     }
 }
 
-/// A value of a field.
+/// The value of a field.
 #[derive(Clone, Copy)]
 enum Value<'t> {
     Number(i64),
@@ -98,8 +99,9 @@ enum Value<'t> {
     Micro(i64, i64),
 }
 
-/// Reads the rest of a map that is one of the four, where `reader` stands after the head of a map of so many pairs: the moment,
-/// and the reader after the map. None if it is any other map, also if it has the name of one and is none that Python can hold.
+/// Reads the rest of a map that is one of the four structs, with `reader` after the head of a map of `pairs` pairs.
+/// Returns the value, and the reader after the map. Returns `None` for any other map, and for one of the four that
+/// Python cannot hold.
 pub(crate) fn read(pairs: u32, mut reader: Reader<'_>) -> Option<(Moment<'_>, Reader<'_>)> {
     let (mut name, mut iso, mut fields) = (None, false, Fields::default());
     for _ in 0..pairs {
@@ -110,7 +112,7 @@ pub(crate) fn read(pairs: u32, mut reader: Reader<'_>) -> Option<(Moment<'_>, Re
         }
     }
     let (day, clock, zone) = (fields.day(), fields.clock(), fields.zone());
-    // As many pairs as the struct has fields, and all its fields are there: so no other is.
+    // The map has as many pairs as the struct has fields, and every field is there, so it has no others.
     let moment = match (name?, pairs) {
         ("Elixir.Date", 5) => Moment { day: Some(day?), clock: None, zone: None },
         ("Elixir.Time", 6) => Moment { day: None, clock: Some(clock?), zone: None },
@@ -137,7 +139,7 @@ fn value<'t>(reader: &mut Reader<'t>) -> Option<Value<'t>> {
     }
 }
 
-/// What has been found of a map.
+/// The fields of a map found so far.
 #[derive(Default)]
 struct Fields<'t>([Option<Value<'t>>; Field::ALL.len()]);
 
@@ -180,14 +182,14 @@ impl<'t> Fields<'t> {
 }
 
 impl<'t> Moment<'t> {
-    /// Tells whether Python can hold it.
+    /// Returns whether Python can hold it.
     pub(crate) fn is_valid(&self) -> bool {
         self.day.is_none_or(Day::is_valid)
             && self.clock.is_none_or(Clock::is_valid)
             && self.zone.is_none_or(Zone::is_valid)
     }
 
-    /// Its class in Python.
+    /// The Python class.
     pub(crate) fn global(&self) -> Global {
         match self {
             Self { clock: None, .. } => Global::Date,
@@ -207,7 +209,7 @@ impl<'t> Moment<'t> {
         }
     }
 
-    /// Its fields, in the order of their names.
+    /// Its fields, in alphabetical order.
     fn fields(&self) -> impl Iterator<Item = (&'static str, Value<'t>)> {
         let Self { day, clock, zone } = *self;
         Field::ALL.into_iter().filter_map(move |(field, name)| {
@@ -228,14 +230,14 @@ impl<'t> Moment<'t> {
         })
     }
 
-    /// How many bytes [`Moment::write_term`] writes.
+    /// The number of bytes that [`Moment::write_term`] writes.
     pub(crate) fn term_size(&self) -> u64 {
         let atom = |name: &str| 2 + name.len() as u64;
         let head = 5 + atom("__struct__") + atom(self.name()) + atom("calendar") + atom(ISO);
         head + self.fields().map(|(name, value)| atom(name) + value.term_size()).sum::<u64>()
     }
 
-    /// Writes the map, keys in the order of their names.
+    /// Writes the map, with its keys in alphabetical order.
     pub(crate) fn write_term(&self, out: &mut impl BufMut) {
         out.put_u8(tag::MAP_EXT);
         out.put_u32(2 + self.fields().count() as u32);
@@ -248,7 +250,7 @@ impl<'t> Moment<'t> {
         }
     }
 
-    /// The text of ISO 8601.
+    /// The ISO 8601 text.
     pub(crate) fn iso(&self) -> String {
         let day = self.day.map(|Day { year, month, day }| format!("{year:04}-{month:02}-{day:02}"));
         let clock = self.clock.map(|clock| clock.iso());
@@ -256,8 +258,8 @@ impl<'t> Moment<'t> {
         parts.join("T") + &self.zone.map_or_else(String::new, |zone| zone.iso())
     }
 
-    /// The microsecond of universal time, counted from a day of its own: equal for moments that Python holds for equal.
-    /// Without a zone the clock's own time, without a day that of any day.
+    /// The UTC microsecond since a fixed day; equal for values that are equal in Python. Without a zone, the clock's
+    /// own time; without a day, the time of day.
     pub(crate) fn instant(&self) -> i64 {
         let days = self.day.map_or(0, Day::number);
         let offset = self.zone.map_or(0, Zone::offset);
@@ -283,9 +285,9 @@ impl Day {
         }
     }
 
-    /// A number of its own for each day, one more from day to day (Hinnant's days from civil).
+    /// The number of the day, which increases by one from day to day (Hinnant's days_from_civil).
     fn number(self) -> i64 {
-        // A year that begins in March has the leap day at its end.
+        // In a year that begins in March, the leap day comes last.
         let year = if self.month <= 2 { self.year - 1 } else { self.year };
         let day_of_year = (153 * ((self.month + 9) % 12) + 2) / 5 + self.day - 1;
         year * 365 + year / 4 - year / 100 + year / 400 + day_of_year
@@ -304,14 +306,14 @@ impl Clock {
     fn iso(self) -> String {
         let Self { hour, minute, second, .. } = self;
         let micro = format!(".{:06}", self.microsecond);
-        // A point and as many digits as count.
+        // A point and the significant digits.
         let digits = if self.precision == 0 { 0 } else { 1 + self.precision as usize };
         format!("{hour:02}:{minute:02}:{second:02}{}", micro.get(..digits).unwrap_or_default())
     }
 }
 
 impl Zone<'_> {
-    /// Python takes offsets of less than a day, the sum and summer time alike.
+    /// Python accepts offsets of less than a day, for the sum and for daylight saving time.
     fn is_valid(self) -> bool {
         let less_than_a_day = |offset: i64| -SECONDS_PER_DAY < offset && offset < SECONDS_PER_DAY;
         let is_short = |name: &str| name.len() <= LONGEST_NAME;
@@ -321,7 +323,7 @@ impl Zone<'_> {
             && less_than_a_day(self.offset())
     }
 
-    /// Seconds to add to universal time.
+    /// The total offset from UTC, in seconds.
     fn offset(self) -> i64 {
         self.utc_offset.saturating_add(self.std_offset)
     }
@@ -352,7 +354,7 @@ impl Value<'_> {
             Self::Number(number) => Integer::Small(number).write_term(out),
             Self::Text(text) => {
                 out.put_u8(tag::BINARY_EXT);
-                // A pickle has less than 2 GiB.
+                // A pickle is smaller than 2 GiB.
                 out.put_u32(text.len() as u32);
                 out.put_slice(text.as_bytes());
             }

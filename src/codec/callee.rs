@@ -1,11 +1,11 @@
-//! What calling one of ours would make of its arguments, and whether they are what it takes. Nothing is executed.
+//! What a call of one of our own globals would return, and whether its arguments are valid. Nothing is executed.
 
 use super::document::arena::{Arena, Container, Kind, Node};
 use super::document::own;
 use super::document::scalar::Scalar;
 use super::global::Global;
 
-/// The value that a call makes; None if the arguments are wrong.
+/// The value that a call returns; `None` if the arguments are wrong.
 pub(super) fn call(arena: &mut Arena, pickle: &[u8], global: Global, arguments: &Container) -> Option<Node> {
     let scalar = |node: &Node| node.scalar_in(pickle);
     let kind = match (global, arena.nodes(arguments)) {
@@ -40,7 +40,8 @@ fn is_kind(arena: &Arena, node: &Node, kind: Kind) -> bool {
     arena.container(*node).is_some_and(|container| container.kind == kind)
 }
 
-/// A value that takes so many bytes as a term, or what is refused when it is written: the user of a worker can make such.
+/// A value with a known size as a term, or one that is refused when it is written: user code in a worker can create
+/// such values.
 fn sized(arena: &mut Arena, global: Global, kind: Kind, arguments: &Container, size: Option<u64>) -> Node {
     match size {
         Some(size) => arena.add_sized(kind, arguments, size),

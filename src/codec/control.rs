@@ -1,9 +1,9 @@
-//! The bridge to the `eetf` crate, for control-plane terms: options on their way in, errors and status on their way out.
+//! The bridge to the `eetf` crate, for control-plane terms: options on the way in, errors and status on the way out.
 //!
-//! `eetf` 0.12 is sound for small terms in canonical forms and for nothing else: it trusts counts, recurses, panics on
-//! some tags, reads FLOAT_EXT as f32 and Latin-1 atoms not at all. So what it decodes is what [`decode`] has read with
-//! our own tokens and written anew; and since it writes `[-1]` as `[255]`, lists of bytes as STRING_EXT and small
-//! numbers as bignums, [`encode`] writes the frequent forms itself and leaves it pids and their like.
+//! `eetf` 0.12 handles only small terms in canonical form: it trusts counts, recurses, panics on some tags, reads
+//! FLOAT_EXT as f32, and cannot read Latin-1 atoms. [`decode`] therefore reads terms with our own tokens and rewrites
+//! them before `eetf` sees them. `eetf` also writes `[-1]` as `[255]`, lists of bytes as STRING_EXT, and small numbers
+//! as bignums. [`encode`] therefore writes the common forms itself and leaves only pids and the like to `eetf`.
 
 use std::collections::HashMap;
 
@@ -25,11 +25,11 @@ const MAX_DEPTH: usize = 64;
 
 /// Decodes one control-plane term, without version byte.
 ///
-/// Strings of bytes come as `Term::List`; numbers that fit as `Term::FixInteger`.
+/// Byte strings become `Term::List`; numbers that fit become `Term::FixInteger`.
 ///
 /// # Errors
-/// `Malformed` if it is not exactly one term, if it nests deeper than 64, or if there is a pid, reference, port, fun,
-/// bitstring or improper list in it; `TooLarge` beyond 1 MiB.
+/// `Malformed` if the input is not exactly one term, nests deeper than 64, or contains a pid, reference, port, fun,
+/// bitstring or improper list; `TooLarge` beyond 1 MiB.
 pub fn decode(span: &[u8]) -> Result<Term, CodecError> {
     if span.len() > LARGEST {
         return Err(CodecError::too_large(span.len() as u64, LARGEST));
@@ -40,10 +40,10 @@ pub fn decode(span: &[u8]) -> Result<Term, CodecError> {
     Term::decode(canonical.as_ref()).map_err(|error| CodecError::malformed(error.to_string()))
 }
 
-/// Writes a term anew in the forms that `eetf` reads rightly.
+/// Rewrites a term in the forms that `eetf` reads correctly.
 fn canonicalise(span: &[u8], out: &mut BytesMut) -> Result<(), Fault> {
     let mut reader = Reader::new(span);
-    // For each level: how many terms are to come, and whether the empty list must follow them.
+    // Per level: how many terms are still to come, and whether the empty list must follow them.
     let mut open = vec![(1, false)];
     while let Some((left, is_list)) = open.last_mut() {
         if *left == 0 {
@@ -68,7 +68,7 @@ fn nil(reader: &mut Reader<'_>, out: &mut BytesMut) -> Result<(), Fault> {
     if token::next(reader)? == Token::Nil { Ok(()) } else { Err(fault) }
 }
 
-/// Writes one token anew and tells what it opens.
+/// Rewrites one token and returns what it opens.
 fn rewrite(reader: &mut Reader<'_>, out: &mut BytesMut) -> Result<Option<(u64, bool)>, Fault> {
     let fault = reader.fault(What::ControlTerm);
     match token::next(reader)? {
@@ -114,7 +114,7 @@ pub fn encode(term: &Term, out: &mut BytesMut) -> Result<(), CodecError> {
     Ok(())
 }
 
-/// What is still to be written.
+/// What remains to be written.
 enum Item<'t> {
     Term(&'t Term),
     Nil,
@@ -164,7 +164,7 @@ fn encode_one<'t>(term: &'t Term, out: &mut BytesMut, todo: &mut Vec<Item<'t>>) 
     Ok(())
 }
 
-/// The entries of a map in an order that does not change from run to run.
+/// The entries of a map, in an order that is the same in every run.
 fn sorted(map: &eetf::Map) -> Vec<(&Term, &Term)> {
     let mut entries: Vec<_> = map.map.iter().collect();
     entries.sort_by_cached_key(|(key, _)| key.to_string());
@@ -211,17 +211,17 @@ fn integer(number: &BigInt, out: &mut BytesMut) {
     i64::try_from(number).map_or(big, Integer::Small).write_term(out);
 }
 
-/// Turns JSON into a term for the `detail` of an error (docs/protocol.md 9): the keys of objects become atoms, strings
+/// Turns JSON into a term for the `detail` of an error (docs/protocol.md 9): object keys become atoms, strings
 /// binaries, null `nil`.
 ///
-/// A key that is too long for an atom becomes a binary.
+/// A key too long for an atom becomes a binary.
 pub fn from_json(value: &Value) -> Term {
     let mut open = Vec::new();
     let mut done = begin(value, &mut open);
     loop {
         match (open.pop(), done) {
             (None, Some(term)) => return term,
-            // Cannot be: what is not done is open.
+            // Unreachable: while there is work left, something is open.
             (None, None) => return eetf::Atom::from("nil").into(),
             (Some(Open::Array(mut rest, mut elements)), term) => {
                 elements.extend(term);
@@ -249,13 +249,13 @@ pub fn from_json(value: &Value) -> Term {
     }
 }
 
-/// JSON that has begun.
+/// JSON that is being converted.
 enum Open<'v> {
     Array(std::slice::Iter<'v, Value>, Vec<Term>),
     Object(serde_json::map::Iter<'v>, Option<Term>, HashMap<Term, Term>),
 }
 
-/// Turns a value without parts into a term, and opens any other.
+/// Converts a scalar into a term; opens anything else.
 fn begin<'v>(value: &'v Value, open: &mut Vec<Open<'v>>) -> Option<Term> {
     match value {
         Value::Null => Some(eetf::Atom::from("nil").into()),

@@ -1,11 +1,11 @@
-//! Are these keys all distinct? Told in linear time, also to someone who has chosen them to take long.
+//! Whether keys are distinct, in linear time even for keys chosen to be slow.
 
 use std::hash::{BuildHasher, RandomState};
 
-/// Up to so many keys are compared each with each.
+/// Up to this many keys, each is compared with every other.
 const FEW: usize = 8;
 
-/// Finds a key that equals one before it, among `count` keys that `key` shows.
+/// Finds a key that equals an earlier one, among the `count` keys that `key` returns.
 #[inline]
 pub(crate) fn twice<'k>(count: usize, key: impl Fn(usize) -> &'k [u8]) -> Option<usize> {
     if count > FEW {
@@ -14,14 +14,14 @@ pub(crate) fn twice<'k>(count: usize, key: impl Fn(usize) -> &'k [u8]) -> Option
     (1..count).find(|late| (0..*late).any(|early| key(early) == key(*late)))
 }
 
-/// A hash table of positions, half empty, where an entry's upper half is the upper half of the key's hash.
+/// A half-empty hash table of positions; the upper half of an entry is the upper half of the key's hash.
 fn among_many<'k>(count: usize, key: impl Fn(usize) -> &'k [u8]) -> Option<usize> {
     let seed = RandomState::new().hash_one(count);
     let mut slots = vec![0; (2 * count).next_power_of_two()];
     let last = slots.len() - 1;
     (0..count).find(|position| {
         let hash = hash(seed, key(*position));
-        // Zero is an empty slot. There are less than 2^32 keys, so a position and one more fit into the lower half.
+        // Zero is an empty slot. There are fewer than 2^32 keys, so a position plus one fits into the lower half.
         let entry = hash & !0xffff_ffff | (*position as u64 + 1);
         let mut at = hash as usize & last;
         while let Some(slot) = slots.get_mut(at) {
@@ -38,7 +38,7 @@ fn among_many<'k>(count: usize, key: impl Fn(usize) -> &'k [u8]) -> Option<usize
     })
 }
 
-/// Mixes bytes with a seed that nobody outside knows.
+/// Hashes bytes with a seed.
 #[inline]
 pub(crate) fn hash(seed: u64, bytes: &[u8]) -> u64 {
     let mut state = seed ^ bytes.len() as u64;
@@ -50,7 +50,7 @@ pub(crate) fn hash(seed: u64, bytes: &[u8]) -> u64 {
     mix(state ^ head(rest))
 }
 
-/// The first eight bytes as a number that sorts as they do; zeros stand for what is missing.
+/// The first eight bytes as a number that sorts as they do, padded with zeros.
 #[inline]
 pub(crate) fn head(bytes: &[u8]) -> u64 {
     if let Some(word) = bytes.first_chunk() {

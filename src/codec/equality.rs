@@ -1,6 +1,6 @@
 //! Images of keys: two keys are equal if and only if their images are the same bytes.
 //!
-//! Python holds `:a` and `"a"` for equal, and `1`, `1.0` and `true`, also inside tuples; Erlang tells them apart.
+//! In Python `:a` equals `"a"`, and `1`, `1.0` and `true` are equal, also inside tuples. Erlang tells them apart.
 
 use super::calendar::Moment;
 use super::error::Fault;
@@ -11,16 +11,17 @@ use super::options::{Binaries, Options};
 use super::reader::Reader;
 use super::structs::{self, Own};
 
-/// Whose equality.
+/// Which equality counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum View {
-    /// As `dict` has it, with these options.
+    /// That of `dict`, with these options.
     Python(Options),
-    /// As `=:=` has it from OTP 27 on, for which 0.0 and -0.0 are two keys; before, they are one and never sent.
+    /// That of `=:=` from OTP 27 on, where 0.0 and -0.0 are different keys. Earlier releases have only one of them and
+    /// never send both.
     Erlang,
 }
 
-/// Appends the image of one key, which is hashable, to `out`.
+/// Appends the image of one hashable key to `out`.
 pub(crate) fn image(key: &[u8], view: View, out: &mut Vec<u8>) -> Result<(), Fault> {
     let mut reader = Reader::new(key);
     while reader.left() > 0 {
@@ -39,7 +40,7 @@ pub(crate) fn image(key: &[u8], view: View, out: &mut Vec<u8>) -> Result<(), Fau
                     own_struct(&own, out);
                     reader = after;
                 }
-                // What it is equal to is told by Python.
+                // Only Python knows what it is equal to.
                 None => opaque(&mut reader, before, out)?,
             },
             _ => opaque(&mut reader, before, out)?,
@@ -48,7 +49,7 @@ pub(crate) fn image(key: &[u8], view: View, out: &mut Vec<u8>) -> Result<(), Fau
     Ok(())
 }
 
-/// Tells whether binaries are equal to atoms of the same text.
+/// Returns whether binaries equal atoms of the same text.
 fn is_str(view: View) -> bool {
     matches!(view, View::Python(Options { binaries: Binaries::Str, .. }))
 }
@@ -59,7 +60,7 @@ fn text(kind: u8, bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(bytes);
 }
 
-/// The term that begins there is equal to the same bytes alone.
+/// A term that is equal only to the same bytes.
 fn opaque(reader: &mut Reader<'_>, at: usize, out: &mut Vec<u8>) -> Result<(), Fault> {
     reader.go_to(at);
     skip(reader)?;
@@ -71,12 +72,12 @@ fn own_struct(own: &Own<'_>, out: &mut Vec<u8>) {
     match own {
         Own::Bytes(bytes) => text(b'b', bytes, out),
         Own::Moment(moment) => instant(moment, out),
-        // No key.
+        // Not a key.
         Own::Tensor(_) => {}
     }
 }
 
-/// Two moments of one kind are equal if their instants are, whatever their precision and, with zones, wherever they are.
+/// Two moments of one kind are equal if their instants are, whatever their precision and, if they have one, their zone.
 fn instant(moment: &Moment<'_>, out: &mut Vec<u8>) {
     out.push(b'm');
     out.extend([moment.day.is_some(), moment.clock.is_some(), moment.zone.is_some()].map(u8::from));
@@ -112,7 +113,7 @@ fn float(number: f64, view: View, out: &mut Vec<u8>) {
     }
 }
 
-/// The magnitude of a float without a fraction, exact up to the largest; None if there is a fraction.
+/// The exact magnitude of a float without a fraction; `None` if it has one.
 fn whole_magnitude(number: f64) -> Option<Vec<u8>> {
     if number.fract() != 0.0 {
         return None;
@@ -120,7 +121,7 @@ fn whole_magnitude(number: f64) -> Option<Vec<u8>> {
     let bits = number.to_bits();
     let fraction = u128::from(bits & ((1 << 52) - 1));
     match (bits >> 52 & 0x7ff) as usize {
-        // Zero: without its sign there is nothing else below 1 that has no fraction.
+        // Zero: no other magnitude below 1 lacks a fraction.
         0 => Some(Vec::new()),
         exponent if exponent < 1075 => Some(((fraction | 1 << 52) >> (1075 - exponent)).to_le_bytes().to_vec()),
         exponent => {

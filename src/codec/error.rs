@@ -1,18 +1,18 @@
-//! Refusals: what the hot loops say in two words ([`Fault`]), and what everyone else reads ([`CodecError`]).
+//! Refusals: the compact form of the hot loops ([`Fault`]), and the form for everyone else ([`CodecError`]).
 
 use thiserror::Error;
 
-/// Why bytes or a value were refused, with the address of the value at fault.
+/// Why bytes or a value were refused, with the address of the offending value.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}{message}", Address(path))]
 pub struct CodecError {
-    /// What kind of refusal this is; it decides whose fault it was.
+    /// The kind of refusal, which decides who is to blame.
     pub kind: CodecErrorKind,
-    /// Where the value is: `argument 2, key "stops", element 17`, counted from 1; empty for the whole.
+    /// Where the value is: `argument 2, key "stops", element 17`, counting from 1; empty for the whole input.
     pub path: String,
-    /// What is wrong, and what to do where there is something to do; without the path.
+    /// What is wrong and, where possible, what to do about it; without the path.
     pub message: String,
-    /// The Python type of the value at fault, where it is known.
+    /// The Python type of the offending value, if known.
     pub type_name: Option<String>,
 }
 
@@ -21,13 +21,13 @@ pub struct CodecError {
 pub enum CodecErrorKind {
     /// The bytes are not a term, or not a pickle as our workers write it.
     Malformed,
-    /// A valid value that has no form on the other side.
+    /// The value is valid, but the other side cannot represent it.
     Unencodable,
     /// The value is larger than allowed.
     TooLarge {
-        /// How many bytes it takes (18,446,744,073,709,551,615 for that many or more).
+        /// Its size in bytes (18,446,744,073,709,551,615 means at least that).
         bytes: u64,
-        /// How many are allowed.
+        /// The limit in bytes.
         limit: u64,
     },
 }
@@ -43,7 +43,7 @@ impl CodecError {
         Self { kind: CodecErrorKind::Unencodable, path, message: message.into(), type_name: None }
     }
 
-    /// A refusal for size.
+    /// A refusal because of size.
     pub(crate) fn too_large(bytes: u64, limit: usize) -> Self {
         let limit = limit as u64;
         let message = format!("{bytes} bytes are more than the {limit} that are allowed");
@@ -51,7 +51,7 @@ impl CodecError {
     }
 }
 
-/// Shows a path in front of a message.
+/// Displays a path before a message.
 struct Address<'a>(&'a str);
 
 impl std::fmt::Display for Address<'_> {
@@ -63,10 +63,10 @@ impl std::fmt::Display for Address<'_> {
     }
 }
 
-/// A refusal as the loops make it: no text and nothing to drop, so that it costs nothing while all is well.
+/// A refusal in the hot loops: no text and nothing to drop, so that it costs nothing in the good case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fault {
-    /// The offset of the byte or value at fault.
+    /// The offset of the offending byte or value.
     pub(crate) at: usize,
     /// What is wrong with it.
     pub(crate) what: What,
@@ -128,7 +128,7 @@ pub(crate) enum What {
 }
 
 impl What {
-    /// Tells whether the value is sound but has no form on the other side.
+    /// Returns whether the value is valid but the other side cannot represent it.
     pub(crate) fn is_unencodable(self) -> bool {
         matches!(self, Self::BinaryText | Self::KeyCollision | Self::UnhashableKey | Self::StructInKey | Self::DeepKey)
     }
@@ -140,7 +140,7 @@ impl Fault {
         Self { at, what }
     }
 
-    /// Names the byte, for bytes that are wrong in themselves.
+    /// Reports the byte offset, for bytes that are invalid in themselves.
     pub(crate) fn at_byte(self) -> CodecError {
         CodecError::malformed(format!("{} (at byte {})", self.what, self.at))
     }

@@ -1,25 +1,25 @@
-//! Floats side by side, as in a list of them: a tag and eight bytes each, in terms as in pickles. A run of them crosses as it
-//! is, and only the tags change.
+//! Adjacent floats, as in a list: a tag and eight bytes each, in terms and in pickles. A run of them is copied, and
+//! only the tags change.
 
-/// What a float takes.
+/// The bytes of a float.
 pub(crate) const SIZE: usize = 9;
-/// A run ends here at the latest, so that whoever works on it next finds it in the fastest cache.
+/// The maximum length of a run, so that it is still in the fastest cache for the next step.
 pub(crate) const LONGEST: usize = 1024;
 
-/// How many finite floats with this tag `bytes` begins with, `most` at most.
+/// The number of finite floats with this tag at the start of `bytes`, up to `most`.
 #[inline]
 pub(crate) fn count(bytes: &[u8], tag: u8, most: usize) -> usize {
     let floats = bytes.chunks_exact(SIZE).take(most.min(LONGEST));
     floats.take_while(|float| is_finite(float, tag)).count()
 }
 
-/// An exponent of nothing but ones makes a NaN or an infinity.
+/// An exponent of all ones makes a NaN or an infinity.
 #[inline]
 fn is_finite(float: &[u8], tag: u8) -> bool {
     matches!(float, [first, high, low, ..] if *first == tag && u16::from_be_bytes([*high, *low]) & 0x7ff0 != 0x7ff0)
 }
 
-/// Appends a run of floats with this tag in place of their own.
+/// Appends a run of floats, replacing their tags.
 #[inline]
 pub(crate) fn copy(run: &[u8], tag: u8, out: &mut Vec<u8>) {
     let before = out.len();

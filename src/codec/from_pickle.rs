@@ -1,8 +1,8 @@
-//! The allow-list machine: runs the opcodes of one pickle and builds a [`Document`]; it never calls anything.
+//! The allow-list machine: runs the opcodes of one pickle and builds a [`Document`]. It never calls anything.
 //!
-//! It knows what CPython's C pickler writes at protocol 5 for plain values, and the names of our own package
-//! (docs/worker_protocol.md 4.6). For each byte of the pickle it takes less than 100 bytes of memory: an empty list is one byte
-//! there and 24 here, a stack and a vector that grows come on top.
+//! It knows what CPython's C pickler writes for plain values at protocol 5, and the names of our own package
+//! (docs/worker_protocol.md 4.6). It needs less than 100 bytes of memory per byte of the pickle: an empty list is one
+//! byte there and 24 here, plus a growing stack and vector.
 
 use super::callee;
 use super::document::Document;
@@ -15,7 +15,7 @@ use super::opcode;
 use super::options::Options;
 use super::reader::Reader;
 
-/// Reads one pickle that will be written with the default options.
+/// Reads one pickle, to be written with the default options.
 ///
 /// # Errors
 /// `Malformed` if the bytes are not a pickle as our workers write it; `TooLarge` from 2 GiB on.
@@ -23,10 +23,10 @@ pub fn read(pickle: &[u8]) -> Result<Document<'_>, CodecError> {
     read_with(pickle, Options::default())
 }
 
-/// Reads one pickle that will be written with these options: the size of a value depends on them.
+/// Reads one pickle, to be written with these options, which the sizes of values depend on.
 ///
 /// # Errors
-/// As [`read`].
+/// Those of [`read`].
 pub fn read_with(pickle: &[u8], options: Options) -> Result<Document<'_>, CodecError> {
     if pickle.len() > LARGEST_PICKLE {
         return Err(CodecError::too_large(pickle.len() as u64, LARGEST_PICKLE));
@@ -41,7 +41,7 @@ pub fn read_with(pickle: &[u8], options: Options) -> Result<Document<'_>, CodecE
 struct Machine<'a> {
     pickle: &'a [u8],
     stack: Vec<Value>,
-    /// How high the stack was at each mark.
+    /// The height of the stack at each mark.
     marks: Vec<u32>,
     memo: Vec<Value>,
     arena: Arena,
@@ -93,7 +93,7 @@ impl<'a> Machine<'a> {
             opcode::EXT4 => self.extension(u32::from_le_bytes(operand(reader)?))?,
             opcode::STACK_GLOBAL => self.stack_global()?,
             opcode::REDUCE => self.reduce()?,
-            // What is there for the sake of files only.
+            // Opcodes that only matter in files.
             opcode::PROTO => drop(operand::<1>(reader)?),
             opcode::FRAME => drop(operand::<8>(reader)?),
             _ => self.push_scalar(opcode, at, reader)?,
@@ -101,7 +101,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// The one value that is left at the end.
+    /// The one value left at the end.
     fn result(&mut self) -> Result<Node, What> {
         match (self.stack.as_slice(), self.marks.as_slice()) {
             ([root], []) => Ok(root.node()),
@@ -109,7 +109,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// How much of the stack lies below the last mark, out of reach.
+    /// The part of the stack below the last mark, which is out of reach.
     fn floor(&self) -> usize {
         self.marks.last().map_or(0, |mark| *mark as usize)
     }
@@ -118,7 +118,7 @@ impl<'a> Machine<'a> {
         self.below(1).and_then(|at| self.stack.get(at).copied().ok_or(What::Stack))
     }
 
-    /// Where the last `count` values begin.
+    /// The position of the last `count` values.
     fn below(&self, count: usize) -> Result<usize, What> {
         self.stack.len().checked_sub(count).filter(|from| *from >= self.floor()).ok_or(What::Stack)
     }
@@ -130,7 +130,7 @@ impl<'a> Machine<'a> {
         Ok(value)
     }
 
-    /// The two values that are all there is from `from` on.
+    /// The two values from `from` on, if there are exactly two.
     fn two_from(&self, from: usize) -> Result<[Node; 2], What> {
         match self.stack.get(from..) {
             Some([one, other]) => Ok([one.node(), other.node()]),
@@ -138,7 +138,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Takes the last mark away and tells where it was.
+    /// Removes the last mark and returns its position.
     fn unmark(&mut self) -> Result<usize, What> {
         self.marks.pop().map(|mark| mark as usize).ok_or(What::Stack)
     }
@@ -156,7 +156,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Pushes the value that an opcode at `at` makes; of floats all that stand side by side from there on.
+    /// Pushes the value that the opcode at `at` makes; for floats, all adjacent ones.
     #[inline(always)]
     fn push_scalar(&mut self, opcode: u8, at: usize, reader: &mut Reader<'a>) -> Result<(), What> {
         if opcode == opcode::BINFLOAT && self.pickle.get(at + floats::SIZE) == Some(&opcode) {
@@ -181,7 +181,7 @@ impl<'a> Machine<'a> {
         self.stack.push(Value::of(node));
     }
 
-    /// Replaces the values from `from` on by a container of them.
+    /// Replaces the values from `from` on with a container of them.
     fn collect(&mut self, kind: Kind, from: usize) {
         let node = self.arena.add(kind, self.stack.get(from..).unwrap_or_default());
         self.stack.truncate(from);
@@ -218,7 +218,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Notes a class or function. One that is not ours is kept by name, so that the refusal can tell its path.
+    /// Pushes a class or function. One that is not ours is kept by name, so that the refusal can name it.
     fn stack_global(&mut self) -> Result<(), What> {
         let from = self.below(2)?;
         let [module, name] = self.two_from(from)?;
@@ -235,7 +235,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Does what calling one of ours would do; whatever another would make stays a thing with a name.
+    /// Applies a call of one of our globals. The result of any other call is kept by name.
     fn reduce(&mut self) -> Result<(), What> {
         let from = self.below(2)?;
         let [callable, arguments] = self.two_from(from)?;

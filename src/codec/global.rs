@@ -1,34 +1,35 @@
-//! What a pickle may name, in either direction: a few things of our own Python package and nothing else.
+//! The names that a pickle may contain, in either direction: a few of our own Python package and no others.
 //!
-//! They travel as codes of Python's extension registry (`copyreg`), which `portpool/_types.py`, the twin of this
-//! file, fills: loading one takes 0.2 µs, where a look-up by module and name takes 1.6.
+//! They travel as codes of Python's extension registry (`copyreg`), filled by this file's twin, `portpool/_types.py`.
+//! Loading a code takes 0.2 µs; looking up a module and a name takes 1.6 µs.
 
-/// Something of the package `portpool` that a pickle may name.
+/// A member of the package `portpool` that a pickle may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Global {
     /// The class of atoms, called with their text.
     Atom,
-    /// The class of terms that Python can only carry, called with their bytes.
+    /// The class of opaque terms, called with their bytes.
     Opaque,
     /// The class of improper lists, called with the list of elements and the tail.
     ImproperList,
-    /// The identity: what the worker's reducers call with a plain value in place of one that is not plain.
+    /// The identity: the worker's reducers call it with a plain value that replaces one that is not.
     Plain,
     /// The class of `%Date{}`, called with year, month, day.
     Date,
     /// The class of `%Time{}`, called with hour, minute, second, microsecond, `None` and the precision.
     Time,
-    /// The class of `%NaiveDateTime{}`, called with what the two above are called with.
+    /// The class of `%NaiveDateTime{}`, called with the arguments of the two above.
     NaiveDateTime,
-    /// The class of `%DateTime{}`, called likewise, with a tuple of time zone, abbreviation and two offsets for `None`.
+    /// The class of `%DateTime{}`, called the same way, with a tuple of time zone, abbreviation and two offsets in
+    /// place of `None`.
     DateTime,
-    /// What makes an array of `%Portpool.Tensor{}`, called with kind and bits of its type, shape and data.
+    /// Makes an array from `%Portpool.Tensor{}`, called with the kind and bits of its type, shape and data.
     Tensor,
-    /// What may make something else of a struct, called with its dict.
+    /// Decodes a struct if it has a decoder, called with its dict.
     Struct,
-    /// What makes a dict of keys that only Python can look through, called with a tuple of keys and values in turn.
+    /// Makes a dict whose keys only Python can check, called with a tuple of alternating keys and values.
     Dict,
-    /// What imports a module, called with the names of module and function, so that its decoders are there; from the server only.
+    /// Imports a module for its decoders, called with the names of module and function; only the server sends it.
     Import,
 }
 
@@ -72,17 +73,17 @@ impl Global {
         }
     }
 
-    /// The name of the type of what calling it makes.
+    /// The name of the type that calling it returns.
     pub(crate) fn type_name(self) -> &'static str {
         if self == Self::Tensor { "Tensor" } else { self.name() }
     }
 
-    /// Finds what a code names.
+    /// Finds the member with this code.
     pub(crate) fn by_code(code: u32) -> Option<Self> {
         Self::ALL.get(code.wrapping_sub(Self::Atom.code()) as usize).copied()
     }
 
-    /// Finds what a module and a name in it name.
+    /// Finds the member with this module and name.
     pub(crate) fn by_name(module: &[u8], name: &[u8]) -> Option<Self> {
         let ours = module == b"portpool";
         Self::ALL.into_iter().find(|global| ours && global.name().as_bytes() == name)

@@ -1,6 +1,6 @@
-//! Integers of any size: from external terms and to them, from pickles and to them.
+//! Integers of any size, from and to external terms and pickles.
 //!
-//! External terms keep sign and magnitude, pickles two's complement; both little-endian.
+//! External terms store sign and magnitude, pickles two's complement; both are little-endian.
 
 use bytes::BufMut;
 
@@ -8,26 +8,26 @@ use super::error::Fault;
 use super::etf::tag;
 use super::reader::Reader;
 
-/// An integer, as small as it can be: what fits into 64 bits is never `Big`.
+/// An integer in its smallest form: what fits into 64 bits is never `Big`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Integer<'a> {
-    /// Fits into 64 bits with its sign.
+    /// Fits into 64 bits, signed.
     Small(i64),
-    /// The rest, in the form in which it came.
+    /// Any other, in its original form.
     Big(Big<'a>),
 }
 
-/// A large integer as the bytes at hand have it, without superfluous bytes at the end.
+/// A large integer as stored, without redundant bytes at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Big<'a> {
-    /// As external terms have it.
+    /// As stored in external terms.
     Magnitude { negative: bool, bytes: &'a [u8] },
-    /// As pickles have it.
+    /// As stored in pickles.
     TwosComplement(&'a [u8]),
 }
 
 impl<'a> Integer<'a> {
-    /// Reads what follows an integer's tag in an external term; None if `tag` is no integer's.
+    /// Reads what follows an integer's tag in an external term; `None` for any other `tag`.
     #[inline]
     pub(crate) fn after_tag(reader: &mut Reader<'a>, tag: u8) -> Result<Option<Self>, Fault> {
         let number = match tag {
@@ -46,7 +46,7 @@ impl<'a> Integer<'a> {
         Ok(Some(number))
     }
 
-    /// Reads sign and magnitude. Any sign but 0 is negative, as `binary_to_term/1` has it.
+    /// Reads sign and magnitude. As in `binary_to_term/1`, any sign other than 0 is negative.
     fn magnitude(reader: &mut Reader<'a>, length: usize) -> Result<Self, Fault> {
         let negative = reader.u8()? != 0;
         let bytes = without_last(reader.take(length)?, 0);
@@ -57,7 +57,7 @@ impl<'a> Integer<'a> {
         }
     }
 
-    /// Reads the two's complement of a pickle; no bytes at all are 0.
+    /// Reads the two's complement of a pickle; no bytes mean 0.
     pub(crate) fn from_twos_complement(bytes: &'a [u8]) -> Self {
         let sign = if is_negative(bytes) { 0xff } else { 0 };
         let Some(head) = bytes.get(..bytes.len().min(8)) else { return Self::Small(0) };
@@ -70,7 +70,7 @@ impl<'a> Integer<'a> {
         if (small < 0) == (sign != 0) { Self::Small(small) } else { Self::Big(Big::TwosComplement(bytes)) }
     }
 
-    /// How many bytes [`Integer::write_term`] writes.
+    /// The number of bytes that [`Integer::write_term`] writes.
     #[inline]
     pub(crate) fn term_size(self) -> u64 {
         match self {
@@ -113,7 +113,7 @@ fn write_small(number: i64, out: &mut impl BufMut) {
 }
 
 impl Big<'_> {
-    /// Tells whether the number is below zero.
+    /// Returns whether the number is negative.
     pub(crate) fn is_negative(self) -> bool {
         match self {
             Self::Magnitude { negative, .. } => negative,
@@ -134,7 +134,7 @@ impl Big<'_> {
             Ok(length) => out.put_slice(&[tag::SMALL_BIG_EXT, length]),
             Err(_) => {
                 out.put_u8(tag::LARGE_BIG_EXT);
-                // A pickle has less than 4 GiB, and so has each integer in it.
+                // A pickle is smaller than 4 GiB, and so is each integer in it.
                 out.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
             }
         }
@@ -146,7 +146,7 @@ impl Big<'_> {
             Self::Magnitude { bytes, .. } => bytes.len(),
             Self::TwosComplement(bytes) if is_negative(bytes) => {
                 let significant = without_last(bytes, 0xff);
-                // -256 is 00 ff: inverting and adding one carries into a byte that has been cut off.
+                // -256 is 00 ff: inverting and adding one carries into a byte that was cut off.
                 significant.len() + usize::from(significant.iter().all(|byte| *byte == 0))
             }
             Self::TwosComplement(bytes) => without_last(bytes, 0).len(),
@@ -179,7 +179,7 @@ fn is_negative(bytes: &[u8]) -> bool {
     bytes.last().is_some_and(|byte| byte & 0x80 != 0)
 }
 
-/// Cuts the bytes at the end that say nothing.
+/// Removes redundant bytes at the end.
 fn without_last(mut bytes: &[u8], filler: u8) -> &[u8] {
     while let Some((last, rest)) = bytes.split_last() {
         if *last != filler {
@@ -196,7 +196,7 @@ fn unsigned(bytes: &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(word))
 }
 
-/// How many bytes a magnitude needs.
+/// The number of bytes a magnitude needs.
 fn significant(magnitude: u64) -> u8 {
     // At most 8.
     (u64::BITS - magnitude.leading_zeros()).div_ceil(8) as u8

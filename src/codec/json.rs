@@ -1,4 +1,4 @@
-//! The command line's way in: arguments in JSON become the pickle of a call (docs/types.md).
+//! Turns JSON arguments from the command line into the pickle of a call (docs/types.md).
 
 use std::str::FromStr;
 
@@ -12,7 +12,7 @@ use super::error::CodecError;
 use super::integer::{Big, Integer};
 use super::pickle_writer::PickleWriter;
 
-/// The one key of an object that stands for bytes; its value is their base64.
+/// The single key of an object that stands for bytes, with base64 as its value.
 pub(super) const BYTES: &str = "$bytes";
 
 /// Writes the pickle of `(module, function, (args..), {kwargs})`.
@@ -20,7 +20,7 @@ pub(super) const BYTES: &str = "$bytes";
 /// Integers keep all their digits; `{"$bytes": "AAE="}` becomes bytes.
 ///
 /// # Errors
-/// `Unencodable` with the path of a number or of bytes that mean nothing.
+/// `Unencodable`, with the path, for an invalid number or invalid base64.
 pub fn call_from_json(
     module: &str,
     function: &str,
@@ -46,7 +46,7 @@ pub fn call_from_json(
     Ok(writer.out.finish())
 }
 
-/// A large integer as a number of JSON.
+/// A large integer as a JSON number.
 pub(super) fn number(big: Big<'_>) -> Number {
     let sign = if big.is_negative() { Sign::Minus } else { Sign::Plus };
     let digits = BigInt::from_bytes_le(sign, &big.magnitude()).to_string();
@@ -59,7 +59,7 @@ struct Writer<'v> {
     open: Vec<Open<'v>>,
 }
 
-/// Something that has begun, and the values that are to come.
+/// A value that is being written, and its remaining parts.
 enum Open<'v> {
     Array { count: usize, rest: std::slice::Iter<'v, Value> },
     Object { key: &'v str, rest: serde_json::map::Iter<'v> },
@@ -76,7 +76,7 @@ impl<'v> Writer<'v> {
         Ok(())
     }
 
-    /// Ends what is complete, then finds the next value.
+    /// Closes what is complete, then finds the next value.
     fn advance(&mut self) -> Option<&'v Value> {
         loop {
             match self.open.last_mut()? {
@@ -141,7 +141,7 @@ impl<'v> Writer<'v> {
     }
 }
 
-/// The bytes that an object stands for, if it does.
+/// The bytes that an object stands for, if any.
 fn bytes(object: &Map<String, Value>) -> Result<Option<Vec<u8>>, String> {
     match (object.len(), object.get(BYTES)) {
         (1, Some(Value::String(text))) => match BASE64_STANDARD.decode(text) {

@@ -1,8 +1,8 @@
-//! Map keys on their way to Python: distinct as terms, distinct as Python values, hashable, not too deep.
+//! Checks map keys on their way to Python: distinct as terms, distinct in Python, hashable, not too deep.
 //!
-//! A map made by the BEAM has few keys in ascending order, all binaries or all atoms: then one comparison with the
-//! previous key tells that all are distinct. Anything else is settled when the map ends. A map with the keys of a map
-//! before it (`records`) needs neither.
+//! A map made by the BEAM usually has few keys in ascending order, all binaries or all atoms. One comparison with the
+//! previous key then shows that all are distinct. Other maps are checked when they end. A map with the keys of an
+//! earlier map (`records`) needs neither.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -16,10 +16,10 @@ use super::reader::Reader;
 use super::records::{Key, Records, Slot};
 use super::structs;
 
-/// How deep tuples may nest in a key: Python hashes them by recursion (docs/protocol.md 11.3).
+/// The maximum nesting of tuples in a key: Python hashes them recursively (docs/protocol.md 11.3).
 const MAX_DEPTH: usize = 64;
 
-/// The keys of the maps that are open, the innermost map's last.
+/// The keys of all open maps, the innermost map's last.
 #[derive(Debug)]
 pub(crate) struct Keys<'t> {
     spans: Vec<Span>,
@@ -27,7 +27,7 @@ pub(crate) struct Keys<'t> {
     options: Options,
 }
 
-/// Where a key stands, and where Python's memo has it if it does.
+/// The span of a key, and its index in Python's memo, if any.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     at: u32,
@@ -44,19 +44,19 @@ pub(crate) struct Run {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
-    /// Those of a map before it, as far as they go.
+    /// Those of an earlier map, so far.
     Known(Slot),
     /// No key yet.
     Empty,
-    /// All of one class, each greater than the one before.
+    /// All of one class, in ascending order.
     Ascending(Class),
     /// All of one class.
     Unordered(Class),
-    /// Anything.
+    /// Anything else.
     Mixed,
 }
 
-/// Keys of one class are equal in Python exactly if the same bytes stand in the term.
+/// Keys of one class are equal in Python if and only if their bytes in the term are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     Binary,
@@ -66,19 +66,19 @@ enum Class {
 }
 
 impl<'t> Keys<'t> {
-    /// No map is open yet, in an input of so many bytes.
+    /// Starts without open maps, for an input of `bytes` bytes.
     pub(crate) fn for_input(bytes: usize, options: Options) -> Self {
         Self { spans: Vec::new(), records: Records::for_input(bytes), options }
     }
 
-    /// Begins a map of so many pairs, the first of which `reader` stands before.
+    /// Begins a map of `pairs` pairs, with `reader` at the first.
     #[inline]
     pub(crate) fn open(&self, pairs: u32, reader: &Reader<'t>) -> Run {
         let known = self.records.find(pairs, reader.rest());
         Run { first: self.spans.len() as u32, order: known.map_or(Order::Empty, Order::Known) }
     }
 
-    /// Takes the next key, if the map is like one before and this key is its next.
+    /// Takes the next key, if the map matches an earlier one and this key is the expected one.
     #[inline]
     pub(crate) fn take_known(&mut self, run: &mut Run, reader: &mut Reader<'t>) -> Option<Key<'t>> {
         let Order::Known(slot) = run.order else { return None };
@@ -97,7 +97,7 @@ impl<'t> Keys<'t> {
         }
     }
 
-    /// The order of keys that were taken without a look at it.
+    /// The order of the keys taken so far without checking.
     #[cold]
     fn order_of(&self, run: Run, term: &[u8]) -> Order {
         let spans = self.spans.get(run.first as usize..).unwrap_or_default();
@@ -105,22 +105,22 @@ impl<'t> Keys<'t> {
         before.zip(spans).fold(Order::Empty, |order, (previous, span)| order.with(previous, *span, term))
     }
 
-    /// Takes note of a key that has just been read, and which began at `at`.
+    /// Records the key just read, which began at `at`.
     #[inline]
     pub(crate) fn push(&mut self, run: &mut Run, term: &[u8], at: usize, end: usize) {
-        // Inputs have less than 4 GiB.
+        // Inputs are smaller than 4 GiB.
         let span = Span { at: at as u32, end: end as u32, memo: None };
         run.order = run.order.with(self.spans.last(), span, term);
         self.spans.push(span);
     }
 
-    /// Takes note of where Python's memo has the key that was pushed last.
+    /// Records the memo index of the key pushed last.
     #[inline]
     pub(crate) fn is_memoised(&mut self, index: u32) {
         self.spans.last_mut().into_iter().for_each(|span| span.memo = Some(index));
     }
 
-    /// Ends a map: refuses it if two of its keys are equal.
+    /// Ends a map, and refuses it if two of its keys are equal.
     #[inline]
     pub(crate) fn close(&mut self, run: Run, term: &'t [u8]) -> Result<(), Fault> {
         let first = run.first as usize;
@@ -139,7 +139,7 @@ impl<'t> Keys<'t> {
 }
 
 impl Order {
-    /// The order with one key more.
+    /// The order with one more key.
     #[inline]
     fn with(self, previous: Option<&Span>, span: Span, term: &[u8]) -> Self {
         let (class, text) = classify(span.of(term));
@@ -165,7 +165,7 @@ impl Span {
     }
 }
 
-/// Tells the class of a key and what makes it distinct within the class.
+/// Returns the class of a key and what distinguishes it within the class.
 #[inline]
 fn classify(key: &[u8]) -> (Class, &[u8]) {
     match key {
@@ -175,14 +175,14 @@ fn classify(key: &[u8]) -> (Class, &[u8]) {
             (Class::Atom, text)
         }
         [tag::SMALL_INTEGER_EXT, ..] => (Class::Integer, key),
-        // A small number in a large form would be another number's equal.
+        // A small number in a large encoding would equal another number.
         [tag::INTEGER_EXT, 0, 0, 0, _] => (Class::Other, key),
         [tag::INTEGER_EXT, ..] => (Class::Integer, key),
         _ => (Class::Other, key),
     }
 }
 
-/// Compares the first bytes alone where that is enough.
+/// Compares only the first bytes where that is enough.
 #[inline]
 fn precedes(left: &[u8], right: &[u8]) -> bool {
     match distinct::head(left).cmp(&distinct::head(right)) {
@@ -214,7 +214,7 @@ fn distinct_values(term: &[u8], spans: &[Span], options: Options) -> Result<(), 
     Ok(())
 }
 
-/// Equal as terms: not a map at all. Equal in Python only: a map that Python cannot hold.
+/// Keys equal as terms: not a map. Keys equal only in Python: a map that Python cannot hold.
 fn why_equal(one: &[u8], other: &[u8]) -> What {
     let image = |key| {
         let mut bytes = Vec::new();
@@ -223,22 +223,22 @@ fn why_equal(one: &[u8], other: &[u8]) -> What {
     if image(one) == image(other) { What::DuplicateKey } else { What::KeyCollision }
 }
 
-/// How far a key goes.
+/// The extent of a key.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Extent {
     pub(crate) end: usize,
-    /// Whether there is a struct in it: then Python alone can tell what it is equal to, and whether it can be hashed.
+    /// Whether it contains a struct: then only Python knows what it equals and whether it can be hashed.
     pub(crate) has_struct: bool,
 }
 
 impl Extent {
-    /// The extent of a key without structs that ends there.
+    /// The extent of a key without structs that ends at `end`.
     pub(crate) fn to(end: usize) -> Self {
         Self { end, has_struct: false }
     }
 }
 
-/// Checks a key that is a tuple before it is written, and tells where it ends; `reader` stands after its head.
+/// Checks a tuple key before it is written and returns its extent; `reader` is after its head.
 pub(crate) fn check_tuple(mut reader: Reader<'_>, arity: u32) -> Result<Extent, Fault> {
     let mut open = vec![arity];
     let mut has_struct = false;
@@ -268,7 +268,7 @@ pub(crate) fn check_tuple(mut reader: Reader<'_>, arity: u32) -> Result<Extent, 
     Ok(Extent { end: reader.at(), has_struct })
 }
 
-/// Checks a key, or a part of one, that is a map and tells where it ends; `reader` stands after its head.
+/// Checks a map that is a key or part of one, and returns its extent; `reader` is after its head.
 pub(crate) fn check_map(reader: Reader<'_>, pairs: u32, at: usize) -> Result<Extent, Fault> {
     match structs::read(pairs, reader) {
         Some((own, after)) if own.is_hashable() => return Ok(Extent::to(after.at())),
@@ -278,7 +278,7 @@ pub(crate) fn check_map(reader: Reader<'_>, pairs: u32, at: usize) -> Result<Ext
     .ok_or(Fault::new(at, What::UnhashableKey))
 }
 
-/// Tells whether Python can hash what a token becomes; tuples are up to their elements, and maps to what they stand for.
+/// Returns whether Python can hash the value of a token; for tuples and maps, their contents decide.
 pub(crate) fn is_hashable(token: Token<'_>) -> bool {
     !matches!(token, Token::Nil | Token::Bytes(_) | Token::List(_) | Token::Map(_))
 }

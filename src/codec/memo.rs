@@ -1,15 +1,15 @@
-//! Remembers which atoms and short keys Python's memo holds already: the second time they cost two bytes.
+//! Remembers which atoms and short keys Python's memo already holds: from the second time on they cost two bytes.
 //!
-//! A table of one entry per slot, where a newcomer displaces whoever was there: look-ups take constant time whatever
-//! the text, and nobody can make it grow.
+//! A table with one entry per slot, where a new entry replaces the old one. Look-ups take constant time whatever the
+//! text, and the table never grows.
 
 use super::distinct::hash;
 
-/// Longer texts are not worth their entry.
+/// Longer texts are not remembered.
 const LONGEST: usize = 64;
-/// Slots for the largest input.
+/// The number of slots for the largest input.
 const MOST_SLOTS: usize = 1024;
-/// As many input bytes as one slot is worth: small calls get small tables.
+/// Input bytes per slot: small calls get small tables.
 const BYTES_PER_SLOT: usize = 16;
 
 /// What a remembered text is in Python.
@@ -30,26 +30,26 @@ struct Entry<'t> {
     text: &'t [u8],
 }
 
-/// The texts that were memoised last.
+/// The texts memoised last.
 #[derive(Debug)]
 pub(crate) struct Memo<'t> {
     slots: Vec<Option<Entry<'t>>>,
 }
 
 impl<'t> Memo<'t> {
-    /// Makes an empty memo for an input of so many bytes.
+    /// An empty memo for an input of `bytes` bytes.
     pub(crate) fn for_input(bytes: usize) -> Self {
         let slots = (bytes / BYTES_PER_SLOT).clamp(8, MOST_SLOTS).next_power_of_two();
         Self { slots: vec![None; slots] }
     }
 
-    /// Finds a text, or the slot in which to note it; None if it is too long.
+    /// Finds a text, or the slot for it; `None` if it is too long.
     #[inline]
     pub(crate) fn look_up<'m>(&'m mut self, kind: Kind, text: &'t [u8]) -> Option<Slot<'m, 't>> {
         if text.len() > LONGEST {
             return None;
         }
-        // A bad mix costs a longer pickle, nothing else: the seed may be known.
+        // A poor hash makes a longer pickle and nothing worse, so the seed may be known.
         let position = hash(kind as u64, text) as usize & (self.slots.len() - 1);
         let entry = self.slots.get_mut(position)?;
         let found = entry.filter(|entry| entry.kind == kind && entry.text == text);
@@ -57,17 +57,17 @@ impl<'t> Memo<'t> {
     }
 }
 
-/// The one place where a text may be remembered.
+/// The one place where a text can be remembered.
 pub(crate) struct Slot<'m, 't> {
     kind: Kind,
     text: &'t [u8],
     entry: &'m mut Option<Entry<'t>>,
-    /// The index in Python's memo, if the text is there already.
+    /// The index in Python's memo, if the text is already there.
     pub(crate) found: Option<u32>,
 }
 
 impl Slot<'_, '_> {
-    /// Notes the index of a text that has just been memoised.
+    /// Records the index of a text just memoised.
     pub(crate) fn note(self, index: u32) -> u32 {
         *self.entry = Some(Entry { kind: self.kind, index, text: self.text });
         index

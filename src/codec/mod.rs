@@ -1,13 +1,13 @@
-//! Terms to pickles and pickles to terms: pure functions, no I/O, no tree of values in between.
+//! Terms to pickles and pickles to terms: pure functions, no I/O, no intermediate tree of values.
 //!
 //! `etf` reads Erlang's external term format: whole packets ([`etf::open`]), control-plane terms by hand
-//! ([`etf::Cursor`]) and single tokens for everyone else in here. [`to_pickle`] turns the arguments of a call into
-//! one pickle, by way of [`PickleWriter`]; `keys` watches over map keys, `memo` and `records` over what Python has seen
-//! already, `structs` knows those that have a type of their own in Python, `calendar` and `tensor` are of those. `floats` and
-//! `text` copy what is the same on both sides.
-//! [`from_pickle`] runs the allow-list machine over a worker's pickle and leaves a [`Document`], which writes itself
-//! as a term or as JSON. [`json`] is the command line's way in, [`control`] the bridge to the `eetf` crate for small
-//! terms. Every refusal is a [`CodecError`]: what, where, and of which kind.
+//! ([`etf::Cursor`]), and single tokens for the rest of the codec. [`to_pickle`] turns the arguments of a call into one
+//! pickle, through [`PickleWriter`]. `keys` checks map keys, `memo` and `records` track what Python has already seen,
+//! and `structs` recognises structs with a Python type, among them `calendar` and `tensor`. `floats` and `text` copy
+//! what is the same on both sides. [`from_pickle`] runs the allow-list machine over a worker's pickle and returns a
+//! [`Document`], which can be written as a term or as JSON. [`json`] reads arguments from the command line. [`control`]
+//! is the bridge to the `eetf` crate for small terms. Every refusal is a [`CodecError`]: what, where, and of which
+//! kind.
 
 mod address;
 mod calendar;

@@ -1,4 +1,4 @@
-//! The opcodes of protocol 5 that are written here, or by CPython's C pickler for plain values, and no others.
+//! The opcodes of protocol 5 that we write, or that CPython's C pickler writes for plain values. There are no others.
 
 pub(crate) const PROTO: u8 = 0x80;
 pub(crate) const FRAME: u8 = 0x95;

@@ -1,6 +1,6 @@
-//! The two choices that a pool or a call has about values (docs/types.md 1.5 and 1.6).
+//! The two options about values, of a pool or a call (docs/types.md 1.5 and 1.6).
 
-/// How values are turned into each other where there is more than one way.
+/// How to convert values where there is a choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Options {
     /// What binaries become in Python. Default: `str`.
@@ -19,13 +19,13 @@ pub enum Binaries {
     Bytes,
 }
 
-/// The atom that is `None`; the other one is an atom like any other.
+/// The atom that is `None`; the other one is an ordinary atom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum NoneIs {
-    /// `nil`, as Elixir has it.
+    /// `nil`, the convention of Elixir.
     #[default]
     Nil,
-    /// `undefined`, as Erlang has it.
+    /// `undefined`, the convention of Erlang.
     Undefined,
 }
 

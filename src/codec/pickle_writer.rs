@@ -1,4 +1,4 @@
-//! Writes pickles of protocol 5, opcode by opcode, without frames: for the start order, and for `to_pickle`.
+//! Writes pickles of protocol 5, opcode by opcode, without frames: for the start order and for `to_pickle`.
 
 use super::floats;
 use super::global::Global;
@@ -37,7 +37,7 @@ impl PickleWriter {
         Self::with_capacity(64)
     }
 
-    /// Begins a pickle that will have about `bytes` bytes.
+    /// Begins a pickle of about `bytes` bytes.
     pub fn with_capacity(bytes: usize) -> Self {
         let mut out = Vec::with_capacity(bytes);
         out.extend_from_slice(&[opcode::PROTO, 5]);
@@ -84,7 +84,7 @@ impl PickleWriter {
         self.raw(&[opcode::BINFLOAT, a, b, c, d, e, f, g, h]);
     }
 
-    /// Writes the floats of an external term that stand side by side.
+    /// Writes adjacent floats of an external term.
     #[inline]
     pub(crate) fn floats(&mut self, run: &[u8]) {
         floats::copy(run, opcode::BINFLOAT, &mut self.out);
@@ -103,7 +103,7 @@ impl PickleWriter {
         self.raw(value);
     }
 
-    /// Begins a list; its elements follow, then [`PickleWriter::list_end`].
+    /// Begins a list. Its elements follow, then [`PickleWriter::list_end`].
     pub fn list_start(&mut self) {
         self.raw(&[opcode::EMPTY_LIST, opcode::MARK]);
     }
@@ -113,7 +113,7 @@ impl PickleWriter {
         self.op(opcode::APPENDS);
     }
 
-    /// Begins a dict; keys and values follow in turn, then [`PickleWriter::dict_end`].
+    /// Begins a dict. Keys and values follow, alternating, then [`PickleWriter::dict_end`].
     pub fn dict_start(&mut self) {
         self.raw(&[opcode::EMPTY_DICT, opcode::MARK]);
     }
@@ -123,7 +123,7 @@ impl PickleWriter {
         self.op(opcode::SETITEMS);
     }
 
-    /// Begins a tuple of any size; its elements follow, then [`PickleWriter::tuple_end`].
+    /// Begins a tuple of any size. Its elements follow, then [`PickleWriter::tuple_end`].
     pub fn tuple_start(&mut self) {
         self.op(opcode::MARK);
     }
@@ -133,13 +133,13 @@ impl PickleWriter {
         self.op(opcode::TUPLE);
     }
 
-    /// Writes opcodes that the caller made.
+    /// Writes opcodes made by the caller.
     #[inline]
     pub fn raw(&mut self, opcodes: &[u8]) {
         self.out.extend_from_slice(opcodes);
     }
 
-    /// Writes a str, and tells whether its bytes are UTF-8; if not, the pickle is of no use any more.
+    /// Writes a str and returns whether its bytes are UTF-8; if not, the pickle is unusable.
     #[inline]
     #[must_use]
     pub(crate) fn utf8(&mut self, value: &[u8]) -> bool {
@@ -168,7 +168,7 @@ impl PickleWriter {
         }
     }
 
-    /// Writes a class or function of our own, by code the first time and by memo from then on.
+    /// Writes one of our own classes or functions, by code the first time and by memo index after that.
     pub(crate) fn global(&mut self, global: Global) {
         let stored = self.globals.get(global as usize).copied().flatten();
         if let Some(index) = stored {
@@ -182,7 +182,7 @@ impl PickleWriter {
         }
     }
 
-    /// Stores the value on top of the stack in the memo and tells its index.
+    /// Stores the value on top of the stack in the memo and returns its index.
     pub(crate) fn memoize(&mut self) -> u32 {
         self.op(opcode::MEMOIZE);
         self.memoized += 1;
@@ -201,7 +201,7 @@ impl PickleWriter {
         }
     }
 
-    /// Writes what stands before so many bytes.
+    /// Writes the header for `length` bytes.
     #[inline]
     fn head(&mut self, short: u8, normal: u8, long: u8, length: usize) {
         if let Ok(length) = u8::try_from(length) {
@@ -215,7 +215,7 @@ impl PickleWriter {
         }
     }
 
-    /// Writes sign and magnitude as two's complement, with a byte more where the highest bit is needed for the sign.
+    /// Writes sign and magnitude as two's complement, with an extra byte where the sign needs it.
     fn big(&mut self, negative: bool, magnitude: &[u8]) {
         let padding = usize::from(magnitude.last().is_some_and(|byte| byte & 0x80 != 0));
         let padded = magnitude.iter().copied().chain(std::iter::repeat_n(0, padding));
@@ -229,7 +229,7 @@ impl PickleWriter {
             Ok(length) => self.raw(&[opcode::LONG1, length]),
             Err(_) => {
                 self.op(opcode::LONG4);
-                // An integer of an external term has less than 4 GiB, and Python takes less than 2.
+                // An integer of an external term is smaller than 4 GiB, and Python accepts less than 2.
                 self.raw(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
             }
         }

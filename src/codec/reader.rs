@@ -1,10 +1,11 @@
-//! The bytes at hand: every read is checked against what is left, and knows its offset.
+//! Reads bytes with every access checked against what is left; knows its offset.
 
 use super::error::{Fault, What};
 
 /// Reads forward over a slice.
 ///
-/// It is a position and no shrinking slice: a loop that goes back to where a term began keeps one number, not a copy.
+/// It holds a position instead of a shrinking slice, so a loop that returns to the start of a term keeps a number
+/// instead of a copy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reader<'a> {
     whole: &'a [u8],
@@ -17,7 +18,7 @@ impl<'a> Reader<'a> {
         Self { whole, at: 0 }
     }
 
-    /// Starts at an offset; past the end there is nothing to read.
+    /// Starts at an offset; beyond the end there is nothing to read.
     #[inline]
     pub(crate) fn starting_at(whole: &'a [u8], at: usize) -> Self {
         Self { whole, at: at.min(whole.len()) }
@@ -29,36 +30,36 @@ impl<'a> Reader<'a> {
         self.at
     }
 
-    /// Goes back, or on, to an offset at which it has been.
+    /// Moves to an offset where it has been before.
     #[inline]
     pub(crate) fn go_to(&mut self, at: usize) {
         self.at = at.min(self.whole.len());
     }
 
-    /// How many bytes are left.
+    /// The number of bytes left.
     #[inline]
     pub(crate) fn left(&self) -> usize {
         self.whole.len() - self.at
     }
 
-    /// The next byte, which stays where it is.
+    /// The next byte, without taking it.
     pub(crate) fn peek(&self) -> Option<u8> {
         self.whole.get(self.at).copied()
     }
 
-    /// The bytes that are left.
+    /// The bytes left.
     #[inline]
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.whole.get(self.at..).unwrap_or_default()
     }
 
-    /// All the bytes, those before the offset too.
+    /// All bytes, including those before the offset.
     #[inline]
     pub(crate) fn whole(&self) -> &'a [u8] {
         self.whole
     }
 
-    /// The bytes from offset `from` up to the next one.
+    /// The bytes from offset `from` up to here.
     pub(crate) fn since(&self, from: usize) -> &'a [u8] {
         self.whole.get(from..self.at).unwrap_or_default()
     }
@@ -111,7 +112,7 @@ impl<'a> Reader<'a> {
         self.u32().map(|length| length as usize)
     }
 
-    /// Takes a count of things that are at least `size` bytes each: more than the bytes at hand is a lie.
+    /// Takes a count of items of at least `size` bytes each; refuses a count that the bytes at hand cannot hold.
     #[inline]
     pub(crate) fn count(&mut self, size: usize) -> Result<u32, Fault> {
         let count = self.u32()?;

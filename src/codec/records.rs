@@ -1,56 +1,56 @@
-//! Records: maps that have the same keys in the same order as a map before them, as the rows of a table do.
+//! Records: maps with the same keys in the same order as an earlier map, like the rows of a table.
 //!
-//! Such keys need not be looked up one by one, and nobody has to find out again that they are distinct: it is enough to see
-//! that the bytes are the same. A table of a few slots, where a newcomer displaces whoever was there.
+//! Their keys need no look-up and no check that they are distinct: comparing the bytes is enough. This is a table of a
+//! few slots, where a new entry replaces the old one.
 
 use super::distinct;
 use super::etf::{tag, token};
 use super::reader::Reader;
 use super::structs;
 
-/// Maps with more keys than this are tables, not records: their keys will hardly be seen again.
+/// Maps with more keys than this are not records: their keys rarely occur again.
 pub(crate) const LARGEST: u32 = 64;
-/// Slots for the largest input.
+/// The number of slots for the largest input.
 const MOST_SLOTS: usize = 64;
-/// As many input bytes as one slot is worth: inputs below this have none.
+/// Input bytes per slot; smaller inputs have no slots.
 const BYTES_PER_SLOT: usize = 512;
 
 /// A key of a record.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Key<'t> {
-    /// As it stands in the term.
+    /// Its bytes in the term.
     pub(crate) raw: &'t [u8],
-    /// Where Python's memo has it.
+    /// Its index in Python's memo.
     pub(crate) memo: u32,
-    /// Whether it is the one that makes a map a struct.
+    /// Whether it is the key that makes a map a struct.
     pub(crate) is_name: bool,
 }
 
-/// Where the keys of a record are remembered.
+/// The place of a record's keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Slot(u32);
 
-/// The keys of the records that were seen last.
+/// The keys of the records seen last.
 #[derive(Debug)]
 pub(crate) struct Records<'t> {
     slots: Vec<Vec<Key<'t>>>,
 }
 
 impl<'t> Records<'t> {
-    /// Knows no record of an input of so many bytes.
+    /// Starts empty, for an input of `bytes` bytes.
     pub(crate) fn for_input(bytes: usize) -> Self {
         let slots = (bytes / BYTES_PER_SLOT).min(MOST_SLOTS);
         Self { slots: if slots == 0 { Vec::new() } else { vec![Vec::new(); slots.next_power_of_two()] } }
     }
 
-    /// Finds the record that a map of so many pairs may be like; `rest` begins with its first key.
+    /// Finds the record that a map of `pairs` pairs may match; `rest` begins with its first key.
     #[inline]
     pub(crate) fn find(&self, pairs: u32, rest: &[u8]) -> Option<Slot> {
         let slot = self.slot(pairs as usize, rest)?;
         self.slots.get(slot.0 as usize).filter(|keys| keys.len() == pairs as usize).map(|_| slot)
     }
 
-    /// The key of a record at this position, counted from 0.
+    /// The key of a record at this position, counting from 0.
     #[inline]
     pub(crate) fn key(&self, slot: Slot, position: usize) -> Option<&Key<'t>> {
         self.slots.get(slot.0 as usize)?.get(position)
@@ -72,7 +72,7 @@ impl<'t> Records<'t> {
         }));
     }
 
-    /// The slot of records of so many keys, the first of which is the one at the beginning of `bytes`.
+    /// The slot for records with `keys` keys whose first key is at the start of `bytes`.
     #[inline]
     fn slot(&self, keys: usize, bytes: &[u8]) -> Option<Slot> {
         let (length, text) = match bytes {
@@ -81,7 +81,7 @@ impl<'t> Records<'t> {
             | [tag::SMALL_ATOM_UTF8_EXT, length, text @ ..] => (*length, text),
             _ => return None,
         };
-        // A bad mix costs a look-up of each key, nothing else: the seed may be known.
+        // A poor hash costs a look-up of each key and nothing worse, so the seed may be known.
         let mix = distinct::hash(keys as u64, text.get(..usize::from(length))?);
         let last = self.slots.len().checked_sub(1)?;
         Some(Slot((mix as usize & last) as u32))

@@ -1,4 +1,4 @@
-//! Structs that have a type of their own in Python, where any other is a dict: docs/types.md 1.5, 1.7 and 1.8.
+//! Structs that have a type of their own in Python; any other is a dict: docs/types.md 1.5, 1.7 and 1.8.
 
 use super::calendar::{self, Moment};
 use super::etf::atom::Name;
@@ -6,10 +6,10 @@ use super::etf::{Token, skip, tag, token};
 use super::reader::Reader;
 use super::tensor::{self, Tensor};
 
-/// What such a struct holds.
+/// The contents of such a struct.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Own<'t> {
-    /// `%Portpool.Bytes{}`: what is `bytes` whatever the options say.
+    /// `%Portpool.Bytes{}`: `bytes` under any options.
     Bytes(&'t [u8]),
     /// `%Date{}`, `%Time{}`, `%NaiveDateTime{}`, `%DateTime{}`.
     Moment(Moment<'t>),
@@ -18,17 +18,17 @@ pub(crate) enum Own<'t> {
 }
 
 impl Own<'_> {
-    /// Tells whether it can be a key in Python.
+    /// Returns whether it can be a key in Python.
     pub(crate) fn is_hashable(&self) -> bool {
         !matches!(self, Self::Tensor(_))
     }
 }
 
-/// Reads the rest of a map that is such a struct, where `reader` stands after the head of a map of so many pairs: the
-/// struct, and the reader after the map. None if it is any other map.
+/// Reads the rest of a map that is such a struct, with `reader` after the head of a map of `pairs` pairs. Returns the
+/// struct, and the reader after the map. Returns `None` for any other map.
 #[inline(always)]
 pub(crate) fn read<'t>(pairs: u32, reader: Reader<'t>) -> Option<(Own<'t>, Reader<'t>)> {
-    // Most maps are told apart here already.
+    // Rules out most maps.
     if !matches!(pairs, 2 | 4 | 5 | 6 | 9 | 13) || !has_atom_next(&reader) {
         return None;
     }
@@ -44,7 +44,8 @@ fn read_struct<'t>(pairs: u32, reader: Reader<'t>) -> Option<(Own<'t>, Reader<'t
     }
 }
 
-/// Tells where a map ends if it is a struct, which has a name, where `reader` stands after the head of a map of so many pairs.
+/// Returns where a map ends if it is a struct, that is, if it has a name, with `reader` after the head of a map of
+/// `pairs` pairs.
 pub(crate) fn end_of_named(pairs: u32, mut reader: Reader<'_>) -> Option<usize> {
     let mut named = false;
     for _ in 0..pairs {
@@ -63,7 +64,7 @@ pub(crate) fn end_of_named(pairs: u32, mut reader: Reader<'_>) -> Option<usize> 
 /// The key that makes a map a struct, if its value is an atom.
 pub(crate) const NAME: Token<'_> = Token::Atom(Name::Utf8("__struct__"));
 
-/// Tells whether the next term is an atom.
+/// Returns whether the next term is an atom.
 pub(crate) fn has_atom_next(reader: &Reader<'_>) -> bool {
     reader.peek().is_some_and(is_atom_tag)
 }
@@ -85,7 +86,7 @@ fn bytes(mut reader: Reader<'_>) -> Option<(&[u8], Reader<'_>)> {
     bytes.filter(|_| is_ours).map(|bytes| (bytes, reader))
 }
 
-/// Reads an atom; None if anything else comes.
+/// Reads an atom; `None` for anything else.
 pub(super) fn atom<'t>(reader: &mut Reader<'t>) -> Option<&'t str> {
     match token::next(reader) {
         Ok(Token::Atom(Name::Utf8(text))) => Some(text),
@@ -93,7 +94,7 @@ pub(super) fn atom<'t>(reader: &mut Reader<'t>) -> Option<&'t str> {
     }
 }
 
-/// Reads a binary; None if anything else comes.
+/// Reads a binary; `None` for anything else.
 pub(super) fn binary<'t>(reader: &mut Reader<'t>) -> Option<&'t [u8]> {
     match token::next(reader) {
         Ok(Token::Binary(bytes)) => Some(bytes),

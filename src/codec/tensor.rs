@@ -1,4 +1,4 @@
-//! `%Portpool.Tensor{}`: from external terms and to them; its data have as many bytes as its type and shape say.
+//! `%Portpool.Tensor{}`, from and to external terms, with data of the size that its type and shape require.
 
 use bytes::BufMut;
 
@@ -9,23 +9,23 @@ use super::structs::{atom, binary};
 
 /// The name of the struct.
 const STRUCT: &str = "Elixir.Portpool.Tensor";
-/// numpy has 32 dimensions in its older versions.
+/// The limit of older versions of numpy.
 pub(crate) const MOST_DIMENSIONS: u32 = 32;
 
-/// Numbers of one type, row by row. Only tensors whose parts fit each other are made.
+/// Numbers of one type in row-major order. Only consistent tensors exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tensor<'t> {
-    /// What the elements are, as Nx calls it: `s`, `u`, `f`, `bf`, `c`, or what is to come.
+    /// The element type in Nx's terms: `s`, `u`, `f`, `bf`, `c`, or future ones.
     pub(crate) kind: &'t str,
-    /// The bits of an element.
+    /// The bits per element.
     pub(crate) bits: i64,
     pub(crate) shape: Vec<i64>,
     /// Little-endian.
     pub(crate) data: &'t [u8],
 }
 
-/// Reads the rest of a map of four pairs that is a tensor, where `reader` stands after its head: the tensor, and the reader
-/// after the map. None if it is any other map, also if it has the name and its parts do not fit each other.
+/// Reads the rest of a map of four pairs that is a tensor, with `reader` after its head. Returns the tensor, and the
+/// reader after the map. Returns `None` for any other map, and for an inconsistent tensor.
 pub(crate) fn read<'t>(mut reader: Reader<'t>) -> Option<(Tensor<'t>, Reader<'t>)> {
     let (mut is_ours, mut element, mut shape, mut data) = (false, None, None, None);
     for _ in 0..4 {
@@ -65,7 +65,7 @@ fn number(reader: &mut Reader<'_>) -> Option<i64> {
 }
 
 impl<'t> Tensor<'t> {
-    /// Puts a tensor together; None if its parts do not fit each other.
+    /// Builds a tensor; `None` if its parts are inconsistent.
     pub(crate) fn new(kind: &'t str, bits: i64, shape: Vec<i64>, data: &'t [u8]) -> Option<Self> {
         let dimension = |dimension: &i64| u64::try_from(*dimension).ok();
         let elements = shape.iter().try_fold(1, |product: u64, size| product.checked_mul(dimension(size)?))?;
@@ -74,18 +74,18 @@ impl<'t> Tensor<'t> {
         fits.then_some(Self { kind, bits, shape, data })
     }
 
-    /// How many bytes [`Tensor::write_term`] writes.
+    /// The number of bytes that [`Tensor::write_term`] writes.
     pub(crate) fn term_size(&self) -> u64 {
         let names: usize =
             ["__struct__", STRUCT, "data", "shape", "type", self.kind].map(|name| 2 + name.len()).iter().sum();
         let number = |number: i64| Integer::Small(number).term_size();
         let shape: u64 = self.shape.iter().copied().map(number).sum();
-        // An atom of more than 255 bytes has a length of two bytes.
+        // An atom of more than 255 bytes has a two-byte length.
         let long_kind = usize::from(self.kind.len() > 255);
         (5 + names + long_kind + 5 + self.data.len() + 2 + 2) as u64 + shape + number(self.bits)
     }
 
-    /// Writes the map, keys in the order of their names.
+    /// Writes the map, with its keys in alphabetical order.
     pub(crate) fn write_term(&self, out: &mut impl BufMut) {
         out.put_u8(tag::MAP_EXT);
         out.put_u32(4);
@@ -93,7 +93,7 @@ impl<'t> Tensor<'t> {
         atom::write(STRUCT, out);
         atom::write("data", out);
         out.put_u8(tag::BINARY_EXT);
-        // A pickle has less than 2 GiB.
+        // A pickle is smaller than 2 GiB.
         out.put_u32(self.data.len() as u32);
         out.put_slice(self.data);
         atom::write("shape", out);

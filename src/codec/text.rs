@@ -1,11 +1,11 @@
-//! Text that must be UTF-8, copied and checked in one go: long text comes out of memory once and not twice.
+//! Copies and validates UTF-8 in one pass, so that long text is read from memory once instead of twice.
 
-/// What is checked and copied at once: it stays in the fastest cache meanwhile.
+/// The size of a step, which stays in the fastest cache.
 const BLOCK: usize = 16 << 10;
 
-/// Appends text, or as much of it as was found to be UTF-8, and tells whether that was all.
+/// Appends text up to the first byte that is not UTF-8, and returns whether all of it is.
 ///
-/// Most text is ASCII, which is quicker to see.
+/// Most text is ASCII, which is faster to check.
 #[inline]
 pub(crate) fn copy(text: &[u8], out: &mut Vec<u8>) -> bool {
     if text.len() > BLOCK {
@@ -30,7 +30,7 @@ fn copy_long(text: &[u8], out: &mut Vec<u8>) -> bool {
         out.extend_from_slice(block);
         rest = after;
     }
-    // A character may go across the end of a block.
+    // A character may cross the end of a block.
     let is_utf8 = is_utf8(rest);
     if is_utf8 {
         out.extend_from_slice(rest);

@@ -1,19 +1,20 @@
-"""What a Python function sees of Portpool, the pool of Python workers for Elixir and Erlang.
+"""The Python side of Portpool, a pool of Python workers for Elixir and Erlang.
 
-Terms arrive as plain values wherever Python has one: integers, floats, ``True``, ``False``, ``None``, ``str``, lists,
-tuples, dicts. For the rest there are classes:
+Arguments arrive as plain Python values where there is one: ``int``, ``float``, ``True``, ``False``, ``None``, ``str``,
+``list``, ``tuple``, ``dict``. Other terms have a class here:
 
 * ``Atom``: an atom other than ``true``, ``false`` and ``nil``. It is a ``str``.
-* ``Opaque``: a pid, reference, port, fun or bitstring. Python can only carry it, and send it back.
-* ``ImproperList``: a list whose tail is no list.
-* ``Date``, ``Time``, ``NaiveDateTime``, ``DateTime``: those of Elixir. They are a ``date``, ``time`` or ``datetime`` of
-  Python and equal to it, and know their precision and their ``Zone``.
-* ``Tensor``: ``%Portpool.Tensor{}`` where it cannot be an array of numpy, which it is else.
+* ``Opaque``: a pid, reference, port, fun or bitstring. Python can hold it and send it back.
+* ``ImproperList``: a list whose tail is not a list.
+* ``Date``, ``Time``, ``NaiveDateTime``, ``DateTime``: Elixir's dates and times. Each is a Python ``date``, ``time`` or
+  ``datetime``, and equal to it. They also have a precision, and a ``DateTime`` has a ``Zone``.
+* ``Tensor``: a ``%Portpool.Tensor{}`` that cannot be a numpy array.
 
-``encoder`` and ``decoder`` say what values of a user's own classes become, and structs of a user's own.
+Results are converted the same way back; see docs/types.md. To convert your own types, register an ``encoder`` for a
+Python class and a ``decoder`` for an Elixir struct. ``after_fork`` registers a function that each worker calls before it
+is ready.
 
-What a function returns goes the same way back; see docs/types.md. ``after_fork`` names a function that each worker
-calls before it is ready. Standard library only.
+This package uses only the standard library.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from portpool._extend import _dict, _import, _struct, decoder, encoder
     from portpool._tensors import Tensor, _tensor
 
-# What is imported when it is asked for: most workers never see it, and each module costs them time to boot.
+# Imported on first use: most workers never need these, and each module costs time at boot.
 _ELSEWHERE = {
     "Date": "_dates",
     "DateTime": "_dates",
@@ -52,7 +53,7 @@ def __getattr__(name: str) -> Any:
     if name not in _ELSEWHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(__import__("portpool." + _ELSEWHERE[name], fromlist=[name]), name)
-    globals()[name] = value  # The next one finds it there.
+    globals()[name] = value  # So that this function is not called again for it.
     return value
 
 

@@ -1,4 +1,4 @@
-"""Dates and times of Elixir, and what those of Python become. Imported when the first one is seen."""
+"""Dates and times, from and to Elixir. Imported when the first one is seen."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Date(date):
-    """A date of Elixir: the ``datetime.date`` of the same day, equal to it and hashed as it."""
+    """An Elixir ``Date``: a ``datetime.date`` that compares and hashes like one."""
 
     __slots__ = ()
     __module__ = "portpool"
@@ -31,16 +31,16 @@ def _beside_datetimes(name: str) -> Callable[[Any, Any], Any]:
 
 
 if sys.version_info < (3, 13):
-    # There a subclass of date is equal to each datetime of that day, which date itself is not.
+    # Before 3.13, a subclass of date equals any datetime of that day, though date itself does not.
     for _name in ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"):
         setattr(Date, _name, _beside_datetimes(_name))
 
 
 class Zone(tzinfo):
-    """What a ``DateTime`` of Elixir knows of its time zone: a snapshot, with the offsets of one moment.
+    """The time zone of an Elixir ``DateTime``: a snapshot with the offsets at one moment.
 
-    ``utc_offset`` and ``std_offset`` are in seconds; their sum is what is ahead of universal time. Arithmetic keeps them. To
-    reckon with changes of the clocks: ``value.astimezone(zoneinfo.ZoneInfo(value.time_zone))``.
+    ``utc_offset`` and ``std_offset`` are in seconds; their sum is the offset from UTC. Arithmetic keeps them. For
+    arithmetic across clock changes, use ``value.astimezone(zoneinfo.ZoneInfo(value.time_zone))``.
     """
 
     __slots__ = ("_fields", "_offset")
@@ -82,7 +82,7 @@ class Zone(tzinfo):
 
 UTC: Fields = ("Etc/UTC", "UTC", 0, 0)
 
-# The zones that came first: most values share a few, and to make one takes as long as the rest of a value.
+# A cache of zones: most values share a few, and making a zone takes as long as the rest of a value.
 _zones: dict[Fields, Zone] = {}
 _MOST_ZONES = 256
 
@@ -97,18 +97,18 @@ def _zone(fields: Fields) -> Zone:
 
 
 class _Precise:
-    """What the classes with a time have in common."""
+    """The common part of the classes with a time."""
 
     __slots__ = ()
 
     @property
     def precision(self) -> int:
-        """How many digits of the microsecond count, 0 to 6. Of values made in Python: 6, or 0 without microseconds."""
+        """The number of significant digits of the microsecond, 0 to 6. Values made in Python have 6, or 0 without microseconds."""
         return self._precision  # type: ignore[attr-defined, no-any-return]
 
     def replace(self, *args: Any, **changes: Any) -> Any:
-        """Like that of the base class; keeps the precision if the microsecond stays the same."""
-        # Up to Python 3.12 the base class makes the new value without asking this one.
+        """Like ``replace`` of the base class. Keeps the precision if the microsecond stays the same."""
+        # Up to Python 3.12 the base class builds the new value without calling this class.
         bare = super().replace(*args, **changes)  # type: ignore[misc]
         precision = self.precision if bare.microsecond == self.microsecond else None  # type: ignore[attr-defined]
         return type(self)(*_clock(bare), bare.tzinfo, precision, bare.fold)  # type: ignore[call-arg]
@@ -120,7 +120,7 @@ class _Precise:
 
 
 class Time(_Precise, time):
-    """A time of Elixir: the ``datetime.time`` of the same hour, equal to it and hashed as it, with a ``precision``."""
+    """An Elixir ``Time``: a ``datetime.time`` that compares and hashes like one, with a ``precision``."""
 
     __slots__ = ("_precision",)
     __module__ = "portpool"
@@ -141,7 +141,7 @@ class Time(_Precise, time):
 
 
 class _DateTime(_Precise, datetime):
-    """A value with a time zone is a DateTime and one without a NaiveDateTime, whichever of the two makes it."""
+    """A value with a time zone is a DateTime, one without is a NaiveDateTime, whichever class creates it."""
 
     __slots__ = ("_precision",)
 
@@ -169,17 +169,17 @@ class _DateTime(_Precise, datetime):
 
 
 class NaiveDateTime(_DateTime):
-    """A date and time of Elixir without a zone: the ``datetime`` equal to it, with a ``precision``."""
+    """An Elixir ``NaiveDateTime``: a naive ``datetime`` with a ``precision``."""
 
     __slots__ = ()
     __module__ = "portpool"
 
 
 class DateTime(_DateTime):
-    """A date and time of Elixir with its zone: the aware ``datetime`` equal to it, with a ``precision``.
+    """An Elixir ``DateTime``: an aware ``datetime`` with a ``precision``.
 
-    ``time_zone``, ``zone_abbr``, ``utc_offset`` and ``std_offset`` (seconds) are those of Elixir; of a zone that is Python's,
-    they are what Elixir will get. ``tzinfo`` is a ``Zone`` if the value came from Elixir.
+    ``time_zone``, ``zone_abbr``, ``utc_offset`` and ``std_offset`` (in seconds) are the fields of the Elixir struct. If the
+    zone is a Python one, they are what Elixir will receive. ``tzinfo`` is a ``Zone`` if the value came from Elixir.
     """
 
     __slots__ = ()
@@ -197,12 +197,12 @@ class DateTime(_DateTime):
 
     @property
     def utc_offset(self) -> int:
-        """Seconds that its standard time is ahead of universal time."""
+        """The offset of its standard time from UTC, in seconds."""
         return _zoned(self)[1][2]
 
     @property
     def std_offset(self) -> int:
-        """Seconds that its clocks are ahead of standard time."""
+        """The offset of its clocks from standard time, in seconds."""
         return _zoned(self)[1][3]
 
 
@@ -215,7 +215,7 @@ def _precise(microsecond: int, precision: Optional[int]) -> int:
 
 
 def find_reducer(cls: type[Any]) -> Reducer:
-    """The reducer of a date, time or datetime."""
+    """Return the reducer of a date, time or datetime class."""
     _codec.admit(Date, Time, NaiveDateTime, DateTime)
     reducer = _reduce_datetime if issubclass(cls, datetime) else _reduce_date if issubclass(cls, date) else _reduce_time
     exact = (date, time, datetime, Date, Time, NaiveDateTime, DateTime)
@@ -223,7 +223,7 @@ def find_reducer(cls: type[Any]) -> Reducer:
 
 
 def _checked(reducer: Reducer) -> Reducer:
-    """For classes of others that may hold more than their base, as those of pandas do."""
+    """Wrap a reducer for foreign classes, which may hold more than their base class, like those of pandas."""
 
     def reduce(value: Any) -> Reduced:
         if value != value or getattr(value, "nanosecond", 0):
@@ -263,9 +263,9 @@ def _precision_of(value: Any) -> int:
 
 
 def _zoned(value: datetime) -> tuple[datetime, Fields]:
-    """The same instant as a DateTime of Elixir has it, and the fields of its zone.
+    """Return the same instant in a zone that Elixir can name, and the fields of that zone.
 
-    Elixir has no name for a fixed offset, so a value whose zone has none is moved to UTC.
+    A fixed offset has no name in Elixir, so such a value is converted to UTC.
     """
     zone = value.tzinfo
     if type(zone) is Zone:

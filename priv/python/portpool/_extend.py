@@ -1,4 +1,4 @@
-"""What users say about types of their own. Imported when they say the first thing, or when the first struct arrives."""
+"""Encoders and decoders for the user's own types. Imported on first use, or when the first struct arrives."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     F = TypeVar("F", bound=Callable[[Any], Any])
 
-# The decoder of each struct that has one.
+# Decoders by the name of their struct.
 _decoders: dict[str, Callable[[dict[str, Any]], Any]] = {}
 
-# These types have forms that cannot be changed, because an echo of a term must be that term.
+# These types have a fixed form, so that a term that is echoed comes back identical.
 _OURS = ("Atom", "Opaque", "ImproperList", "Date", "Time", "NaiveDateTime", "DateTime", "Tensor")
 _OWN_STRUCTS = {
     "Elixir.Date": "Date",
@@ -30,19 +30,19 @@ _OWN_STRUCTS = {
 
 
 def encoder(cls: type[Any], encode: Optional[F] = None) -> Any:
-    """Says what values of a class become on their way to Elixir, at any depth of a result: ``encode(value)``.
+    """Register a function that encodes the values of a class, at any depth of a result.
 
-    A decorator, or called with the function::
+    Use it as a decorator, or pass the function::
 
         @portpool.encoder(Money)
         def encode_money(money):
             return {"amount": money.amount, "currency": Atom(money.currency)}
 
-    What is returned may be any value that has a form, also one with other values that have encoders. An encoder is for
-    subclasses too; the nearest one counts, and it counts before the rules of docs/types.md 2. The newest function for a class
-    replaces the one before.
+    The function may return anything that can be encoded, including values that have encoders of their own. An encoder
+    also applies to subclasses. The nearest one wins, and takes precedence over the rules of docs/types.md 2. Registering
+    again for the same class replaces the encoder.
 
-    Raises TypeError for plain types (``dict``, ``str``, ``int`` ..), which are never asked about; their subclasses are.
+    Raises TypeError for plain types (``dict``, ``str``, ``int`` ..), which take no encoder. Their subclasses do.
     """
     if encode is None:
         return lambda function: encoder(cls, function)
@@ -57,19 +57,20 @@ def encoder(cls: type[Any], encode: Optional[F] = None) -> Any:
 
 
 def decoder(name: str, decode: Optional[F] = None) -> Any:
-    """Says what structs of a name become in arguments, at any depth: ``decode(fields)``.
+    """Register a function that decodes the structs of a name, at any depth of the arguments.
 
-    A decorator, or called with the function. ``fields`` is a dict of the fields without ``__struct__``, a new one for each struct; its
-    keys are ``Atom`` and so equal to their texts::
+    Use it as a decorator, or pass the function. ``fields`` is a new dict for each struct, without ``__struct__``. Its keys
+    are ``Atom``, and so equal to their text::
 
         @portpool.decoder("Elixir.MyApp.Money")
         def decode_money(fields):
             return Money(**fields)
 
-    The struct may also be a key of a map, if what is returned can be hashed. The newest function for a name replaces the one before.
-    A decoder is there for calls of the module that registers it, or imports what does, from the first one on.
+    If the function returns something hashable, the struct can also be the key of a map. Registering again for the same
+    name replaces the decoder. When a call names a module that registers a decoder, or that imports one that does, the
+    decoder applies from the first call on.
 
-    Raises ValueError for the structs that have a type of their own: dates and times, tensors, ``Portpool.Bytes``.
+    Raises ValueError for structs that have a type of their own: dates and times, tensors, ``Portpool.Bytes``.
     """
     if decode is None:
         return lambda function: decoder(name, function)
@@ -82,13 +83,13 @@ def decoder(name: str, decode: Optional[F] = None) -> Any:
 
 
 class Unhashable(Unencodable):
-    """An argument has no form in Python: a struct that is a key, and nothing that can be hashed."""
+    """An argument cannot be represented in Python: a struct is a key, but its decoded value cannot be hashed."""
 
     is_argument = True
 
 
 def _struct(fields: dict[Any, Any]) -> Any:
-    """What a struct becomes: its dict, unless there is a decoder."""
+    """Return the decoded struct, or its dict if it has no decoder."""
     decode = _decoders.get(fields["__struct__"])
     if decode is None:
         return fields
@@ -97,7 +98,7 @@ def _struct(fields: dict[Any, Any]) -> Any:
 
 
 def _dict(pairs: tuple[Any, ...]) -> dict[Any, Any]:
-    """A dict whose keys the server could not look through: of keys and values in turn."""
+    """Build a dict whose keys the server could not check, from alternating keys and values."""
     made: dict[Any, Any] = {}
     for key, value in zip(pairs[::2], pairs[1::2]):
         try:
@@ -111,7 +112,7 @@ def _dict(pairs: tuple[Any, ...]) -> dict[Any, Any]:
 
 
 def _import(module: str, function: str) -> None:
-    """Imports the module that is called, ahead of the first struct: it may have the decoder."""
+    """Import the called module before the first struct is decoded, since it may register the decoder."""
     if module not in sys.modules:
         from portpool import _worker
 

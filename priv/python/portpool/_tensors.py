@@ -1,4 +1,4 @@
-"""Tensors, and what arrays and scalars of numpy become. Imported, and numpy with it, when the first one is seen."""
+"""Tensors, numpy arrays and numpy scalars. Imported, together with numpy, when the first one is seen."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 try:
     import numpy
-except ImportError:  # Nothing has to be installed.
+except ImportError:  # numpy is optional.
     numpy = None  # type: ignore[assignment]
 
-# The kinds of Nx that numpy has, with the bits of their types.
+# The type kinds of Nx that numpy has, with their sizes in bits.
 _BITS = {"s": (8, 16, 32, 64), "u": (8, 16, 32, 64), "f": (16, 32, 64), "c": (64, 128)}
-# What numpy calls these kinds, and bool, which Nx has as u8.
+# Nx kinds by numpy kind; bool is u8 in Nx.
 _KINDS = {"i": "s", "u": "u", "f": "f", "c": "c", "b": "u"}
 _LETTERS = {"s": "i", "u": "u", "f": "f", "c": "c"}
 
 
 class Tensor:
-    """Numbers of one type, row by row: ``%Portpool.Tensor{}`` where it cannot be an array of numpy.
+    """A ``%Portpool.Tensor{}`` that cannot be a numpy array: numbers of one type in row-major order.
 
-    ``type`` is that of Nx: ``("bf", 16)``; ``shape`` the sizes of the dimensions; ``data`` the bytes, little-endian. A tensor is
-    an array wherever numpy is installed and has the type.
+    ``type`` is the Nx type, such as ``("bf", 16)``. ``shape`` holds the sizes of the dimensions, ``data`` the bytes,
+    little-endian. Where numpy is installed and supports the type, a tensor arrives as an array instead.
     """
 
     __slots__ = ("data", "shape", "type")
@@ -61,12 +61,12 @@ class Tensor:
 
 
 def _tensor(kind: str, bits: int, shape: tuple[int, ...], data: bytes) -> Any:
-    """An array over these very bytes, which cannot be written to; or a Tensor."""
+    """Return a read-only array over these bytes without a copy, or a Tensor."""
     if numpy is not None and bits in _BITS.get(kind, ()):
         try:
             return numpy.ndarray(shape, f"<{_LETTERS[kind]}{bits // 8}", data)
         except ValueError:
-            pass  # Sizes that numpy does not take, with a zero among them.
+            pass  # Sizes that numpy refuses, with a zero among them.
     return Tensor((kind, bits), shape, data)
 
 
@@ -74,7 +74,7 @@ _tensor.__module__ = "portpool"
 
 
 def find_reducer(cls: type[Any]) -> Reducer:
-    """The reducer of an array, a scalar of numpy, or a Tensor."""
+    """Return the reducer of an array class, a numpy scalar class, or Tensor."""
     _codec.admit(_tensor)
     if issubclass(cls, Tensor):
         return _reduce_tensor
@@ -112,17 +112,17 @@ def _reduce_array(value: Any) -> Reduced:
             f"an array of dtype {value.dtype} has no form as a term: use astype() for a type of number with at most 64 bits, "
             "or tolist()"
         )
-    # A copy only if the bytes do not lie in their order.
+    # Copies only if the bytes are in another order.
     rows = numpy.ascontiguousarray(value, value.dtype.newbyteorder("<"))
     return _tensor, (kind, bits, value.shape, PickleBuffer(rows))
 
 
-# The scalars that a term can hold, the first that fits. Not here: complex, times, and floats of more than 64 bits.
+# The scalars that a term can hold; the first match wins. Missing: complex, times, and floats of more than 64 bits.
 _SCALARS: list[tuple[type[Any], Callable[[Any], Any]]] = []
 if numpy is not None:
     _SCALARS = [
         (numpy.bool_, bool),
-        (numpy.timedelta64, _refuse_scalar),  # Its base is an integer, and its unit would be lost.
+        (numpy.timedelta64, _refuse_scalar),  # A subclass of integer, whose unit would be lost.
         (numpy.integer, int),
         (numpy.float64, float),
         (numpy.float32, float),

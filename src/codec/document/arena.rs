@@ -1,22 +1,22 @@
-//! Nodes and containers: four bytes for each value, and what belongs together stands together.
+//! Nodes and containers: four bytes per value, with the values of one container side by side.
 //!
-//! A container gets its contents before it becomes part of another; the machine keeps to that, so the arena has no
-//! cycles, and the size of a container is final when it is added to the size of its owner.
+//! A container is filled before it becomes part of another. The machine guarantees that, so the arena has no cycles,
+//! and the size of a container is final when it is added to its owner's.
 
 use super::scalar::{self, Scalar, Size};
 use crate::codec::global::Global;
 use crate::codec::options::NoneIs;
 
-/// A value: the offset of the opcode that made a scalar, the number of a container, or something of ours.
+/// A value: the offset of the opcode that made a scalar, the number of a container, or one of our globals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Node(u32);
 
-/// Set in nodes that are containers. A pickle has less than 2 GiB.
+/// The bit that marks a container. A pickle is smaller than 2 GiB.
 const CONTAINER: u32 = 1 << 31;
-/// The largest pickle, in bytes.
+/// The maximum size of a pickle, in bytes.
 pub(crate) const LARGEST_PICKLE: usize = CONTAINER as usize - 1;
 
-/// A node, told apart.
+/// A decoded node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum At {
     Scalar(usize),
@@ -38,12 +38,12 @@ impl Node {
         Self(u32::MAX - global as u32)
     }
 
-    /// The scalar, if it is one, which stands in this pickle.
+    /// The scalar, if the node is one, read from this pickle.
     pub(crate) fn scalar_in(self, pickle: &[u8]) -> Option<Scalar<'_>> {
         if let At::Scalar(offset) = self.at() { scalar::at(pickle, offset) } else { None }
     }
 
-    /// A number that tells nodes apart by its low bits, more or less.
+    /// A number whose low bits roughly tell nodes apart.
     #[inline]
     pub(crate) fn hash(self) -> u32 {
         self.0.wrapping_mul(0x9e37_79b9) >> 16
@@ -54,7 +54,7 @@ impl Node {
         if self.0 & CONTAINER == 0 {
             return At::Scalar(self.0 as usize);
         }
-        // A pickle is too short for so many containers that their numbers meet those of the globals.
+        // A pickle is too short for its container numbers to reach those of the globals.
         match Global::ALL.get((u32::MAX - self.0) as usize) {
             Some(global) => At::Global(*global),
             None => At::Container((self.0 & !CONTAINER) as usize),
@@ -62,10 +62,11 @@ impl Node {
     }
 }
 
-/// A node that is no part of anything yet, with its size: whoever reads a scalar knows it, and nobody has to read that again.
+/// A node that is not yet part of anything, with its size. Whoever reads a scalar knows its size, so it is not computed
+/// twice.
 ///
-/// The lower half is the node, the upper half how many bytes it takes as a term, if it is a scalar: that of a container is
-/// known when it becomes part of another.
+/// The lower half is the node. The upper half is the size of a scalar as a term; the size of a container is known when
+/// it becomes part of another.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Value(u64);
 
@@ -73,11 +74,11 @@ impl Value {
     /// A scalar, and its size as a term.
     #[inline]
     pub(crate) fn scalar(offset: usize, size: u64) -> Self {
-        // A pickle has less than 2 GiB.
+        // A pickle is smaller than 2 GiB.
         Self(size << 32 | u64::from(Node::scalar(offset).0))
     }
 
-    /// What is no scalar.
+    /// A node that is not a scalar.
     #[inline]
     pub(crate) fn of(node: Node) -> Self {
         Self(u64::from(node.0))
@@ -94,7 +95,7 @@ impl Value {
     }
 }
 
-/// What a container is, and so what its nodes mean.
+/// The kind of a container, which decides what its nodes mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     List,
@@ -110,11 +111,11 @@ pub(crate) enum Kind {
     ImproperList,
     /// A date or time: the arguments of its class.
     Moment,
-    /// A tensor: the arguments that it was made of.
+    /// A tensor: the arguments that it was made from.
     Tensor,
-    /// A call of one of ours with arguments that make nothing.
+    /// A call of one of our globals with invalid arguments.
     Invalid(Global),
-    /// A class or function that is not ours, or what calling it would have made: its module and its name.
+    /// A class or function that is not ours, or the result of calling it: its module and name.
     Foreign,
 }
 
@@ -122,9 +123,9 @@ pub(crate) enum Kind {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Container {
     pub(crate) kind: Kind,
-    /// Whether it is part of another; from then on it cannot grow.
+    /// Whether it is part of another container, and so cannot grow.
     embedded: bool,
-    /// How many nodes.
+    /// The number of nodes.
     pub(crate) count: u32,
     first: u32,
     last: u32,
@@ -132,7 +133,7 @@ pub(crate) struct Container {
     inner: u64,
 }
 
-/// Nodes that stand side by side, and where the owner's next ones are.
+/// Nodes side by side, and where their owner's next ones are.
 #[derive(Debug, Clone, Copy)]
 struct Batch {
     start: u32,
@@ -140,9 +141,9 @@ struct Batch {
     next: u32,
 }
 
-/// What a value takes in the pickles of everyday values, or less: there is room for their nodes from the beginning.
+/// The usual number of pickle bytes per value, or less, so that the nodes rarely need to be reallocated.
 const BYTES_PER_NODE: usize = 8;
-/// For so many nodes, at most: a large pickle may as well be one text.
+/// The most nodes to reserve room for: a large pickle may be a single text.
 const MOST_ROOM: usize = 1 << 18;
 
 /// No batch.
@@ -151,17 +152,17 @@ const NOWHERE: u32 = u32::MAX;
 /// All values of a pickle but the scalars, which stay in the pickle.
 #[derive(Debug, Default)]
 pub(crate) struct Arena {
-    /// What `None` will be written as: sizes depend on it.
+    /// The atom that `None` is written as; sizes depend on it.
     pub(crate) none: NoneIs,
     nodes: Vec<Node>,
     batches: Vec<Batch>,
     containers: Vec<Container>,
-    /// The first container that was found to contain itself; it is kept without that part.
+    /// The first container found to contain itself, which is kept without that part.
     pub(crate) cyclic: Option<Node>,
 }
 
 impl Container {
-    /// How many bytes it takes as a term: ETF wants to know before the first of them is written.
+    /// Its size as a term in bytes. ETF needs sizes before contents.
     #[inline]
     fn term_size(&self) -> u64 {
         let (count, inner) = (u64::from(self.count), self.inner);
@@ -171,11 +172,11 @@ impl Container {
             Kind::List | Kind::Set => around(6),
             Kind::Tuple if count <= 255 => around(2),
             Kind::Tuple | Kind::Dict => around(5),
-            // The text was counted as a binary, with five bytes before it.
+            // The text was counted as a binary, with five bytes of header.
             Kind::Atom if inner <= 5 + 255 => inner.saturating_sub(3),
             Kind::Atom => inner.saturating_sub(2),
             Kind::Opaque => inner.saturating_sub(5),
-            // The empty list at the end of the elements gives way to the tail.
+            // The tail replaces the empty list at the end of the elements.
             Kind::ImproperList => inner.saturating_sub(1),
             Kind::Moment | Kind::Tensor => inner,
             Kind::Foreign | Kind::Invalid(_) => 0,
@@ -184,12 +185,12 @@ impl Container {
 }
 
 impl Arena {
-    /// An empty arena for a pickle of so many bytes.
+    /// An empty arena for a pickle of `bytes` bytes.
     pub(crate) fn new(bytes: usize, none: NoneIs) -> Self {
         Self { none, nodes: Vec::with_capacity((bytes / BYTES_PER_NODE).min(MOST_ROOM)), ..Self::default() }
     }
 
-    /// The container of a node that is one.
+    /// The container that a node refers to.
     #[inline]
     pub(crate) fn container(&self, node: Node) -> Option<&Container> {
         match node.at() {
@@ -198,7 +199,7 @@ impl Arena {
         }
     }
 
-    /// How many bytes a value takes as a term; `u64::MAX` for that many or more.
+    /// The size of a value as a term, in bytes; `u64::MAX` if it is at least that.
     pub(crate) fn term_size(&self, pickle: &[u8], node: Node) -> u64 {
         match node.at() {
             At::Scalar(offset) => scalar::use_at(pickle, offset, Size(self.none)).unwrap_or_default(),
@@ -207,7 +208,7 @@ impl Arena {
         }
     }
 
-    /// A node as a value again.
+    /// Turns a node back into a value.
     pub(crate) fn value(&self, pickle: &[u8], node: Node) -> Value {
         match node.at() {
             At::Scalar(offset) => Value::scalar(offset, self.term_size(pickle, node)),
@@ -232,15 +233,15 @@ impl Arena {
         Node::container(self.containers.len() - 1)
     }
 
-    /// Makes a container that shares the nodes of another and takes so many bytes as a term.
+    /// Makes a container that shares the nodes of another and has this size as a term.
     pub(crate) fn add_sized(&mut self, kind: Kind, other: &Container, size: u64) -> Node {
         self.add_as(kind, &Container { inner: size, ..*other })
     }
 
     /// Adds values to a container, unless it is part of another: then it contains itself.
     ///
-    /// Pickles finish a value before they make it part of another, except where the value is reached again from its
-    /// own contents. What is refused here is the last edge of each cycle, whatever the opcodes.
+    /// A pickle completes a value before it makes it part of another, unless the value is reached again from its own
+    /// contents. This refuses the last edge of each cycle, whatever the opcodes.
     pub(crate) fn extend(&mut self, owner: Node, values: &[Value]) {
         let inner = self.embed(values);
         let start = self.nodes.len() as u32;
@@ -256,7 +257,7 @@ impl Arena {
         let end = self.nodes.len() as u32;
         let previous = self.batches.get_mut(container.last as usize);
         match previous {
-            // Nothing was put in between: scalars leave no nodes of their own.
+            // Nothing came in between: scalars have no nodes of their own.
             Some(batch) if batch.end == start => return batch.end = end,
             Some(batch) => batch.next = new_batch,
             None => container.first = new_batch,
@@ -265,7 +266,7 @@ impl Arena {
         self.batches.push(Batch { start, end, next: NOWHERE });
     }
 
-    /// Makes values part of something and adds up their sizes.
+    /// Makes values part of a container and adds up their sizes.
     #[inline]
     fn embed(&mut self, values: &[Value]) -> u64 {
         let mut inner: u64 = 0;
@@ -281,18 +282,18 @@ impl Arena {
         inner
     }
 
-    /// The nodes of a container, batch by batch.
+    /// The batches of a container's nodes.
     pub(crate) fn batches(&self, container: &Container) -> Batches<'_> {
         Batches { arena: self, next: container.first }
     }
 
-    /// The nodes of a container that stand side by side from its first: all of them if it was made at once.
+    /// The nodes of a container's first batch: all of them if it was made at once.
     pub(crate) fn nodes(&self, container: &Container) -> &[Node] {
         self.batches(container).next().unwrap_or_default()
     }
 }
 
-/// Goes from batch to batch.
+/// Iterates over batches.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Batches<'d> {
     arena: &'d Arena,

@@ -1,9 +1,9 @@
-//! A pickle that has been read: offsets into its bytes, ready to be written as a term or as JSON.
+//! A pickle that has been read, as offsets into its bytes, ready to be written as a term or as JSON.
 //!
-//! `arena` holds what the machine of [`from_pickle`](super::from_pickle) left: the pickle itself is the tree, a node is
-//! the offset of the opcode that made a value (`scalar` reads it again), a container is a run of nodes. `walk` goes
-//! through it, however deep, and knows the way it came; `own` reads values that have a struct of their own, `records` knows the
-//! dicts whose keys have been seen; `term` and `value` are what it can be written as.
+//! `arena` holds the result of [`from_pickle`](super::from_pickle). The pickle itself is the tree: a node is the offset
+//! of the opcode that made a value (`scalar` reads it again), a container is a run of nodes. `walk` visits all of it,
+//! to any depth, and knows the path. `own` reads values that become a struct, `records` recognises dicts with known
+//! keys, and `term` and `value` are the output formats.
 
 pub(crate) mod arena;
 pub(crate) mod objection;
@@ -19,7 +19,7 @@ use bytes::{Bytes, BytesMut};
 use self::arena::{Arena, Node};
 use super::error::CodecError;
 
-/// The largest value that is turned into JSON, measured as a term: JSON in memory takes many times as much.
+/// The largest value that becomes JSON, measured as a term: JSON takes many times as much memory.
 const LARGEST_JSON: usize = 64 << 20;
 
 /// A value that a worker has sent.
@@ -35,22 +35,22 @@ impl<'a> Document<'a> {
         Self { pickle, arena, root }
     }
 
-    /// How many bytes the value takes as a term, without version byte.
+    /// The size of the value as a term in bytes, without version byte.
     pub fn term_size(&self) -> u64 {
         self.arena.term_size(self.pickle, self.root)
     }
 
-    /// Writes the value as a term, without version byte, behind what `out` holds (docs/protocol.md 11.2).
+    /// Appends the value to `out` as a term, without version byte (docs/protocol.md 11.2).
     ///
     /// # Errors
-    /// `TooLarge` if the term would have more than `limit` bytes, found before memory is taken; `Unencodable` with the
-    /// path of the first value that has no form as a term. `out` is then as it was.
+    /// `TooLarge` if the term would exceed `limit` bytes, detected before memory is allocated; `Unencodable`, with the
+    /// path, for the first value that no term can represent. `out` is then unchanged.
     pub fn to_etf(&self, out: &mut BytesMut, limit: usize) -> Result<(), CodecError> {
         let size = self.term_size();
         if size > limit as u64 {
             return Err(CodecError::too_large(size, limit));
         }
-        // A Vec is quicker to write to than a BytesMut, and one becomes the other without a copy.
+        // A Vec is faster to write to than a BytesMut, and converts to one without a copy.
         let mut bytes = Vec::from(std::mem::take(out));
         let before = bytes.len();
         let written = term::write(self, size as usize, &mut bytes);
@@ -61,11 +61,11 @@ impl<'a> Document<'a> {
         written
     }
 
-    /// Turns the value into JSON: tuples are arrays, atoms strings, bytes `{"$bytes": base64}`.
+    /// Converts the value to JSON: tuples become arrays, atoms strings, bytes `{"$bytes": base64}`.
     ///
     /// # Errors
-    /// `TooLarge` if the value would have more than 64 MiB as a term; `Unencodable` with the path of the first value that
-    /// has no form in JSON.
+    /// `TooLarge` if the value exceeds 64 MiB as a term; `Unencodable`, with the path, for the first value that JSON
+    /// cannot represent.
     pub fn to_json(&self) -> Result<serde_json::Value, CodecError> {
         let size = self.term_size();
         if size > LARGEST_JSON as u64 {

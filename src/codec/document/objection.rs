@@ -1,4 +1,4 @@
-//! Why a value that Python has sent has no form as a term, or none in JSON.
+//! Why a value from Python cannot be written as a term, or as JSON.
 
 use thiserror::Error;
 
@@ -30,7 +30,7 @@ pub(crate) enum Objection {
 }
 
 impl Objection {
-    /// The Python type of the value, where it is known.
+    /// The Python type of the value, if known.
     pub(crate) fn type_name(&self) -> Option<String> {
         match self {
             Self::NotFinite => Some("float".to_owned()),

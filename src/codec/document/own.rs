@@ -1,4 +1,4 @@
-//! Values that have a struct of their own as a term: read out of the arguments that their class was called with.
+//! Values that become a struct: read from the arguments of their class.
 
 use super::arena::{Arena, Kind, Node};
 use super::scalar::Scalar;
@@ -7,10 +7,10 @@ use crate::codec::etf::atom::MAX_CHARACTERS;
 use crate::codec::integer::Integer;
 use crate::codec::tensor::{MOST_DIMENSIONS, Tensor};
 
-/// An atom of 255 characters; zones have shorter names.
+/// The bytes of an atom of 255 characters; zone names are shorter.
 const LONGEST_TEXT: usize = 4 * MAX_CHARACTERS;
 
-/// The moment of which these are the arguments, as `to_pickle/own` writes them; None if they are those of none.
+/// The date or time with these arguments, as `to_pickle/own` writes them; `None` if they are invalid.
 pub(crate) fn moment<'p>(arena: &Arena, pickle: &'p [u8], arguments: &[Node]) -> Option<Moment<'p>> {
     let number = |node: &Node| integer(pickle, *node);
     let day =
@@ -39,7 +39,7 @@ pub(crate) fn moment<'p>(arena: &Arena, pickle: &'p [u8], arguments: &[Node]) ->
     moment.is_valid().then_some(moment)
 }
 
-/// The tensor of which these are the arguments; None if they are those of none.
+/// The tensor with these arguments; `None` if they are invalid.
 pub(crate) fn tensor<'p>(arena: &Arena, pickle: &'p [u8], arguments: &[Node]) -> Option<Tensor<'p>> {
     let [kind, bits, shape, data] = arguments else { return None };
     let shape = arena.container(*shape).filter(|shape| shape.kind == Kind::Tuple && shape.count <= MOST_DIMENSIONS)?;
@@ -68,7 +68,7 @@ fn integer(pickle: &[u8], node: Node) -> Option<i64> {
 
 fn text(pickle: &[u8], node: Node) -> Option<&str> {
     match node.scalar_in(pickle)? {
-        // It may stand in the memo and be read again and again.
+        // A text in the memo may be read again and again, so its length is limited.
         Scalar::Text(bytes) if bytes.len() <= LONGEST_TEXT => std::str::from_utf8(bytes).ok(),
         _ => None,
     }

@@ -1,23 +1,22 @@
-//! Dicts that have the very keys of a dict before them, as the rows of a table do: nobody has to find out again that they are
-//! distinct.
+//! Dicts with exactly the keys of an earlier dict, like the rows of a table. Their keys are known to be distinct.
 
 use super::arena::Node;
 
 /// Dicts with more keys than this are tables, not records.
 const LARGEST: usize = 64;
-/// How many records are known at once, at most.
+/// The maximum number of known records.
 const SLOTS: usize = 16;
 
-/// The dicts that were found to have distinct keys last, as nodes, keys and values in turn. A newcomer displaces whoever was in
-/// its slot.
+/// The dicts last found to have distinct keys, as nodes, keys and values alternating. A new one replaces the one in its
+/// slot.
 #[derive(Debug, Default)]
 pub(crate) struct Records<'d> {
     slots: [&'d [Node]; SLOTS],
 }
 
 impl<'d> Records<'d> {
-    /// Tells whether there was a dict with the same nodes for keys. `nodes` are those of the dict that stand side by side,
-    /// `count` is how many it has in all.
+    /// Returns whether an earlier dict had the same key nodes. `nodes` are the dict's first batch, `count` the number
+    /// of all its nodes.
     #[inline]
     pub(crate) fn has(&self, nodes: &[Node], count: u32) -> bool {
         let Some(known) = slot(nodes, count).and_then(|slot| self.slots.get(slot)) else { return false };
@@ -37,7 +36,7 @@ fn keys(nodes: &[Node]) -> impl Iterator<Item = &Node> {
     nodes.iter().step_by(2)
 }
 
-/// Where such a dict is remembered, if it is a record and stands together.
+/// The slot for such a dict, if it is a record in one batch.
 #[inline]
 fn slot(nodes: &[Node], count: u32) -> Option<usize> {
     let first = nodes.first()?;

@@ -1,4 +1,4 @@
-//! Values that one opcode makes: read once to step over them, and again where they are needed.
+//! Values made by a single opcode: read once to step over them, and again where they are needed.
 
 use crate::codec::error::Fault;
 use crate::codec::integer::Integer;
@@ -13,14 +13,14 @@ pub(crate) enum Scalar<'a> {
     Bool(bool),
     Integer(Integer<'a>),
     Float(f64),
-    /// A `str`: UTF-8, but for lone surrogates.
+    /// A `str`: UTF-8, except for lone surrogates.
     Text(&'a [u8]),
     /// `bytes` or `bytearray`.
     Bytes(&'a [u8]),
 }
 
 impl Scalar<'_> {
-    /// How many bytes it takes as a term, if `None` is this atom.
+    /// Its size as a term in bytes, with `None` written as this atom.
     #[inline(always)]
     pub(crate) fn term_size(self, none: NoneIs) -> u64 {
         match self {
@@ -34,15 +34,15 @@ impl Scalar<'_> {
     }
 }
 
-/// What a scalar is read for. One dispatch on the opcode finds the scalar and what is to be done with it.
+/// What a scalar is read for. One dispatch on the opcode both finds the scalar and uses it.
 pub(crate) trait Use<'a> {
-    /// What comes of it.
+    /// The result.
     type Output;
-    /// Does it.
+    /// Uses the scalar.
     fn scalar(self, scalar: Scalar<'a>) -> Self::Output;
 }
 
-/// For the scalar itself.
+/// Returns the scalar itself.
 struct Itself;
 
 impl<'a> Use<'a> for Itself {
@@ -54,7 +54,7 @@ impl<'a> Use<'a> for Itself {
     }
 }
 
-/// For its size as a term, if `None` is this atom.
+/// Returns its size as a term, with `None` written as this atom.
 pub(crate) struct Size(pub(crate) NoneIs);
 
 impl Use<'_> for Size {
@@ -66,7 +66,7 @@ impl Use<'_> for Size {
     }
 }
 
-/// Reads what follows an opcode that makes a scalar; None if `opcode` makes none.
+/// Reads the operand of an opcode that makes a scalar; `None` for any other `opcode`.
 #[inline(always)]
 pub(crate) fn after_opcode<'a, U: Use<'a>>(
     reader: &mut Reader<'a>,
@@ -94,12 +94,12 @@ pub(crate) fn after_opcode<'a, U: Use<'a>>(
     Ok(Some(done))
 }
 
-/// Reads the scalar whose opcode stands at `offset`.
+/// Reads the scalar at `offset`.
 pub(crate) fn at(pickle: &[u8], offset: usize) -> Option<Scalar<'_>> {
     use_at(pickle, offset, Itself)
 }
 
-/// Does something with the scalar whose opcode stands at `offset`.
+/// Uses the scalar at `offset`.
 #[inline(always)]
 pub(crate) fn use_at<'a, U: Use<'a>>(pickle: &'a [u8], offset: usize, to: U) -> Option<U::Output> {
     let mut reader = Reader::starting_at(pickle, offset);

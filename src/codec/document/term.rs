@@ -1,4 +1,4 @@
-//! A document becomes an external term: one pass, into memory of exactly the right size (docs/protocol.md 11.2).
+//! Writes a document as an external term: one pass, into memory of exactly the right size (docs/protocol.md 11.2).
 
 use bytes::BufMut;
 
@@ -18,7 +18,7 @@ use crate::codec::reader::Reader;
 use crate::codec::tensor::Tensor;
 use crate::codec::text;
 
-/// Writes the document, which takes `size` bytes.
+/// Writes the document, whose size is `size` bytes.
 pub(super) fn write(document: &Document<'_>, size: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
     out.reserve_exact(size);
     let before = out.len();
@@ -30,11 +30,11 @@ pub(super) fn write(document: &Document<'_>, size: usize, out: &mut Vec<u8>) -> 
 
 struct Writer<'o> {
     out: &'o mut Vec<u8>,
-    /// What `None` is.
+    /// The atom that `None` is written as.
     none: NoneIs,
-    /// Where the keys of the open dicts stand in `out`, the innermost dict's last.
+    /// The spans in `out` of the keys of all open dicts, the innermost dict's last.
     keys: Vec<Span>,
-    /// How many keys belonged to others when each open dict began.
+    /// For each open dict, the number of keys before its own.
     dicts: Vec<usize>,
 }
 
@@ -141,7 +141,7 @@ impl Writer<'_> {
 
     #[inline(always)]
     fn binary(&mut self, bytes: &[u8]) {
-        // A pickle has less than 2 GiB.
+        // A pickle is smaller than 2 GiB.
         self.head(tag::BINARY_EXT, bytes.len() as u32);
         self.out.put_slice(bytes);
     }
@@ -158,7 +158,7 @@ impl Writer<'_> {
         self.out.put_slice(name);
     }
 
-    /// Refuses a dict two of whose keys have become the same term: `"a"` and `b"a"`, `None` and `Atom("nil")`.
+    /// Refuses a dict in which two keys became the same term: `"a"` and `b"a"`, `None` and `Atom("nil")`.
     fn close_dict(&mut self) -> Result<(), Objection> {
         let first = self.dicts.pop().unwrap_or_default();
         let twice = self.keys.get(first..).and_then(|keys| twice(self.out, keys)).map(show);
@@ -172,7 +172,7 @@ fn utf8(text: &[u8]) -> Result<&str, Objection> {
     std::str::from_utf8(text).map_err(|_| Objection::Surrogate)
 }
 
-/// Finds a key that is there twice.
+/// Finds a duplicate key.
 #[inline]
 fn twice<'o>(out: &'o [u8], keys: &[Span]) -> Option<&'o [u8]> {
     let term = |position: usize| keys.get(position).and_then(|key| out.get(key.start..key.end)).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A document becomes JSON, for the command line (docs/types.md).
+//! Writes a document as JSON, for the command line (docs/types.md).
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -30,7 +30,7 @@ struct Builder {
 
 enum Open {
     Array(Vec<Value>),
-    /// An object, and the key whose value is to come.
+    /// An object, and the key whose value comes next.
     Object(Map<String, Value>, Option<String>),
 }
 
@@ -52,7 +52,7 @@ impl Builder {
         Ok(())
     }
 
-    /// Refuses whatever cannot be a key where a key is wanted.
+    /// Refuses what cannot be a key, where a key is expected.
     fn no_key(&self) -> Result<(), Objection> {
         if let Some(Open::Object(_, None)) = self.open.last() { Err(Objection::JsonKey) } else { Ok(()) }
     }

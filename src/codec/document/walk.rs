@@ -1,4 +1,4 @@
-//! Goes through a document from the first value to the last, without recursion, and tells the address if a sink objects.
+//! Walks a document from the first value to the last, without recursion, and gives the address if a sink objects.
 
 use super::Document;
 use super::arena::{At, Batches, Container, Kind, Node};
@@ -20,31 +20,31 @@ use crate::codec::tensor::Tensor;
 /// 3.12, 3000 on 3.13. The limit is one that all of them reach.
 pub(crate) const MAX_DEPTH: usize = 400;
 
-/// What a document is written to.
+/// An output format for documents.
 pub(crate) trait Sink {
-    /// Takes a value without parts.
+    /// Takes a scalar.
     fn scalar(&mut self, scalar: Scalar<'_>) -> Result<(), Objection>;
-    /// Takes finite floats that stand side by side in the pickle.
+    /// Takes finite floats that are adjacent in the pickle.
     fn floats(&mut self, run: &[u8]) -> Result<(), Objection>;
     /// Takes an atom.
     fn atom(&mut self, name: &[u8]) -> Result<(), Objection>;
-    /// Takes the bytes of a term that Python has only carried.
+    /// Takes the bytes of an opaque term.
     fn opaque(&mut self, term: &[u8]) -> Result<(), Objection>;
     /// Takes a tensor.
     fn tensor(&mut self, tensor: &Tensor<'_>) -> Result<(), Objection>;
     /// Takes a date or time.
     fn moment(&mut self, moment: &Moment<'_>) -> Result<(), Objection>;
-    /// Begins a list, set, tuple or dict of so many nodes, or an improper list of so many elements before its tail.
+    /// Begins a list, set, tuple or dict with `count` nodes, or an improper list with `count` elements before its tail.
     fn open(&mut self, kind: Kind, count: u32) -> Result<(), Objection>;
     /// Ends what was begun last.
     fn close(&mut self, kind: Kind) -> Result<(), Objection>;
-    /// Is told that the next value is a key.
+    /// Called before a key.
     fn key_begins(&mut self) {}
-    /// Is told that the key is complete.
+    /// Called after a key.
     fn key_ends(&mut self) {}
 }
 
-/// A scalar is read for a sink.
+/// Writes a scalar to a sink.
 struct Writing<'s, S>(&'s mut S);
 
 impl<'d, S: Sink> Use<'d> for Writing<'_, S> {
@@ -59,13 +59,13 @@ impl<'d, S: Sink> Use<'d> for Writing<'_, S> {
 /// A container on the way down.
 struct Level<'d> {
     container: &'d Container,
-    /// What is left of the batch.
+    /// The rest of the batch.
     rest: std::slice::Iter<'d, Node>,
     /// The batches after it.
     batches: Batches<'d>,
-    /// Whether these are the elements of an improper list, which has been begun already and is still to be ended.
+    /// Whether these are the elements of an improper list, which is already open and must still be closed.
     is_part: bool,
-    /// Whether this is a dict whose keys have not been seen yet.
+    /// Whether this is a dict whose keys have not been seen before.
     has_new_keys: bool,
 }
 
@@ -93,12 +93,12 @@ impl<'d> Walk<'d> {
                 continue;
             };
             if level.has_new_keys {
-                // A key leaves an odd number behind: batches of dicts are even.
+                // Batches of dicts are even, so before a value an odd number is left.
                 if level.rest.len() % 2 == 1 { sink.key_begins() } else { sink.key_ends() }
             }
             match node.at() {
                 At::Scalar(offset) => {
-                    // New keys are looked at one by one.
+                    // New keys are checked one by one.
                     let rest = (!level.has_new_keys).then_some(&mut level.rest);
                     match rest.map_or(&[][..], |rest| run_of_floats(self.document.pickle, offset, rest)) {
                         [] => self.scalar(offset, sink)?,
@@ -111,7 +111,7 @@ impl<'d> Walk<'d> {
         Ok(())
     }
 
-    /// Goes on with the next batch, or ends the container.
+    /// Starts the next batch, or closes the container.
     fn end_of_batch(&mut self, sink: &mut impl Sink) -> Result<(), Objection> {
         let Some(level) = self.levels.last_mut() else { return Ok(()) };
         if let Some(batch) = level.batches.next() {
@@ -166,7 +166,7 @@ impl<'d> Walk<'d> {
         }
     }
 
-    /// Begins the elements, and the tail behind them.
+    /// Begins the elements, with the tail after them.
     fn improper_list(&mut self, container: &'d Container, sink: &mut impl Sink) -> Result<(), Objection> {
         let arena = &self.document.arena;
         let mut parts = arena.batches(container);
@@ -192,7 +192,7 @@ impl<'d> Walk<'d> {
 
     #[inline(always)]
     fn scalar(&self, offset: usize, sink: &mut impl Sink) -> Result<(), Objection> {
-        // The machine has read it before, so it is there.
+        // The machine has read this scalar before, so it is there.
         scalar::use_at(self.document.pickle, offset, Writing(sink)).unwrap_or(Ok(()))
     }
 
@@ -206,7 +206,7 @@ impl<'d> Walk<'d> {
         }
     }
 
-    /// The way to the value that was begun last.
+    /// The address of the value that was begun last.
     fn address(&self) -> String {
         address::join(self.levels.iter().filter_map(|level| self.step(level)).collect())
     }
@@ -224,7 +224,7 @@ impl<'d> Walk<'d> {
         }
     }
 
-    /// Shows the `nth` key of a dict, counted from 1.
+    /// Shows the `nth` key of a dict, counting from 1.
     fn key(&self, dict: &'d Container, nth: usize) -> String {
         let node = self.document.arena.batches(dict).flatten().nth(2 * nth - 2);
         let container = node.and_then(|node| self.document.arena.container(*node));
@@ -240,8 +240,8 @@ impl<'d> Walk<'d> {
     }
 }
 
-/// Takes the nodes after the one at `offset` as long as they and it are finite floats that stand side by side in the pickle, and
-/// returns these floats; none if the next node is another one's.
+/// Takes the nodes after the one at `offset` as long as all of them are finite floats that are adjacent in the pickle,
+/// and returns these floats. Returns none if the next node is something else.
 #[inline(always)]
 fn run_of_floats<'d>(pickle: &'d [u8], offset: usize, rest: &mut std::slice::Iter<'d, Node>) -> &'d [u8] {
     let mut places = (offset..).step_by(floats::SIZE).skip(1).map(Node::scalar);
@@ -261,7 +261,7 @@ fn run_of_floats<'d>(pickle: &'d [u8], offset: usize, rest: &mut std::slice::Ite
     }
 }
 
-/// Shows a key that is short and plain.
+/// Shows a key if it is short and simple.
 fn show(key: Scalar<'_>) -> Option<String> {
     match key {
         Scalar::Text(bytes) => Some(address::quote(&String::from_utf8_lossy(bytes))),

@@ -8,20 +8,20 @@ use super::tag;
 use crate::codec::error::{Fault, What};
 use crate::codec::reader::Reader;
 
-/// The most characters an atom can have.
+/// The maximum length of an atom, in characters.
 pub(crate) const MAX_CHARACTERS: usize = 255;
 
-/// The text of an atom as it stands in the bytes.
+/// The text of an atom, as encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Name<'a> {
-    /// UTF-8, or Latin-1 that is ASCII and therefore the same.
+    /// UTF-8, or ASCII in Latin-1, which is the same.
     Utf8(&'a str),
-    /// Latin-1 with characters beyond ASCII: OTP 25 writes `'héllo'` so.
+    /// Latin-1 with characters beyond ASCII: OTP 25 writes `'héllo'` this way.
     Latin1(&'a [u8]),
 }
 
 impl<'a> Name<'a> {
-    /// The text; a copy only for Latin-1.
+    /// The text; copied only for Latin-1.
     pub(crate) fn text(self) -> Cow<'a, str> {
         match self {
             Self::Utf8(text) => Cow::Borrowed(text),
@@ -29,7 +29,7 @@ impl<'a> Name<'a> {
         }
     }
 
-    /// The bytes as they are, in whichever encoding.
+    /// The raw bytes, in either encoding.
     pub(crate) fn raw(self) -> &'a [u8] {
         match self {
             Self::Utf8(text) => text.as_bytes(),
@@ -38,14 +38,14 @@ impl<'a> Name<'a> {
     }
 }
 
-/// Reads an atom, tag included; anything else is `wrong`.
+/// Reads an atom with its tag; anything else is the fault `wrong`.
 pub(crate) fn read<'a>(reader: &mut Reader<'a>, wrong: What) -> Result<Name<'a>, Fault> {
     let fault = reader.fault(wrong);
     let tag = reader.u8()?;
     after_tag(reader, tag)?.ok_or(fault)
 }
 
-/// Reads what follows an atom's tag; None if `tag` is no atom's.
+/// Reads what follows an atom's tag; `None` for any other `tag`.
 #[inline]
 pub(crate) fn after_tag<'a>(reader: &mut Reader<'a>, tag: u8) -> Result<Option<Name<'a>>, Fault> {
     let length = match tag {
@@ -73,7 +73,7 @@ fn utf8(bytes: &[u8]) -> Result<Name<'_>, What> {
     if fits(text) { Ok(Name::Utf8(text)) } else { Err(What::AtomLength) }
 }
 
-/// Writes an atom whose text fits (docs/protocol.md 11.2).
+/// Writes an atom of valid length (docs/protocol.md 11.2).
 pub(crate) fn write(text: &str, out: &mut impl BufMut) {
     match u8::try_from(text.len()) {
         Ok(length) => out.put_slice(&[tag::SMALL_ATOM_UTF8_EXT, length]),
@@ -86,7 +86,7 @@ pub(crate) fn write(text: &str, out: &mut impl BufMut) {
     out.put_slice(text.as_bytes());
 }
 
-/// Tells whether a text can be an atom: characters count, not bytes.
+/// Returns whether a text fits into an atom: characters count, not bytes.
 #[inline]
 pub(crate) fn fits(text: &str) -> bool {
     text.len() <= MAX_CHARACTERS || text.chars().count() <= MAX_CHARACTERS

@@ -1,4 +1,4 @@
-//! Reads control-plane terms by hand: `{call, Id, Module, Function, Args, Opts}` and its like.
+//! Reads control-plane terms by hand: `{call, Id, Module, Function, Args, Opts}` and the like.
 
 use std::borrow::Cow;
 
@@ -8,23 +8,23 @@ use crate::codec::error::{CodecError, Fault};
 use crate::codec::integer::{Big, Integer};
 use crate::codec::reader::Reader;
 
-/// Reads terms one after the other; every error names the byte, and one about the wrong kind of term leaves the cursor
-/// before it.
+/// Reads terms one after the other. Every error gives the byte; an unexpected kind of term leaves the cursor in front
+/// of it.
 #[derive(Debug, Clone)]
 pub struct Cursor<'a> {
     reader: Reader<'a>,
 }
 
 impl<'a> Cursor<'a> {
-    /// Starts before the first term of `terms`, which has no version byte.
+    /// Starts at the first term of `terms`, which has no version byte.
     pub fn new(terms: &'a [u8]) -> Self {
         Self { reader: Reader::new(terms) }
     }
 
-    /// Enters a tuple and tells how many elements follow.
+    /// Enters a tuple and returns the number of its elements.
     ///
     /// # Errors
-    /// `Malformed` if the next term is no tuple.
+    /// `Malformed` if the next term is not a tuple.
     pub fn tuple(&mut self) -> Result<usize, CodecError> {
         self.expect("a tuple", |token| match token {
             Token::Tuple(arity) => Some(arity as usize),
@@ -32,10 +32,10 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// Enters a map and tells how many pairs of key and value follow.
+    /// Enters a map and returns the number of its pairs.
     ///
     /// # Errors
-    /// `Malformed` if the next term is no map.
+    /// `Malformed` if the next term is not a map.
     pub fn map(&mut self) -> Result<usize, CodecError> {
         self.expect("a map", |token| match token {
             Token::Map(pairs) => Some(pairs as usize),
@@ -46,7 +46,7 @@ impl<'a> Cursor<'a> {
     /// Reads an atom.
     ///
     /// # Errors
-    /// `Malformed` if the next term is no atom.
+    /// `Malformed` if the next term is not an atom.
     pub fn atom(&mut self) -> Result<Cow<'a, str>, CodecError> {
         self.expect("an atom", |token| match token {
             Token::Atom(name) => Some(name.text()),
@@ -54,7 +54,7 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// Reads an integer from 0 to 2^64-1, in whichever form it was written (docs/protocol.md 3.1).
+    /// Reads an integer from 0 to 2^64-1, in any encoding (docs/protocol.md 3.1).
     ///
     /// # Errors
     /// `Malformed` if the next term is anything else.
@@ -87,7 +87,7 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// Steps over exactly one term and returns its bytes, every length in them checked.
+    /// Steps over exactly one term and returns its bytes, with every length checked.
     ///
     /// # Errors
     /// `Malformed` if the bytes are not a term.
@@ -102,7 +102,7 @@ impl<'a> Cursor<'a> {
         self.reader.peek()
     }
 
-    /// Makes sure that no bytes are left (docs/protocol.md 11.3).
+    /// Checks that no bytes are left (docs/protocol.md 11.3).
     ///
     /// # Errors
     /// `Malformed` if there are.
@@ -119,7 +119,7 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// Reads the code points of a LIST_EXT and its tail; None if there is anything else in it.
+    /// Reads the code points of a LIST_EXT and its tail; `None` if it contains anything else.
     fn characters(&mut self, mut count: u32) -> Result<Option<String>, Fault> {
         let mut text = String::new();
         loop {

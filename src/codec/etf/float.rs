@@ -1,9 +1,9 @@
-//! FLOAT_EXT, the float as text: `term_to_binary(Term, [{minor_version, 0}])` still writes it.
+//! FLOAT_EXT, a float as text, which `term_to_binary(Term, [{minor_version, 0}])` still writes.
 
 /// Reads the 31 bytes of a FLOAT_EXT as `binary_to_term/1` does.
 ///
-/// The text ends with a NUL and is a C locale's float with its point (or comma) and digits on both sides of it:
-/// `1.5`, `+1.5e3`; not `1`, `.5`, `nan`, `0x1p3` nor anything after the number.
+/// The text ends with a NUL. It is a C locale float with a point (or comma) and digits on both sides: `1.5`, `+1.5e3`;
+/// not `1`, `.5`, `nan` or `0x1p3`, and with nothing after the number.
 pub(super) fn parse(bytes: &[u8]) -> Option<f64> {
     let end = bytes.iter().position(|byte| *byte == 0)?;
     let text = std::str::from_utf8(bytes.get(..end)?).ok()?.replacen(',', ".", 1);

@@ -1,6 +1,6 @@
-//! Pids, ports, references, exports and the heads of funs: checked in form, kept as bytes.
+//! Pids, ports, references, exports and the heads of funs: form checked, kept as bytes.
 //!
-//! The limits are those of `binary_to_term/1` that do not depend on the name of the node that reads.
+//! The limits are those of `binary_to_term/1` that do not depend on the name of the reading node.
 
 use super::{atom, tag};
 use crate::codec::error::{Fault, What};
@@ -11,12 +11,12 @@ use crate::codec::reader::Reader;
 const MAX_OLD_CREATION: u8 = 3;
 /// The first word of a reference had 18 bits before it got 32.
 const MAX_OLD_REFERENCE: u32 = (1 << 18) - 1;
-/// The most words of a reference.
+/// The maximum number of words in a reference.
 const MAX_REFERENCE_WORDS: usize = 5;
-/// The most free variables of a fun.
+/// The maximum number of free variables in a fun.
 const MAX_FREE_VARIABLES: u32 = 255;
 
-/// Reads what follows the tag of a pid, port, reference or export; false if `tag` is none of these.
+/// Reads what follows the tag of a pid, port, reference or export; false for any other `tag`.
 pub(super) fn after_tag(reader: &mut Reader<'_>, tag: u8) -> Result<bool, Fault> {
     match tag {
         tag::NEW_PID_EXT => named(reader, 12)?,
@@ -33,9 +33,9 @@ pub(super) fn after_tag(reader: &mut Reader<'_>, tag: u8) -> Result<bool, Fault>
     Ok(true)
 }
 
-/// Reads what follows NEW_FUN_EXT up to the free variables, and tells how many of those follow.
+/// Reads what follows NEW_FUN_EXT up to the free variables, and returns how many follow.
 ///
-/// The size field is not looked at, as `binary_to_term/1` does not; the variables themselves are read as terms.
+/// Like `binary_to_term/1`, it ignores the size field. The variables are read as terms.
 pub(super) fn fun(reader: &mut Reader<'_>) -> Result<u32, Fault> {
     let fault = reader.fault(What::Identifier);
     let [_size, _arity, _unique, _index] = [reader.take(4)?, reader.take(1)?, reader.take(16)?, reader.take(4)?];

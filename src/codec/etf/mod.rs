@@ -1,8 +1,8 @@
-//! Erlang's external term format, read with the verdicts of `binary_to_term/1` (docs/protocol.md 1.2, 11.3).
+//! Erlang's external term format, with the same verdicts as `binary_to_term/1` (docs/protocol.md 1.2, 11.3).
 //!
-//! `open` takes the version byte and the compression off a packet; `token` reads one token, with `atom`, `float` and
-//! `identifier` for the forms that have a history; `skip` steps over a whole term; `cursor` reads control-plane terms;
-//! `show` writes any term as people read it.
+//! `open` strips the version byte and the compression from a packet. `token` reads one token, with `atom`, `float` and
+//! `identifier` for the forms with several encodings. `skip` steps over a whole term, `cursor` reads control-plane
+//! terms, and `show` prints any term for people.
 
 pub(crate) mod atom;
 mod cursor;

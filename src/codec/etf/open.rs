@@ -1,4 +1,4 @@
-//! A packet becomes the bytes of one term: the version byte and the compression come off.
+//! Strips the version byte and the compression from a packet, leaving the bytes of one term.
 
 use std::borrow::Cow;
 
@@ -7,16 +7,15 @@ use flate2::{Decompress, FlushDecompress, Status};
 use super::tag;
 use crate::codec::error::CodecError;
 
-/// The most that deflate can shrink anything: a promise of more than this is a lie, found before memory is taken.
+/// The best ratio that deflate can reach. A larger claim is false, which is detected before memory is allocated.
 const MAX_RATIO: usize = 1032;
 
-/// Takes off the version byte and inflates the term if it is compressed.
+/// Strips the version byte, and inflates the term if it is compressed.
 ///
-/// What is returned may still be anything: it is read by [`Cursor`](super::Cursor) or by
-/// [`to_pickle`](crate::codec::to_pickle).
+/// The result is not validated: [`Cursor`](super::Cursor) or [`to_pickle`](crate::codec::to_pickle) reads it.
 ///
 /// # Errors
-/// `Malformed` if the version byte is not 131 or if the compressed bytes are not exactly one zlib stream of the
+/// `Malformed` if the version byte is not 131, or if the compressed bytes are not exactly one zlib stream of the
 /// declared size; `TooLarge` if it would inflate to more than `limit` bytes.
 pub fn open(packet: &[u8], limit: usize) -> Result<Cow<'_, [u8]>, CodecError> {
     match packet {
@@ -37,7 +36,7 @@ fn inflate(stream: &[u8], size: usize, limit: usize) -> Result<Vec<u8>, CodecErr
     if size / MAX_RATIO > stream.len() {
         return Err(CodecError::malformed(format!("{} compressed bytes cannot become {size}", stream.len())));
     }
-    // One byte more than declared, so that a stream that is too long shows itself.
+    // One byte more than declared, to detect a stream that is too long.
     let mut term = Vec::with_capacity(size + 1);
     let mut zlib = Decompress::new(true);
     let status = zlib.decompress_vec(stream, &mut term, FlushDecompress::Finish);

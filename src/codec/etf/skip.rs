@@ -1,4 +1,4 @@
-//! Steps over one term, however deep, in constant memory.
+//! Steps over one term of any depth, in constant memory.
 
 use super::token::{self, Token};
 use crate::codec::error::Fault;
@@ -6,8 +6,8 @@ use crate::codec::reader::Reader;
 
 /// Steps over exactly one term.
 pub(crate) fn skip(reader: &mut Reader<'_>) -> Result<(), Fault> {
-    // Each pending term takes a byte at least and each count was checked against the bytes at hand, but not their
-    // sum: 64 bits cannot overflow.
+    // Each pending term takes at least a byte, and each count was checked against the bytes at hand, but not their sum:
+    // 64 bits cannot overflow.
     let mut pending: u64 = 1;
     while pending > 0 {
         pending -= 1;

@@ -1,4 +1,4 @@
-//! One token of an external term: a whole scalar, or the head of something that contains terms.
+//! One token of an external term: a whole scalar, or the head of a term with parts.
 
 use super::atom::Name;
 use super::{atom, float, identifier, tag};
@@ -6,7 +6,7 @@ use crate::codec::error::{Fault, What};
 use crate::codec::integer::Integer;
 use crate::codec::reader::Reader;
 
-/// What a term begins with, or all of it.
+/// The head of a term, or all of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Token<'a> {
     /// An integer of any size.
@@ -17,19 +17,19 @@ pub(crate) enum Token<'a> {
     Atom(Name<'a>),
     /// A binary of whole bytes.
     Binary(&'a [u8]),
-    /// A list of bytes: STRING_EXT, not empty.
+    /// A non-empty list of bytes: STRING_EXT.
     Bytes(&'a [u8]),
     /// The empty list.
     Nil,
-    /// A list: so many elements (one at least), then the tail.
+    /// A list with this many elements, at least one, then a tail.
     List(u32),
-    /// A tuple: so many elements.
+    /// A tuple with this many elements.
     Tuple(u32),
-    /// A map: so many pairs of key and value.
+    /// A map with this many pairs.
     Map(u32),
     /// A pid, port, reference, export or bitstring.
     Opaque,
-    /// A fun: so many free variables.
+    /// A fun with this many free variables.
     Fun(u32),
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn next<'a>(reader: &mut Reader<'a>) -> Result<Token<'a>, Fault> {
             tag::NEW_FLOAT_EXT => finite(f64::from_be_bytes(reader.array()?), at),
             tag::NIL_EXT => Ok(Token::Nil),
             tag::LIST_EXT => match reader.count(1)? {
-                // A list of no elements is its tail, whatever that is.
+                // A list without elements is its tail, whatever that is.
                 0 => continue,
                 count => Ok(Token::List(count)),
             },
@@ -57,7 +57,7 @@ pub(crate) fn next<'a>(reader: &mut Reader<'a>) -> Result<Token<'a>, Fault> {
     }
 }
 
-/// The rest of the tags, out of the way of the frequent ones.
+/// The less frequent tags.
 #[inline(never)]
 fn rare<'a>(reader: &mut Reader<'a>, tag: u8, at: usize) -> Result<Token<'a>, Fault> {
     if let Some(name) = atom::after_tag(reader, tag)? {
@@ -100,7 +100,7 @@ fn string<'a>(reader: &mut Reader<'a>) -> Result<Token<'a>, Fault> {
     }
 }
 
-/// Reads a bitstring. One whose last byte has all its bits is a binary, and so is the empty one.
+/// Reads a bitstring. If its last byte is complete, or if it is empty, it is a binary.
 fn bits<'a>(reader: &mut Reader<'a>) -> Result<Token<'a>, Fault> {
     let fault = reader.fault(What::Bits);
     let length = reader.length32()?;

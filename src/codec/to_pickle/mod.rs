@@ -1,10 +1,10 @@
 //! The arguments of a call: one external term in, one pickle out, token by token (docs/worker_protocol.md 3).
 //!
-//! There is no tree in between: the stack of what is open is all the memory this takes besides its output. A list is
-//! `EMPTY_LIST MARK .. APPENDS`, a map `EMPTY_DICT MARK .. SETITEMS`, a tuple its elements and `TUPLE1..3` or
-//! `MARK .. TUPLE`. That a list is improper shows only at its end: then the finished list goes to the memo and comes
-//! back as the first argument of `portpool.ImproperList`. `value` writes one term, or the beginning of one, `own` a struct that
-//! has a type of its own in Python, `structs` what Python makes of the others.
+//! There is no intermediate tree: apart from the output, memory holds only the stack of open terms. A list becomes
+//! `EMPTY_LIST MARK .. APPENDS`, a map `EMPTY_DICT MARK .. SETITEMS`, a tuple its elements and `TUPLE1..3` or `MARK ..
+//! TUPLE`. An improper list is only recognised at its end: the finished list then goes to the memo and comes back as
+//! the first argument of `portpool.ImproperList`. `value` writes one term, or its beginning; `own` writes structs that
+//! have a Python type; `structs` writes the others.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -25,10 +25,10 @@ mod own;
 mod structs;
 mod value;
 
-/// From this size on `bytes` stay where they are: they travel beside the pickle.
+/// Larger `bytes` stay where they are and travel next to the pickle.
 const OUT_OF_BAND: usize = 64 << 10;
 
-/// The most room that is taken for a pickle beyond the size of its term.
+/// The maximum capacity reserved for a pickle beyond the size of its term.
 const MOST_SPARE: usize = 1 << 20;
 
 /// A call for a worker: docs/worker_protocol.md 3.
@@ -36,18 +36,19 @@ const MOST_SPARE: usize = 1 << 20;
 pub struct Encoded<'t> {
     /// The pickle, in which each large `bytes` is one opcode, `NEXT_BUFFER`.
     pub pickle: Vec<u8>,
-    /// The large `bytes` in their order, as they stand in the term. Each has 64 KiB or more, so there are less than 65,536.
+    /// The large `bytes` in order, as slices of the term. Each has at least 64 KiB, so there are fewer than 65,536.
     pub buffers: Vec<&'t [u8]>,
 }
 
 /// Writes the pickle of `(module, function, (args..), {kwargs} or None)`.
 ///
-/// `args` holds exactly one term, a proper list; `kwargs` exactly one, a map whose keys are atoms or binaries. Both
-/// are without version byte, as [`Cursor::term`](super::etf::Cursor::term) returns them. Terms become values as docs/types.md says, where there is a choice as `options` say.
+/// `args` holds exactly one term, a proper list; `kwargs` exactly one, a map whose keys are atoms or binaries. Both are
+/// without version byte, as [`Cursor::term`](super::etf::Cursor::term) returns them. docs/types.md defines the values;
+/// `options` decide where there is a choice.
 ///
 /// # Errors
-/// `Malformed` if the bytes are not such terms, `Unencodable` with the path of the first value that has no form in
-/// Python.
+/// `Malformed` if the bytes are not such terms; `Unencodable`, with the path, for the first value that Python cannot
+/// represent.
 pub fn call<'t>(
     module: &str,
     function: &str,
@@ -72,7 +73,7 @@ pub fn call<'t>(
     Ok(encoder.finish())
 }
 
-/// Turns a fault into words: the byte if the bytes are wrong, the address if the value is.
+/// Turns a fault into an error: with the offset if bytes are invalid, with the address if a value is.
 fn refusal(fault: Fault, root: Root, term: &[u8]) -> CodecError {
     if !fault.what.is_unencodable() {
         return fault.at_byte();
@@ -90,7 +91,7 @@ struct Encoder<'t, 'n> {
     structs: Structs<'n>,
 }
 
-/// Something that has begun, and how many terms of it are still to come.
+/// An open term, and how many of its terms are still to come.
 #[derive(Clone, Copy)]
 struct Open {
     left: u32,
@@ -99,20 +100,20 @@ struct Open {
 
 #[derive(Clone, Copy)]
 enum Shape {
-    /// A list, and the opcode that ends it: the list of arguments becomes a tuple. Its tail is not counted.
+    /// A list, and the opcode that ends it: the list of arguments becomes a tuple. The tail is not counted.
     List { end: u8 },
-    /// An improper list whose elements are written; what is counted is its tail.
+    /// An improper list whose elements are written; its tail is counted.
     Improper,
     /// A tuple, and the opcode that ends it.
     Tuple { end: u8 },
-    /// A map: keys and values in turn.
+    /// A map: alternating keys and values.
     Map {
-        /// Whether its keys will be seen again.
+        /// Whether its keys are likely to occur again.
         is_record: bool,
         keys: Run,
-        /// Whether it has a name, so that Python may make something else of it.
+        /// Whether it has a name, so that Python may decode it.
         is_struct: bool,
-        /// Whether there are structs among its keys, so that Python has to put it together.
+        /// Whether its keys contain structs, so that Python has to build it.
         by_pairs: bool,
     },
 }
@@ -136,7 +137,7 @@ impl<'t, 'n> Encoder<'t, 'n> {
     fn finish(self) -> Encoded<'t> {
         let mut pickle = self.out.finish();
         if !self.buffers.is_empty() {
-            // It was to be as large as the term, most of which is not in it.
+            // Its capacity was that of the term, most of which is not in it.
             pickle.shrink_to_fit();
         }
         Encoded { pickle, buffers: self.buffers }
@@ -158,7 +159,7 @@ impl<'t, 'n> Encoder<'t, 'n> {
         reader.end()
     }
 
-    /// Writes the arguments by keyword: `str` keys, whether they are atoms or binaries.
+    /// Writes the keyword arguments: their names become `str`, whether they are atoms or binaries.
     fn keywords(&mut self, kwargs: &'t [u8]) -> Result<(), Fault> {
         let mut reader = Reader::new(kwargs);
         let Token::Map(pairs) = token::next(&mut reader)? else { return Err(Fault::new(0, What::NotAMap)) };
@@ -179,7 +180,7 @@ impl<'t, 'n> Encoder<'t, 'n> {
         reader.end()
     }
 
-    /// Goes on until nothing is open.
+    /// Continues until nothing is open.
     fn complete(&mut self, reader: &mut Reader<'t>) -> Result<(), Fault> {
         while let Some(top) = self.open.last_mut() {
             let Open { left, shape } = *top;
@@ -197,7 +198,7 @@ impl<'t, 'n> Encoder<'t, 'n> {
         Ok(())
     }
 
-    /// Ends what has no more elements.
+    /// Closes a term that has no more elements.
     fn close(&mut self, shape: Shape, reader: &mut Reader<'t>) -> Result<(), Fault> {
         match shape {
             Shape::List { end } => return self.list_tail(end, reader),
@@ -212,7 +213,7 @@ impl<'t, 'n> Encoder<'t, 'n> {
         Ok(())
     }
 
-    /// Reads the tail of a list: nearly always the empty list, but it may be the rest of the list or no list at all.
+    /// Reads the tail of a list: usually the empty list, but it may be the rest of the list or not a list at all.
     fn list_tail(&mut self, end: u8, reader: &mut Reader<'t>) -> Result<(), Fault> {
         let before = reader.at();
         match token::next(reader)? {
@@ -234,7 +235,7 @@ impl<'t, 'n> Encoder<'t, 'n> {
         Ok(())
     }
 
-    /// Makes the list that has just ended the first argument of `ImproperList`; the tail is to come.
+    /// Makes the finished list the first argument of `ImproperList`; the tail comes next.
     fn improper(&mut self) {
         self.out.op(opcode::APPENDS);
         let items = self.out.memoize();
@@ -251,7 +252,7 @@ impl<'t, 'n> Encoder<'t, 'n> {
     }
 }
 
-/// Reads the name of an argument by keyword.
+/// Reads the name of a keyword argument.
 fn keyword<'t>(reader: &mut Reader<'t>) -> Result<Cow<'t, str>, Fault> {
     let fault = reader.fault(What::Keyword);
     match token::next(reader)? {

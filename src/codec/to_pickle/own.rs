@@ -1,4 +1,4 @@
-//! A struct that has a type of its own in Python becomes a value of it: docs/types.md 1.5, 1.7 and 1.8.
+//! Writes structs that have a type of their own in Python: docs/types.md 1.5, 1.7 and 1.8.
 
 use super::Encoder;
 use crate::codec::calendar::{Clock, Day, Moment, Zone};
@@ -17,7 +17,7 @@ impl<'t> Encoder<'t, '_> {
         }
     }
 
-    /// Writes the call of a class in `portpool/_dates.py`; the arguments are those of the base class, then the precision.
+    /// Writes the call of a class in `portpool/_dates.py`: the arguments of the base class, then the precision.
     fn moment(&mut self, moment: Moment<'_>) {
         self.out.global(moment.global());
         self.out.tuple_start();
@@ -33,7 +33,7 @@ impl<'t> Encoder<'t, '_> {
         self.out.op(opcode::REDUCE);
     }
 
-    /// Writes the call of `portpool._tensor`. Data that are large go beside the pickle like all `bytes`.
+    /// Writes the call of `portpool._tensor`. Large data goes next to the pickle, like all large `bytes`.
     fn tensor(&mut self, tensor: &Tensor<'t>) {
         self.out.global(Global::Tensor);
         self.out.tuple_start();

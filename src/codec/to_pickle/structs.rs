@@ -1,20 +1,20 @@
-//! Structs of which Python may make something else (docs/types.md 1.9): at its end each is handed to `portpool._struct`.
+//! Structs that Python may decode (docs/types.md 1.9): at its end, each is passed to `portpool._struct`.
 //!
-//! What a key becomes is known in Python alone, whether it can be hashed and what it is equal to. So a map with such keys is no
-//! dict on its way but keys and values in turn, of which `portpool._dict` makes one.
+//! Only Python knows what a key becomes, whether it can be hashed and what it equals. A map with such keys is therefore
+//! written as alternating keys and values, from which `portpool._dict` makes a dict.
 
 use super::Encoder;
 use crate::codec::error::{Fault, What};
 use crate::codec::global::Global;
 use crate::codec::opcode;
 
-/// What is known of the structs so far.
+/// What is known about the structs so far.
 pub(super) struct Structs<'n> {
     module: &'n str,
     function: &'n str,
-    /// Whether the module has been imported: it may have the decoders.
+    /// Whether the module has been imported, which may register decoders.
     imported: bool,
-    /// Where the last key with a struct in it ends.
+    /// The end of the last key that contains a struct.
     key_end: usize,
 }
 
@@ -23,13 +23,13 @@ impl<'n> Structs<'n> {
         Self { module, function, imported: false, key_end: 0 }
     }
 
-    /// Begins with another term, whose offsets begin anew.
+    /// Begins another term, whose offsets start again.
     pub(super) fn begin_term(&mut self) {
         self.key_end = 0;
     }
 
-    /// Takes note of a key with a struct in it. Each such key is looked through to its end before it is written, so they
-    /// do not nest: else input could be made that takes a time that grows with its square.
+    /// Records a key that contains a struct. Each such key is checked to its end before it is written, so they must not
+    /// nest: otherwise the time could grow with the square of the input.
     pub(super) fn enter_key(&mut self, at: usize, end: usize) -> Result<(), Fault> {
         if at < self.key_end {
             return Err(Fault::new(at, What::StructInKey));
@@ -72,7 +72,7 @@ impl Encoder<'_, '_> {
         self.out.raw(&[opcode::TUPLE1, opcode::REDUCE]);
     }
 
-    /// Has the module of the call imported, once, before the first struct is complete.
+    /// Imports the module of the call, once, before the first struct is complete.
     fn import_module(&mut self) {
         if self.structs.imported {
             return;

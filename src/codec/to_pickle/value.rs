@@ -1,4 +1,4 @@
-//! One term becomes one Python value, or the beginning of one; docs/types.md says which.
+//! Turns one term into one Python value, or its beginning, as docs/types.md defines.
 
 use super::{Encoder, OUT_OF_BAND, Open, Shape};
 use crate::codec::error::{Fault, What};
@@ -24,7 +24,7 @@ impl<'t> Encoder<'t, '_> {
         self.token(token, before, reader)
     }
 
-    /// Writes the next element of which `left` are still to come, or opens it; of a run of numbers as many as there are.
+    /// Writes or opens the next element, with `left` still to come; of a run of numbers, all of them.
     #[inline]
     pub(super) fn elements(&mut self, left: u32, reader: &mut Reader<'t>) -> Result<(), Fault> {
         let run = match reader.peek() {
@@ -40,7 +40,7 @@ impl<'t> Encoder<'t, '_> {
         Ok(())
     }
 
-    /// Writes the floats that stand side by side, `most` at most, and tells how many.
+    /// Writes adjacent floats, up to `most`, and returns how many.
     fn floats(&mut self, most: u32, reader: &mut Reader<'t>) -> u32 {
         let count = floats::count(reader.rest(), tag::NEW_FLOAT_EXT, most as usize);
         self.out.floats(reader.take(count * floats::SIZE).unwrap_or_default());
@@ -48,7 +48,7 @@ impl<'t> Encoder<'t, '_> {
         count as u32
     }
 
-    /// Writes the small integers that stand side by side, `most` at most, and tells how many.
+    /// Writes adjacent small integers, up to `most`, and returns how many.
     fn integers(&mut self, most: u32, reader: &mut Reader<'t>) -> u32 {
         let mut count = 0;
         while count < most
@@ -60,7 +60,7 @@ impl<'t> Encoder<'t, '_> {
         count
     }
 
-    /// Writes a key, or opens it if it is a tuple, and takes note of it.
+    /// Writes a key, or opens it if it is a tuple, and records it.
     pub(super) fn key(&mut self, reader: &mut Reader<'t>, is_record: bool) -> Result<(), Fault> {
         if let Some(Open { shape: Shape::Map { keys, is_struct, .. }, .. }) = self.open.last_mut()
             && let Some(key) = self.keys.take_known(keys, reader)
@@ -158,7 +158,7 @@ impl<'t> Encoder<'t, '_> {
             is_struct: false,
             by_pairs: false,
         };
-        // Pairs take two bytes each and inputs have less than 4 GiB.
+        // Pairs take two bytes each, and inputs are smaller than 4 GiB.
         self.open.push(Open { left: pairs.saturating_mul(2), shape });
     }
 
@@ -171,7 +171,7 @@ impl<'t> Encoder<'t, '_> {
         Ok(())
     }
 
-    /// Writes `bytes`, or where the next of those beside the pickle belongs.
+    /// Writes `bytes`, or a reference to the next buffer next to the pickle.
     pub(super) fn bytes(&mut self, bytes: &'t [u8]) {
         if bytes.len() < OUT_OF_BAND {
             return self.out.bytes(bytes);
@@ -180,8 +180,8 @@ impl<'t> Encoder<'t, '_> {
         self.buffers.push(bytes);
     }
 
-    /// Writes `true`, `false` and the atom that is `None` as what they are in Python, any other atom as a `portpool.Atom`;
-    /// tells where Python's memo has that.
+    /// Writes `true`, `false` and the atom that is `None` as their Python values, any other atom as a `portpool.Atom`;
+    /// returns the memo index of that.
     fn atom(&mut self, name: Name<'t>) -> Option<u32> {
         match name {
             Name::Utf8("true") => self.out.bool(true),
@@ -236,7 +236,7 @@ impl<'t> Encoder<'t, '_> {
     }
 }
 
-/// Takes the next term if it is an integer of a byte or a word.
+/// Takes the next term if it is an integer of one byte or one word.
 #[inline]
 fn small_integer(reader: &mut Reader<'_>) -> Option<i32> {
     let (number, size) = match reader.rest() {

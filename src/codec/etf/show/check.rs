@@ -1,7 +1,7 @@
-//! The verdict on a whole term before any of it is shown: its form, and that no map has a key twice.
+//! Checks a whole term before any of it is shown: its form, and that no map has duplicate keys.
 //!
-//! Keys may be terms of any size. So each distinct term inside a key gets a number, made of the numbers of its parts:
-//! keys are equal if their numbers are.
+//! Keys may be terms of any size. Each distinct term inside a key therefore gets a number, derived from the numbers of
+//! its parts. Keys are equal if their numbers are.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,15 +11,15 @@ use crate::codec::error::{Fault, What};
 use crate::codec::etf::{Token, skip, token};
 use crate::codec::reader::Reader;
 
-/// The maps whose keys are all names, which Elixir writes as `name: value`.
+/// The maps whose keys are all names, which Elixir prints as `name: value`.
 #[derive(Debug, Default)]
 pub(super) struct Records {
-    /// The offsets of their first keys, in ascending order.
+    /// The offsets of their first keys, ascending.
     first_keys: Vec<usize>,
 }
 
 impl Records {
-    /// Tells whether the map whose first key begins there is one.
+    /// Returns whether the map whose first key is at this offset is one.
     pub(super) fn has(&self, first_key: usize) -> bool {
         self.first_keys.binary_search(&first_key).is_ok()
     }
@@ -48,18 +48,18 @@ struct Checker<'a> {
     found: Vec<usize>,
 }
 
-/// Something whose parts are being read.
+/// A term whose parts are being read.
 struct Open {
     kind: Kind,
-    /// How many parts are still to come; the tail of a list is not counted.
+    /// How many parts are still to come, without the tail of a list.
     left: u64,
-    /// Where the first part begins.
+    /// The offset of the first part.
     at: usize,
     /// Whether it is part of a key.
     in_key: bool,
-    /// The numbers of its parts: all of them if it is part of a key, else those of the keys.
+    /// The numbers of its parts: of all parts if it is in a key, otherwise of the keys.
     parts: Vec<Number>,
-    /// Where each key begins.
+    /// The offset of each key.
     keys: Vec<usize>,
     /// Whether all keys are names.
     is_record: bool,
@@ -68,14 +68,14 @@ struct Open {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     List,
-    /// Its tail, no list, is being read.
+    /// The tail of an improper list is being read.
     Improper,
     Tuple,
     Map,
 }
 
 impl<'a> Checker<'a> {
-    /// Reads the next part of what is open, or closes it.
+    /// Reads the next part of the innermost open term, or closes it.
     fn step(&mut self) -> Result<(), Fault> {
         let at = self.reader.at();
         let Some(top) = self.open.last_mut() else { return Ok(()) };
@@ -108,7 +108,7 @@ impl<'a> Checker<'a> {
         Ok(())
     }
 
-    /// Tells whether the term that comes next is needed by its number.
+    /// Returns whether the next term needs a number.
     fn is_wanted(&self) -> bool {
         self.open.last().is_some_and(|top| top.in_key || (top.kind == Kind::Map && top.left % 2 == 1))
     }
@@ -128,7 +128,7 @@ impl<'a> Checker<'a> {
         self.open.push(Open { kind, left, at, in_key, parts: Vec::new(), keys: Vec::new(), is_record });
     }
 
-    /// Numbers a term without parts.
+    /// Numbers a scalar.
     fn scalar(&mut self, token: Token<'_>, before: Reader<'a>) -> Result<(), Fault> {
         if !self.is_wanted() {
             return Ok(());
@@ -153,7 +153,7 @@ impl<'a> Checker<'a> {
 
     fn integer(&mut self, byte: u8) -> Number {
         let mut image = Vec::new();
-        // Two bytes that are an integer cannot be refused.
+        // Two bytes that encode an integer cannot be refused.
         let _ = equality::image(&[97, byte], View::Erlang, &mut image);
         self.number(image)
     }
@@ -221,7 +221,7 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// Refuses a map with the same key twice.
+/// Refuses a map with duplicate keys.
 fn distinct(map: &Open) -> Result<(), Fault> {
     let step = if map.in_key { 2 } else { 1 };
     let mut seen = HashSet::with_capacity(map.keys.len());
@@ -229,7 +229,7 @@ fn distinct(map: &Open) -> Result<(), Fault> {
     twice.map_or(Ok(()), |(_, at)| Err(Fault::new(*at, What::DuplicateKey)))
 }
 
-/// What a term with parts is made of.
+/// The image of a term with parts.
 fn image(done: Open) -> Vec<u8> {
     match done.kind {
         Kind::List | Kind::Improper => joined(b'L', done.parts.into_iter()),

@@ -17,7 +17,7 @@ pub(super) fn opaque(reader: &mut Reader<'_>, style: Style) -> Result<String, Fa
             let in_last_byte = reader.u8()?;
             Ok(words::bits(reader.take(length)?, in_last_byte, style))
         }
-        // Lists of no elements that stand before it.
+        // Empty lists in front of it.
         tag::LIST_EXT => reader.u32().and_then(|_| opaque_after_lists(reader, style)),
         tag::NEW_PID_EXT | tag::PID_EXT => pid(reader, syntax),
         tag::V4_PORT_EXT => {
@@ -38,7 +38,7 @@ pub(super) fn opaque(reader: &mut Reader<'_>, style: Style) -> Result<String, Fa
     }
 }
 
-/// Steps over the other lists of no elements, if there are more.
+/// Steps over further empty lists.
 fn opaque_after_lists(reader: &mut Reader<'_>, style: Style) -> Result<String, Fault> {
     while reader.peek() == Some(tag::LIST_EXT) {
         reader.take(5)?;

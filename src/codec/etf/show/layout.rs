@@ -1,7 +1,7 @@
-//! Breaks a term into lines: what fits stands on one, of what does not each part begins its own.
+//! Breaks a term into lines: what fits stays on one line; otherwise each part starts its own.
 //!
-//! Whether something fits is found by writing it until the line is full, so a term of any size takes time in
-//! proportion to it. Numbers in a list share lines.
+//! Whether a term fits is found by writing it until the line is full, so the time is proportional to the size of the
+//! term. Numbers in a list share lines.
 
 use super::check::Records;
 use super::{MAX_INDENT, Style, Syntax, WIDTH, identifier, words};
@@ -10,10 +10,10 @@ use crate::codec::etf::{Token, skip, token};
 use crate::codec::integer::{Big, Integer};
 use crate::codec::reader::Reader;
 
-/// The widest indentation.
+/// The maximum indentation.
 const SPACES: &str = "                                        ";
 const _: () = assert!(SPACES.len() == MAX_INDENT);
-/// What nests deeper than this does not stand on one line.
+/// Deeper terms are never put on one line.
 const DEEPEST_LINE: usize = 12;
 
 /// Shows a term that has been checked.
@@ -28,19 +28,19 @@ struct Printer<'a, 'r> {
     style: Style,
     records: &'r Records,
     out: String,
-    /// How many characters stand on the last line.
+    /// The number of characters on the last line.
     column: usize,
     open: Vec<Open<'a>>,
-    /// How much may be written before it is given up, if all of it must stand on one line.
+    /// Where to give up, when all of it must fit on one line.
     room: Option<usize>,
 }
 
-/// Something that has begun.
+/// A term that is being written.
 struct Open<'a> {
     kind: Kind,
-    /// How many terms are still to come; the tail of a list is not counted.
+    /// How many terms are still to come, without the tail of a list.
     left: u64,
-    /// Elements that stand in the term as bytes.
+    /// Elements stored in the term as bytes.
     bytes: &'a [u8],
     /// Whether a part has been written.
     begun: bool,
@@ -51,16 +51,16 @@ struct Open<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     List,
-    /// A list that has nothing after its elements, or after the tail that comes next.
+    /// A list with nothing after its elements, or after the tail that comes next.
     Ended,
     Tuple,
-    /// A map; in a record keys are names.
+    /// A map; in a record the keys are names.
     Map {
         is_record: bool,
     },
 }
 
-/// What comes next in something that is open.
+/// What comes next in an open term.
 enum Next {
     Byte(u8),
     Part,
@@ -103,7 +103,7 @@ impl<'a, 'r> Printer<'a, 'r> {
         self.room.is_some_and(|room| self.column > room || self.open.len() > DEEPEST_LINE)
     }
 
-    /// Writes the next part of what is open, or closes it.
+    /// Writes the next part of the innermost open term, or closes it.
     fn step(&mut self) -> Result<(), Fault> {
         let Some(top) = self.open.last_mut() else { return Ok(()) };
         match top.next() {
@@ -168,7 +168,7 @@ impl<'a, 'r> Printer<'a, 'r> {
         self.write(text);
     }
 
-    /// Puts a comma after the part before and finds a place for the next one.
+    /// Writes a comma after the previous part and finds a place for the next one.
     fn separate(&mut self, is_number: bool, length: usize) {
         let fits = self.column + length + 3 <= WIDTH;
         let Some(top) = self.open.last_mut() else { return };
@@ -186,7 +186,7 @@ impl<'a, 'r> Printer<'a, 'r> {
         }
     }
 
-    /// Begins a line, or writes what stands in its place where all is on one line.
+    /// Begins a line, or writes `instead` where everything is on one line.
     fn next_line(&mut self, instead: &str) {
         if self.room.is_some() {
             return self.write(instead);
@@ -235,7 +235,7 @@ impl<'a, 'r> Printer<'a, 'r> {
         Ok(())
     }
 
-    /// Tells whether a term cannot fit, before it is written out for nothing.
+    /// Returns whether a term cannot fit, before writing it in vain.
     fn is_long(&self, token: Token<'_>) -> bool {
         let length = match token {
             Token::Binary(bytes) | Token::Bytes(bytes) => bytes.len(),
@@ -245,7 +245,7 @@ impl<'a, 'r> Printer<'a, 'r> {
         self.room.is_some_and(|room| length > room)
     }
 
-    /// Writes something with parts on this line if it fits, and opens it if not.
+    /// Writes a term with parts on this line if it fits, or opens it.
     fn enter(&mut self, before: Reader<'a>, kind: Kind, left: u64, bytes: &'a [u8]) -> Result<(), Fault> {
         if self.room.is_none() {
             let room = WIDTH.saturating_sub(self.column + 1);

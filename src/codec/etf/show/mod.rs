@@ -1,8 +1,8 @@
-//! Terms as people read them: Erlang or Elixir syntax, or the byte at which the bytes are no term.
+//! Terms for people, in Erlang or Elixir syntax, or the offset of the first invalid byte.
 //!
-//! `check` first goes through all of it, so that nothing is shown of what is no term; `layout` breaks the lines,
-//! `words` writes what has no parts, `identifier` pids and their like. Nothing recurses, and what is written is bounded
-//! by the size of the term: indentation ends at [`MAX_INDENT`] columns, long binaries are shown by their beginning.
+//! `check` goes through all of the term first, so that nothing invalid is shown. `layout` breaks the lines, `words`
+//! writes scalars, `identifier` writes pids and the like. Nothing recurses, and the output is bounded by the size of
+//! the term: indentation ends at [`MAX_INDENT`] columns, and long binaries are abbreviated.
 
 mod check;
 mod identifier;
@@ -14,12 +14,12 @@ use std::fmt;
 use super::{open, tag};
 use crate::codec::error::{Fault, What};
 
-/// The longest line, where there is a place to break it.
+/// The maximum line length, where the line can be broken.
 const WIDTH: usize = 100;
-/// Where indentation ends, however deep a term is.
+/// The maximum indentation, however deep a term is.
 const MAX_INDENT: usize = 40;
 
-/// Whose syntax.
+/// The syntax of a language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Syntax {
     /// `#{name => <<"a">>}`
@@ -31,18 +31,18 @@ pub enum Syntax {
 /// How a term is shown.
 #[derive(Debug, Clone, Copy)]
 pub struct Style {
-    /// Whose syntax.
+    /// The syntax.
     pub syntax: Syntax,
-    /// Shows long binaries, strings and integers in full, not by their beginning and their size.
+    /// Shows long binaries, strings and integers in full instead of their beginning and size.
     pub full: bool,
 }
 
-/// Why bytes are no term.
+/// Why bytes are not a term.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Defect {
-    /// The offset of the byte at fault.
+    /// The offset of the offending byte.
     pub at: usize,
-    /// Whether the offset counts in the inflated term and not in the bytes as they came.
+    /// Whether the offset counts in the inflated term instead of the bytes as received.
     pub inflated: bool,
     /// What is wrong with it.
     pub message: String,
@@ -55,7 +55,7 @@ impl fmt::Display for Defect {
     }
 }
 
-/// Shows one term, which begins with the version byte 131; lines are parted by `\n`, the last has none.
+/// Shows one term, which begins with the version byte 131. Lines are separated by `\n`; there is none at the end.
 ///
 /// # Errors
 /// A [`Defect`] if the bytes are not exactly one term, or if it would inflate to more than `limit` bytes.

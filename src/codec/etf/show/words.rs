@@ -1,4 +1,4 @@
-//! What has no parts, as text: numbers, atoms, binaries, strings.
+//! Terms without parts as text: numbers, atoms, binaries, strings.
 
 use std::fmt::Write;
 
@@ -8,14 +8,14 @@ use super::{Style, Syntax};
 use crate::codec::etf::atom::Name;
 use crate::codec::integer::{Big, Integer};
 
-/// Longer binaries and strings are shown by their beginning, in bytes.
+/// Longer binaries and strings are abbreviated; in bytes.
 const LONGEST: usize = 256;
-/// How much of the beginning, in bytes.
+/// How much of them is shown, in bytes.
 const BEGINNING: usize = 64;
-/// Larger integers are written in base 16, which takes time in proportion to their size, in bytes.
+/// Larger integers are written in base 16, which takes linear time; in bytes.
 const LARGEST_DECIMAL: usize = 2048;
 
-/// Words that Erlang reads as something else, in this release or a later one.
+/// Words that Erlang reserves, in this release or a later one.
 const RESERVED: [&str; 29] = [
     "after", "and", "andalso", "band", "begin", "bnot", "bor", "bsl", "bsr", "bxor", "case", "catch", "cond", "div",
     "else", "end", "fun", "if", "let", "maybe", "not", "of", "or", "orelse", "receive", "rem", "try", "when", "xor",
@@ -27,7 +27,7 @@ impl Style {
     }
 }
 
-/// An integer in base 10; one that is very large in base 16.
+/// An integer in base 10; very large ones in base 16.
 pub(super) fn integer(number: Integer<'_>, style: Style) -> String {
     match number {
         Integer::Small(number) => number.to_string(),
@@ -57,7 +57,7 @@ fn base_16<'a>(bytes: impl Iterator<Item = &'a u8>, style: Style) -> String {
     })
 }
 
-/// The shortest text that is read as the same float; both languages want a point in it.
+/// The shortest text that reads back as the same float; both languages require a point.
 pub(super) fn float(number: f64) -> String {
     let text = format!("{number:?}");
     match text.split_once('e') {
@@ -66,7 +66,7 @@ pub(super) fn float(number: f64) -> String {
     }
 }
 
-/// An atom, in quotes where it needs them.
+/// An atom, quoted where necessary.
 pub(super) fn atom(name: Name<'_>, syntax: Syntax) -> String {
     let name = name.text();
     match syntax {
@@ -85,7 +85,7 @@ fn elixir_atom(name: &str) -> String {
     }
 }
 
-/// Tells whether Erlang reads an atom without quotes.
+/// Returns whether Erlang reads an atom without quotes.
 fn is_erlang_name(name: &str) -> bool {
     let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '@');
     name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(word) && !RESERVED.contains(&name)
@@ -96,14 +96,14 @@ fn is_alias(part: &str) -> bool {
     part.starts_with(|c: char| c.is_ascii_uppercase()) && part.chars().all(word)
 }
 
-/// Tells whether Elixir writes an atom as a key without quotes: `name: value`.
+/// Returns whether Elixir writes an atom key without quotes: `name: value`.
 pub(super) fn is_elixir_key(name: &str) -> bool {
     let stem = name.strip_suffix(['?', '!']).unwrap_or(name);
     let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '@');
     stem.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && stem.chars().all(word)
 }
 
-/// A binary as text if it is text, else as numbers.
+/// A binary, as text if it is printable, otherwise as numbers.
 pub(super) fn binary(bytes: &[u8], style: Style) -> String {
     let shown = if style.shortens(bytes.len()) { beginning(bytes) } else { bytes };
     let rest = if shown.len() < bytes.len() { format!("... {} bytes", bytes.len()) } else { String::new() };
@@ -119,7 +119,7 @@ pub(super) fn binary(bytes: &[u8], style: Style) -> String {
     }
 }
 
-/// A bitstring whose last byte has fewer bits.
+/// A bitstring with a partial last byte.
 pub(super) fn bits(bytes: &[u8], in_last_byte: u8, style: Style) -> String {
     let Some((last, whole)) = bytes.split_last() else { return "<<>>".to_owned() };
     if style.shortens(bytes.len()) {
@@ -132,7 +132,7 @@ pub(super) fn bits(bytes: &[u8], in_last_byte: u8, style: Style) -> String {
     format!("<<{}{comma}{last}{colon}{in_last_byte}>>", numbers(whole, style.syntax))
 }
 
-/// A list of bytes as Erlang's string, if all are characters that a string shows.
+/// A list of bytes as an Erlang string, if all of them are printable.
 pub(super) fn string(bytes: &[u8], style: Style) -> Option<String> {
     if style.syntax != Syntax::Erlang || !bytes.iter().all(|byte| byte.is_ascii() && is_text(char::from(*byte))) {
         return None;
@@ -143,7 +143,7 @@ pub(super) fn string(bytes: &[u8], style: Style) -> Option<String> {
     Some(text + &rest)
 }
 
-/// The beginning, which does not end in the middle of a character.
+/// The beginning, cut at a character boundary.
 fn beginning(bytes: &[u8]) -> &[u8] {
     let begins = |at: &usize| bytes.get(*at).is_some_and(|byte| byte & 0xc0 != 0x80);
     let end = (BEGINNING - 3..=BEGINNING).rev().find(begins).unwrap_or(BEGINNING);
@@ -163,12 +163,12 @@ fn numbers(bytes: &[u8], syntax: Syntax) -> String {
     text
 }
 
-/// Tells whether a character makes bytes a text; U+FFFE and U+FFFF have no form in an Erlang string.
+/// Returns whether a character counts as text; U+FFFE and U+FFFF cannot be written in an Erlang string.
 fn is_text(character: char) -> bool {
     matches!(character, '\n' | '\r' | '\t') || !(character.is_control() || matches!(character, '\u{fffe}' | '\u{ffff}'))
 }
 
-/// A text in quotes. What cannot be seen, or would make the rest look like something else, is escaped.
+/// A quoted text. Characters that are invisible, or that change how the rest looks, are escaped.
 fn quoted(text: &str, quote: char, syntax: Syntax) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push(quote);
@@ -193,7 +193,7 @@ fn quoted(text: &str, quote: char, syntax: Syntax) -> String {
 }
 
 fn is_visible(character: char) -> bool {
-    // Quotes are escaped elsewhere, and marks that combine with what is before them are fine.
+    // Quotes are escaped elsewhere; combining marks are fine.
     matches!(character, '"' | '\'' | ' '..='~') || character.is_alphanumeric() || character.escape_debug().count() == 1
 }
 
