@@ -5,11 +5,11 @@ use std::sync::Arc;
 /// The functions that calls may name. Clones share one list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowList {
-    /// `None`: all.
+    /// `None` allows every function.
     patterns: Option<Arc<[Pattern]>>,
 }
 
-/// `module:function`. In each, `*` stands for any characters but a dot.
+/// `module:function`. In each part, `*` matches any characters except a dot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Pattern {
     module: String,
@@ -17,13 +17,13 @@ struct Pattern {
 }
 
 impl AllowList {
-    /// The functions that one of these patterns names; `None` if one of them is no pattern.
+    /// The functions that match one of these patterns; `None` if one of the patterns is invalid.
     pub fn of<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Option<Self> {
         let patterns: Option<Arc<[Pattern]>> = patterns.into_iter().map(Pattern::read).collect();
         patterns.map(|patterns| Self { patterns: Some(patterns) })
     }
 
-    /// Whether a call may name this function.
+    /// Returns whether a call may name this function.
     pub fn allows(&self, module: &str, function: &str) -> bool {
         self.patterns.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(module, function)))
     }
@@ -40,11 +40,12 @@ impl Pattern {
     }
 }
 
-/// Whether a text is what a pattern says. Only the last `*` can have taken too little: those before it have found the first place
-/// that fits, and none reaches beyond a dot. So nothing is tried twice as often as the text is long, whatever the pattern.
+/// Returns whether a text matches a pattern. Only the last `*` may have taken too little: earlier stars have matched as
+/// early as possible, and no star crosses a dot. So the time never exceeds the length of the pattern times that of the
+/// text.
 fn glob(pattern: &[u8], text: &[u8]) -> bool {
     let (mut at, mut seen) = (0, 0);
-    // Behind the last star, and how far the text was when it had taken nothing more.
+    // The position after the last star, and how far the text was matched when that star had taken nothing more.
     let mut star = None;
     while seen < text.len() {
         match (pattern.get(at), text.get(seen)) {

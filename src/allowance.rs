@@ -1,4 +1,5 @@
-//! How many bytes of results may be on their way to the owner. Beyond that they wait, unread, in the channels of their workers.
+//! Limits the bytes of results on their way to the owner. Results beyond the limit wait, unread, in the channels of
+//! their workers.
 
 use std::fmt;
 use std::pin::Pin;
@@ -6,17 +7,17 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Results of at most so many bytes do not wait behind larger ones: part of the allowance is theirs alone.
+/// The maximum size of a result that does not wait behind larger ones: part of the allowance is reserved for those.
 const SMALL: usize = 256 << 10;
-/// One part in so many.
+/// The reserved part is one in this many.
 const PARTS: usize = 8;
-/// What a result takes beside its bytes, about.
+/// The approximate overhead of a result, in bytes.
 const AROUND: usize = 512;
 
-/// The bytes of results that may be on their way. A result counts twice, as its worker sent it and as the packet that it becomes, until
-/// it is written; one that is larger than the allowance goes alone. Clones share one allowance.
+/// The bytes of results that may be on their way. Until it is written, a result counts twice: as received from its
+/// worker, and as the packet it becomes. A result larger than the allowance goes alone. Clones share one allowance.
 ///
-/// It cannot lock up: whoever waits for a share holds none, and whoever holds one waits for the owner alone.
+/// It cannot deadlock: whoever waits for a share holds none, and whoever holds one waits only for the owner.
 #[derive(Clone, Debug)]
 pub struct Allowance {
     small: Lane,
@@ -41,7 +42,7 @@ impl Lane {
         let wanted = u32::try_from(bytes.min(self.bytes)).unwrap_or(u32::MAX);
         match Arc::clone(&free).try_acquire_many_owned(wanted) {
             Ok(permit) => Claim::Granted(Share { _permit: Some(permit) }),
-            // The second time it can only fail if the semaphore is closed, which nobody does.
+            // On the second attempt it can only fail if the semaphore is closed, and nobody closes it.
             Err(_) => {
                 Claim::Waits(Place(Box::pin(
                     async move { Share { _permit: free.acquire_many_owned(wanted).await.ok() } },
@@ -52,33 +53,33 @@ impl Lane {
 }
 
 impl Allowance {
-    /// An allowance of so many bytes.
+    /// An allowance of this many bytes.
     pub fn new(bytes: usize) -> Self {
         Self { small: Lane::new(bytes / PARTS), large: Lane::new(bytes - bytes / PARTS) }
     }
 
-    /// Claims room for a result of so many bytes.
+    /// Claims room for a result of this many bytes.
     pub fn claim(&self, bytes: usize) -> Claim {
         let lane = if bytes <= SMALL { &self.small } else { &self.large };
         lane.claim(bytes.saturating_mul(2).saturating_add(AROUND))
     }
 
-    /// The bytes that are on their way.
+    /// The bytes on their way.
     pub fn taken(&self) -> usize {
         [&self.small, &self.large].map(|lane| lane.bytes - lane.free.available_permits()).iter().sum()
     }
 }
 
-/// What comes of a claim.
+/// The answer to a claim.
 #[derive(Debug)]
 pub enum Claim {
-    /// There was room.
+    /// There is room.
     Granted(Share),
-    /// There is none yet.
+    /// There is no room yet.
     Waits(Place),
 }
 
-/// A place in the line of those who wait for room. It is lost when this is dropped.
+/// A place in the line for room. Dropping it gives the place up.
 pub struct Place(Pin<Box<dyn Future<Output = Share> + Send + Sync>>);
 
 impl Place {
@@ -96,7 +97,7 @@ impl fmt::Debug for Place {
     }
 }
 
-/// A share in the allowance, given back when it is dropped.
+/// A share of the allowance, returned when it is dropped.
 #[must_use]
 #[derive(Debug)]
 pub struct Share {
@@ -104,7 +105,7 @@ pub struct Share {
 }
 
 impl Share {
-    /// The share of what takes no room worth counting.
+    /// The share of a result too small to count.
     pub fn none() -> Self {
         Self { _permit: None }
     }

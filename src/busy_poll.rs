@@ -1,33 +1,34 @@
-//! Whether the thread looks again at once, or goes to sleep, when there is nothing to do for the moment.
+//! Whether the thread polls again or sleeps when it has nothing to do.
 
 use std::time::{Duration, Instant};
 
-/// So many waits in a row that brought nothing are enough to give it up.
+/// Polling stops after this many unsuccessful waits in a row.
 const PATIENCE: u32 = 8;
-/// Then every so manieth wait shows whether things have changed.
+/// After that, every wait with this ordinal tries again.
 const PROBE: u32 = 64;
 
-/// Decides about that. A processor that has gone to sleep takes longer to wake up, above all a virtual one, than a small call takes: so
-/// where calls follow each other closely, the thread stays awake for a moment after each event. Where they do not, it soon gives that up.
+/// Decides whether to poll. Waking a processor that has gone to sleep takes longer than a small call, above all a
+/// virtual processor. Where calls follow each other closely, the thread therefore stays awake for a moment after each
+/// event. Where they do not, it soon stops doing so.
 #[derive(Debug)]
 pub(crate) struct BusyPoll {
-    /// How long it stays awake after an event.
+    /// How long the thread stays awake after an event.
     limit: Duration,
-    /// How long this time.
+    /// Until when it stays awake this time.
     until: Option<Instant>,
-    /// Waits in a row that brought nothing.
+    /// Unsuccessful waits in a row.
     in_vain: u32,
-    /// Waits that were none since then.
+    /// Waits without polling since then.
     asleep: u32,
 }
 
 impl BusyPoll {
-    /// Stays awake for so long; 0: never.
+    /// Stays awake for this long; 0 disables polling.
     pub(crate) fn new(limit: Duration) -> Self {
         Self { limit, until: None, in_vain: 0, asleep: 0 }
     }
 
-    /// Something has happened, and something else will.
+    /// Called after an event when more are expected.
     pub(crate) fn happened(&mut self, now: Instant) {
         self.rest();
         if self.limit.is_zero() {
@@ -43,19 +44,19 @@ impl BusyPoll {
         self.until = now.checked_add(self.limit);
     }
 
-    /// Something has happened, and nothing else is expected.
+    /// Called after an event when no more are expected.
     pub(crate) fn rest(&mut self) {
         if self.until.take().is_some() {
             self.in_vain = 0;
         }
     }
 
-    /// Whether the thread is to stay awake.
+    /// Returns whether the thread should stay awake.
     pub(crate) fn is_on(&self) -> bool {
         self.until.is_some()
     }
 
-    /// Nothing has happened until now.
+    /// Called when nothing has happened yet.
     pub(crate) fn nothing_yet(&mut self, now: Instant) {
         if self.until.is_some_and(|until| until <= now) {
             self.until = None;
@@ -64,7 +65,8 @@ impl BusyPoll {
     }
 }
 
-/// Lets others have the processor for a moment, this process's tasks and other processes, and comes back when all that was ready has had its turn.
+/// Yields the processor to this process's other tasks and to other processes; returns when everything that was ready
+/// has had its turn.
 pub(crate) async fn let_others() {
     std::thread::yield_now();
     tokio::task::yield_now().await;
@@ -99,7 +101,7 @@ mod tests {
     fn when_nothing_comes_in_time_it_gives_up_but_for_a_look_now_and_then() {
         let (mut poll, now) = (BusyPoll::new(LIMIT), Instant::now());
         assert_eq!((0..1000).filter(|_| waits_in_vain(&mut poll, now)).count(), 8 + (1000 - 8) / 64);
-        // One event in time, and it is as before.
+        // One event in time restores polling.
         while !poll.is_on() {
             poll.happened(now);
         }

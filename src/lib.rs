@@ -1,4 +1,4 @@
-//! Portpool: a pool of Python workers for Elixir and Erlang, run as a port. ARCHITECTURE.md is the map of the rooms.
+//! Portpool: a pool of Python workers for Elixir and Erlang, run as a port. ARCHITECTURE.md maps the code.
 
 pub mod allow_list;
 pub mod allowance;

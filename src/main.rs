@@ -1,4 +1,4 @@
-//! The program: reads the command line and runs what it asks for.
+//! The program: parses the command line and runs the command.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -12,10 +12,11 @@ use portpool::{cli, config, server, telemetry, watch};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Exit status where the operating system stands in the way: stdout cannot be written, say.
+/// Exit status for failures of the operating system, such as an unwritable stdout.
 const FAILED: u8 = 1;
 
-/// How long a helper thread stays without work. With it goes what the allocator has kept of large values for the next.
+/// How long an idle helper thread stays. When it ends, so does the memory that the allocator kept for the next large
+/// value.
 const HELPERS_STAY: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            // stderr may be closed; there is nobody to tell then.
+            // If stderr is closed, there is nobody to tell.
             let _ = writeln!(io::stderr(), "portpool: {error:#}");
             ExitCode::from(FAILED)
         }
@@ -50,17 +51,17 @@ fn run(Cli { log, command }: Cli) -> anyhow::Result<u8> {
 }
 
 fn with_runtime(work: impl Future<Output = anyhow::Result<u8>> + Send + 'static) -> anyhow::Result<u8> {
-    // One thread: it also is the one that workers are bound to, which must not end before the server does.
-    // Helper threads do nothing but transcode large values, so more of them than processors would be of no use.
+    // One thread runs everything. Workers are bound to it by their parent-death signal, so it must not end before the
+    // server does. Helper threads only transcode large values, so there is no use for more of them than processors.
     let helpers = config::processors();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(helpers)
         .thread_keep_alive(HELPERS_STAY)
         .build()?;
-    // As a task: whoever wakes the future that a runtime blocks on writes to a descriptor each time.
+    // As a task, because waking a future that the runtime itself blocks on writes to a descriptor each time.
     let status = runtime.block_on(async { tokio::spawn(work).await? });
-    // A helper thread that still works would be waited for; nothing that it does matters any more.
+    // Otherwise the program would wait for helper threads whose work no longer matters.
     runtime.shutdown_background();
     status
 }

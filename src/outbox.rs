@@ -1,4 +1,5 @@
-//! What is said to the owner and not yet written, counted: whoever does not read its replies is not to fill the memory with them.
+//! Counts the messages to the owner that are not yet written, so that an owner that does not read its replies cannot
+//! fill the memory.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,17 +7,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// So many may wait before no more requests are taken in. A small one takes less than a KiB; large ones wait for room elsewhere.
+/// With this many waiting, no more requests are read. A small message takes less than a KiB; large ones wait for room
+/// elsewhere.
 const MOST: usize = 16_384;
 
-/// The end into which things are put. It never makes anybody wait: a slow reader of replies must not stop the pool.
+/// The sending end. It never blocks: an owner that reads slowly must not stop the pool.
 #[derive(Debug)]
 pub struct Outbox<T> {
     sender: UnboundedSender<T>,
     fill: Arc<Fill>,
 }
 
-/// The end out of which they are taken, in their order.
+/// The receiving end, in order.
 #[derive(Debug)]
 pub struct Outgoing<T> {
     receiver: UnboundedReceiver<T>,
@@ -29,7 +31,7 @@ struct Fill {
     room: Notify,
 }
 
-/// Makes one.
+/// Creates both ends.
 pub fn outbox<T>() -> (Outbox<T>, Outgoing<T>) {
     let (sender, receiver) = unbounded_channel();
     let fill = Arc::<Fill>::default();
@@ -43,19 +45,19 @@ impl<T> Clone for Outbox<T> {
 }
 
 impl<T> Outbox<T> {
-    /// Puts one in. Nobody listens once the owner is gone, and then it is lost.
+    /// Sends a message. Once the owner is gone, nobody listens and the message is lost.
     pub fn put(&self, what: T) {
-        // Before it can be taken.
+        // Counted before it can be received.
         self.fill.waiting.fetch_add(1, Ordering::Relaxed);
         let _ = self.sender.send(what);
     }
 
-    /// Whether so much waits that requests should, too.
+    /// Returns whether so many messages wait that requests should wait, too.
     pub fn is_full(&self) -> bool {
         self.fill.waiting.load(Ordering::Relaxed) >= MOST
     }
 
-    /// Waits until it is not full. For one at a time.
+    /// Waits until it is no longer full. For one waiter at a time.
     ///
     /// Cancellation: may be dropped at any time.
     pub async fn room(&self) {
@@ -66,7 +68,7 @@ impl<T> Outbox<T> {
 }
 
 impl<T> Outgoing<T> {
-    /// The next; `None` when nobody can put any more in.
+    /// The next message; `None` once all senders are gone.
     ///
     /// Cancellation: may be dropped at any time.
     pub async fn take(&mut self) -> Option<T> {
@@ -74,7 +76,7 @@ impl<T> Outgoing<T> {
         self.taken(taken)
     }
 
-    /// The next, if there is one now.
+    /// The next message, if there is one now.
     pub fn take_now(&mut self) -> Option<T> {
         let taken = self.receiver.try_recv().ok();
         self.taken(taken)

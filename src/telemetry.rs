@@ -1,4 +1,4 @@
-//! What the server has to say beside its replies: lines on stderr, which never hold it up. stdout is the wire.
+//! Logging: lines on stderr that never block the server. stdout carries the protocol.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -10,17 +10,17 @@ use rustix::fs::{Mode, OFlags};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// The status of a server that had a defect: docs/protocol.md 12.
+/// Exit status after a panic: docs/protocol.md 12.
 const DEFECT: i32 = 70;
 
-/// How much is said.
+/// Log verbosity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogLevel {
     /// Nothing.
     Off,
-    /// What broke.
+    /// Errors.
     Error,
-    /// What is not as it should be.
+    /// Also warnings.
     Warn,
     /// Also what Python prints.
     Info,
@@ -40,12 +40,12 @@ impl From<LogLevel> for LevelFilter {
     }
 }
 
-/// Lines with a time stamp, for a server that runs for weeks. They are dropped and counted while nobody reads stderr.
+/// Logs with time stamps, for a server that runs for weeks. If nobody reads stderr, lines are dropped and counted.
 pub fn log_for_server(level: LogLevel) {
     lines(level).with_writer(Patient::open()).init();
 }
 
-/// Lines without, for a command that runs in front of somebody.
+/// Logs without time stamps, for a command in a terminal.
 pub fn log_for_people(level: LogLevel) {
     lines(level).without_time().with_writer(io::stderr).init();
 }
@@ -64,7 +64,8 @@ fn lines(
         .log_internal_errors(false)
 }
 
-/// stderr, except that a line for which there is no room is dropped: one that waits would stop every call and every timeout.
+/// stderr that never blocks: a line that does not fit is dropped. A blocked line would stop every call and every
+/// timeout.
 #[derive(Debug)]
 struct Patient {
     stderr: Option<File>,
@@ -72,8 +73,8 @@ struct Patient {
 }
 
 impl Patient {
-    /// Opened anew where that is possible (pipes, terminals), because being non-blocking belongs to the open file, which others
-    /// share. Files never make a writer wait. A socket is taken as it is.
+    /// Reopens stderr where possible (pipes, terminals): being non-blocking is a property of the open file, which other
+    /// processes share. Files never block. A socket is used as it is.
     fn open() -> Self {
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let anew = || rustix::fs::open("/proc/self/fd/2", flags, Mode::empty()).ok();
@@ -82,7 +83,7 @@ impl Patient {
         Self { stderr: stderr.map(File::from), dropped: AtomicU64::new(0) }
     }
 
-    /// Writes a line, and before it how many were dropped since the last one.
+    /// Writes a line, preceded by the number of lines dropped since the last one.
     fn line(&self, mut stderr: &File, line: &[u8]) -> io::Result<()> {
         let dropped = self.dropped.load(Ordering::Relaxed);
         if dropped > 0 {
@@ -117,10 +118,11 @@ impl Write for &Patient {
     }
 }
 
-/// A panic in any task ends the process: never a silent half-death. The kernel then kills the workers.
+/// Makes a panic in any task end the process, so that it never half-works in silence. The kernel then kills the
+/// workers.
 pub fn exit_on_panic() {
     std::panic::set_hook(Box::new(|panic| {
-        // stderr may be closed; there is nobody left to tell then.
+        // If stderr is closed, there is nobody to tell.
         let _ = writeln!(io::stderr(), "portpool: a defect, please report it: {panic}");
         std::process::exit(DEFECT);
     }));

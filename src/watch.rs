@@ -1,4 +1,5 @@
-//! `portpool watch`: the end of a server that cannot end by itself, and of what it leaves behind. docs/protocol.md 13.
+//! `portpool watch`: kills a server that cannot end by itself, and cleans up what it leaves behind. docs/protocol.md
+//! 13.
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -12,19 +13,19 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use crate::cgroup::{Group, Home};
 use crate::worker::kill_survivors;
 
-/// How long a server may go on after its owner has let go of it. One that is well needs less than that to kill its workers.
+/// How long a server may run after its owner has released it. A healthy server needs less to kill its workers.
 const GRACE: Duration = Duration::from_secs(3);
-/// How long what was killed in the server's cgroup may take to be gone, in looks and the time between two.
+/// How often to check whether the processes killed in the server's cgroup are gone, and the time between two checks.
 const LOOKS: usize = 200;
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
-/// Returns when the server has ended, by itself, because a byte came on stdin, or because stdin closed and it was still there after
-/// three seconds; and when all that its workers have started has been killed, with its cgroup, if it has made one at this place.
-/// Whoever has its number later is not touched.
+/// Returns when the server has ended and everything that its workers started has been killed, along with its cgroup if
+/// it created one at this place. The server ends by itself, or is killed: when a byte arrives on stdin, or three
+/// seconds after stdin was closed. A later process with the same pid is not touched.
 pub fn run(pid: i32, home: &Home) -> io::Result<()> {
     let server = open(pid)?;
     let cgroup = Group::of(pid.unsigned_abs(), home);
-    // It may have ended before this process has begun: what it has left behind is there all the same.
+    // It may have ended before this process started. What it left behind is there all the same.
     if let Some(server) = server {
         watch(&server)?;
     }
@@ -42,7 +43,7 @@ fn watch(server: &OwnedFd) -> io::Result<()> {
     if server_ended { Ok(()) } else { end(server, hears_the_end(stdin)?) }
 }
 
-/// Kills what is in it, and removes it.
+/// Kills everything in the cgroup, and removes it.
 fn end_group(group: &Group) {
     for _ in 0..LOOKS {
         group.kill();
@@ -53,7 +54,7 @@ fn end_group(group: &Group) {
     }
 }
 
-/// A descriptor that is readable once the process has ended; `None` if it has.
+/// A descriptor that becomes readable when the process ends; `None` if it has ended.
 fn open(pid: i32) -> io::Result<Option<OwnedFd>> {
     let pid = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidInput)?;
     match pidfd_open(pid, PidfdFlags::empty()) {
@@ -63,7 +64,7 @@ fn open(pid: i32) -> io::Result<Option<OwnedFd>> {
     }
 }
 
-/// Whether stdin was closed; else its owner has written that there is nothing to wait for.
+/// Returns whether stdin was closed; otherwise the owner has written that there is nothing to wait for.
 fn hears_the_end(mut stdin: io::Stdin) -> io::Result<bool> {
     Ok(stdin.read(&mut [0])? == 0)
 }
@@ -74,7 +75,7 @@ fn end(server: &OwnedFd, may_end_by_itself: bool) -> io::Result<()> {
         wait(&mut ended, Some(GRACE))?;
     }
     if ended.iter().all(|fd| fd.revents().is_empty()) {
-        // It can only fail because the server has just ended.
+        // This can only fail if the server has just ended.
         let _ = pidfd_send_signal(server, Signal::KILL);
         wait(&mut ended, None)?;
     }

@@ -1,4 +1,4 @@
-//! A pool's own cgroup: made at its start, killed and removed at its end.
+//! A pool's own cgroup: created at its start, killed and removed at its end.
 
 use std::fmt;
 use std::fs;
@@ -12,13 +12,13 @@ use tracing::debug;
 
 use super::{Home, place};
 
-/// Why a cgroup cannot be as the options want it.
+/// Why a cgroup cannot be set up as the options require.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
-    /// The option `cgroup`.
+    /// The option `cgroup` cannot be met.
     #[error("a cgroup cannot be made: {0}")]
     Home(String),
-    /// The option `pool_memory_limit`.
+    /// The option `pool_memory_limit` cannot be met.
     #[error("the memory of the pool cannot be limited: {0}")]
     MemoryLimit(String),
 }
@@ -31,9 +31,10 @@ pub struct Group {
 }
 
 impl Group {
-    /// Makes that of this process. `None` if it is to have none, or need not have one and there is no place for it.
+    /// Creates the cgroup of this process. Returns `None` if it must not have one, or if it does not need one and there
+    /// is no place for it.
     ///
-    /// With `memory_limit`, all that runs in it has so many bytes together.
+    /// `memory_limit` is the total number of bytes for everything that runs in it.
     pub fn make(home: &Home, memory_limit: Option<u64>) -> Result<Option<Self>, Unusable> {
         let group = match Self::make_in(home) {
             Ok(path) => Self { path, must: matches!(home, Home::At(_)) || memory_limit.is_some() },
@@ -55,21 +56,21 @@ impl Group {
 
     fn make_in(home: &Home) -> Result<PathBuf, String> {
         let directory = directory(home, "self")?;
-        // What is no cgroup would take a directory without a word.
+        // Without this check, any directory would do.
         access(directory.join("cgroup.controllers"), Access::EXISTS)
             .map_err(|_| format!("{} is no cgroup v2", directory.display()))?;
-        // Whoever moves a process needs the right to do so in the cgroup that is above both places.
+        // Moving a process requires permission in the common ancestor of both cgroups.
         let procs = directory.join("cgroup.procs");
         access(&procs, Access::WRITE_OK).map_err(|error| said(&procs, &error.into()))?;
         let names = names().ok_or("/proc/self/ns/pid cannot be read")?;
         end_leftovers(&directory, &names);
         let path = directory.join(format!("{names}{}", std::process::id()));
         match fs::create_dir(&path) {
-            // A server that had this number before was killed, and has left it.
+            // A server with this pid was killed earlier and left it behind.
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(said(&path, &error)),
             _ => {}
         }
-        // It comes with Linux 5.14, and also ends what an earlier server of this number has left.
+        // Needs Linux 5.14. It also kills what an earlier server with this pid has left.
         fs::write(path.join("cgroup.kill"), "1").map_err(|error| {
             let _ = fs::remove_dir(&path);
             said(&path.join("cgroup.kill"), &error)
@@ -77,7 +78,8 @@ impl Group {
         Ok(path)
     }
 
-    /// That of another server, whose option `cgroup` this is, whether or not it has made one. To be called while that server runs.
+    /// The cgroup of another server with this `cgroup` option, whether or not it has created one. Call it while that
+    /// server runs.
     pub fn of(server: u32, home: &Home) -> Option<Self> {
         let directory = directory(home, &server.to_string()).ok()?;
         Some(Self { path: directory.join(format!("{}{server}", names()?)), must: false })
@@ -91,7 +93,7 @@ impl Group {
         fs::write(&limit, bytes.to_string()).map_err(|error| said(&limit, &error))
     }
 
-    /// Asks the cgroup above for what a limit needs.
+    /// Enables in the parent cgroup what a limit needs.
     fn have_memory_counted(&self) -> Result<(), String> {
         let Some(above) = self.path.parent() else { return Ok(()) };
         let there_are = fs::read_to_string(above.join("cgroup.controllers")).unwrap_or_default();
@@ -110,28 +112,28 @@ impl Group {
         })
     }
 
-    /// The file by which a process moves into it, by writing `0`.
+    /// The file to write `0` to in order to move a process in.
     pub fn procs(&self) -> PathBuf {
         self.path.join("cgroup.procs")
     }
 
-    /// Whether no worker may run outside: somebody has asked for it.
+    /// Returns whether no worker may run outside of it, because the options require it.
     pub fn must(&self) -> bool {
         self.must
     }
 
-    /// The file in which the kernel counts whom it has killed in it for want of memory; `None` if it does not.
+    /// The file in which the kernel counts its out-of-memory kills; `None` if there is none.
     pub fn memory_events(&self) -> Option<PathBuf> {
         Some(self.path.join("memory.events")).filter(|path| path.exists())
     }
 
-    /// Kills all that runs in it.
+    /// Kills everything that runs in it.
     pub fn kill(&self) {
-        // It can only fail because the group is not there.
+        // This can only fail if the group does not exist.
         let _ = fs::write(self.path.join("cgroup.kill"), "1");
     }
 
-    /// Removes it, with what user code has made below it. False if something still runs in it.
+    /// Removes it, with any cgroups that user code has made in it. Returns false if something still runs in it.
     pub fn remove(&self) -> bool {
         let mut all = vec![self.path.clone()];
         let mut next = 0;
@@ -164,7 +166,7 @@ fn said(path: &Path, error: &io::Error) -> String {
     format!("{}: {error}", path.display())
 }
 
-/// What the names of groups begin with; then comes the number of the server. Numbers are those of a namespace, of which several may
+/// The prefix of a group's name, before the pid of the server. Pids belong to a namespace, and several namespaces may
 /// share a cgroup.
 fn names() -> Option<String> {
     let namespace = fs::read_link("/proc/self/ns/pid").ok()?;
@@ -172,7 +174,7 @@ fn names() -> Option<String> {
     Some(format!("portpool-{digits}-"))
 }
 
-/// Ends what servers have left that were killed and had no watch. What is still dying is removed by the next one.
+/// Cleans up after servers that were killed without a watch. What is still dying is left to the next server.
 fn end_leftovers(directory: &Path, names: &str) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let server = entry.file_name().to_str().and_then(|name| name.strip_prefix(names)?.parse().ok());

@@ -1,7 +1,8 @@
-//! The cgroup (v2) of a pool: workers and all that they start are in it, whatever they do to their sessions and environments.
+//! The cgroup (v2) of a pool, which contains the workers and everything they start, whatever they do to their sessions
+//! and environments.
 //!
-//! - `place`: where this machine has cgroups, and which of them has been delegated to us
-//! - `group`: the pool's own: made, bounded, killed, removed
+//! - `place`: where this machine has cgroups, and which of them is delegated to us
+//! - `group`: the pool's own: created, limited, killed, removed
 
 mod group;
 mod place;
@@ -11,14 +12,14 @@ use std::path::PathBuf;
 pub use group::{Group, Unusable};
 pub use place::own;
 
-/// The cgroup in which that of the pool is made.
+/// The parent of the pool's cgroup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Home {
-    /// The one that has been delegated to the server, if there is one.
+    /// The cgroup delegated to the server, if there is one.
     Auto,
-    /// None is made.
+    /// None: the pool has no cgroup.
     None,
-    /// This one: the path of its directory.
+    /// The cgroup with this directory.
     At(PathBuf),
 }
 

@@ -1,24 +1,24 @@
-//! Where this machine has cgroups (v2), and which of them has been delegated to a process.
+//! Where this machine has cgroups (v2), and which of them is delegated to a process.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::getxattr;
 
-/// Whoever manages a cgroup marks it with one of these when it gives it away: systemd with the second, or for users with the first.
+/// A manager marks a cgroup with one of these when it delegates it: systemd uses the second, or the first for users.
 const MARKS: [&str; 2] = ["user.delegate", "trusted.delegate"];
 
-/// The directory of this process's own cgroup. `None` where there is no cgroup v2, or it cannot be seen.
+/// The directory of this process's own cgroup; `None` without cgroup v2, or if it is not visible.
 pub fn own() -> Option<PathBuf> {
     Some(Place::of("self")?.directory())
 }
 
-/// The directory of a process's own cgroup, if that has been delegated; or why it is not ours. One above it may have been delegated to
-/// somebody else: all that a user runs is below the cgroup of the user's own systemd.
+/// The directory of a process's own cgroup if it is delegated; otherwise, why not. An ancestor may be delegated to
+/// somebody else: everything that a user runs is below the cgroup of the user's systemd.
 pub(super) fn delegated_to(pid: &str) -> Result<PathBuf, String> {
     let place = Place::of(pid).ok_or("there is no cgroup v2 to be seen")?;
     let own = place.directory();
-    // The root of a cgroup namespace, or of all, belongs to whoever lives in it.
+    // The root of a cgroup namespace, or of the hierarchy, belongs to whoever lives in it.
     if place.is_root() || is_marked(&own) {
         return Ok(own);
     }
@@ -32,7 +32,7 @@ fn is_marked(path: &Path) -> bool {
     })
 }
 
-/// A cgroup: where the hierarchy is mounted, and the path in that.
+/// A cgroup: the mount point of the hierarchy, and the path in it.
 #[derive(Debug, PartialEq, Eq)]
 struct Place {
     mount: PathBuf,
@@ -56,7 +56,7 @@ impl Place {
             }
             let mut fields = mount.split(' ').skip(3);
             let (root, mount) = (fields.next()?, fields.next()?);
-            // A container may see a part of the hierarchy alone.
+            // A container may see only a part of the hierarchy.
             Some(Self { mount: mount.into(), path: path.strip_prefix(root).ok()?.to_owned() })
         })
     }
@@ -81,7 +81,7 @@ mod tests {
     fn place(cgroups: &str, mounts: &str) -> Option<(String, bool)> {
         let place = Place::read(cgroups, mounts)?;
         let is_root = place.is_root();
-        // The directory of the root ends with a slash, which paths do not count.
+        // The root directory ends with a slash, which paths ignore.
         Some((place.directory().components().collect::<PathBuf>().display().to_string(), is_root))
     }
 
