@@ -79,12 +79,18 @@ def main(order: dict[str, Any]) -> None:
     sys.argv = ["portpool-worker"]
     sys.meta_path.insert(0, BundledPackage(order["sources"]))  # type: ignore[arg-type]
 
-    from portpool import _bounds, _process, _start
+    from portpool import _bounds, _logs, _process, _stop
 
     _process.prepare(order["parent"])
     _bounds.take(order)
     sys.path[:0] = order["python_path"]
-    _start.serve(channel, order)
+    _stop.get_ready()
+    _logs.get_ready()
+    if order["template"]:
+        from portpool import _template as role
+    else:
+        from portpool import _start as role  # type: ignore[no-redef]
+    role.serve(channel, order)
 
 
 main(globals()["order"])

@@ -6,8 +6,8 @@ import sys
 import traceback
 
 from portpool import _wire
+from portpool._calls import Undefined
 from portpool._codec import Unencodable
-from portpool._worker import Undefined
 
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:

@@ -114,9 +114,9 @@ def _dict(pairs: tuple[Any, ...]) -> dict[Any, Any]:
 def _import(module: str, function: str) -> None:
     """Import the called module before the first struct is decoded, since it may register the decoder."""
     if module not in sys.modules:
-        from portpool import _worker
+        from portpool import _calls
 
-        _worker.import_module(module, function)
+        _calls.import_module(module, function)
 
 
 for _function in (_struct, _dict, _import):

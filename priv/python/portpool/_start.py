@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-from portpool import _hooks, _logs, _stop, _wire, _worker
+from portpool import _calls, _hooks, _wire, _worker
 from portpool._codec import dumps
 
 TYPE_CHECKING = False  # see _boot.py
@@ -17,14 +17,7 @@ if TYPE_CHECKING:
 
 
 def serve(channel: Channel, order: dict[str, Any]) -> None:
-    """Becomes what the start order says. Returns when the server has closed the channel."""
-    _stop.get_ready()
-    _logs.get_ready()
-    if order["template"]:
-        from portpool import _template
-
-        _template.serve(channel, order)
-        return
+    """Gets ready, says hello and serves. Returns when the server has closed the channel."""
     attempt(channel, order, import_all)
     attempt(channel, order, make_ready)
     serve_calls(channel, order)
@@ -73,4 +66,4 @@ def make_ready(order: dict[str, Any], stage: Stage) -> None:
 def _call(call: tuple[str, bytes], option: str, stage: Stage) -> None:
     name, pickle = call
     stage.name = f"{option} {name}"
-    _worker.run(pickle)
+    _calls.run(pickle)

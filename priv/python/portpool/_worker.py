@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from types import CoroutineType
 
 from portpool import _wire
+from portpool._calls import run
 from portpool._codec import dumps, loads
 from portpool._stop import in_hand
 from portpool._wire import read_call, write_frame
 
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
     from portpool._memory import MemoryWatch
@@ -22,18 +22,8 @@ if TYPE_CHECKING:
     # The kind of a frame and the pieces of its body.
     Reply = tuple[int, list[Chunk]]
 
-_modules = sys.modules
 # A call has run out of memory: what it left behind may be in anyone's way.
 _short_of_memory = False
-
-
-class Undefined(Exception):
-    """There is no such module or function: the answer is `undef`."""
-
-    def __init__(self, module: str, function: str, message: str) -> None:
-        super().__init__(message)
-        self.module = module
-        self.function = function
 
 
 def serve(channel: Channel, max_frame: int, max_memory: int | None = None, busy_poll: int = 0) -> None:
@@ -112,71 +102,3 @@ def answer(body: Chunk, buffers: Sequence[bytes] = (), call: int = 0) -> Reply:
             _short_of_memory = True
         kind, fields = _errors.describe(error)
         return kind, dumps(fields)
-
-
-def run(body: Chunk, buffers: Sequence[bytes] = ()) -> Any:
-    """Calls what the body of a call frame names."""
-    module, function, args, kwargs = loads(body, buffers=buffers) if buffers else loads(body)
-    target = find(module, function)
-    try:
-        result = target(*args, **kwargs) if kwargs else target(*args)
-    except TypeError as error:
-        _refuse_wrong_arity(error, module, function, target, args, kwargs)
-        raise
-    if result.__class__ is CoroutineType:
-        import asyncio
-
-        return asyncio.run(result)
-    return result
-
-
-def find(module: str, function: str) -> Callable[..., Any]:
-    """The function that a call names. It is looked up each time: a module may rebind its names."""
-    target: Any = _modules.get(module)
-    if target is None:
-        target = import_module(module, function)
-    for name in function.split(".") if "." in function else (function,):
-        try:
-            target = getattr(target, name)
-        except AttributeError as error:
-            raise Undefined(module, function, f"{module} has no function {function}") from error
-    if not callable(target):
-        raise Undefined(module, function, f"{module}.{function} is no function but a {type(target).__name__}")
-    return target
-
-
-def import_module(module: str, function: str) -> Any:
-    """The module that a call names, which nobody has imported yet."""
-    try:
-        __import__(module)
-    except ModuleNotFoundError as error:
-        # Only if it is this module or a package around it; one that this module wanted to import is an error inside it.
-        if error.name is not None and (module + ".").startswith(error.name + "."):
-            raise Undefined(module, function, f"there is no module {module}") from error
-        raise
-    except ValueError as error:
-        if not module:
-            raise Undefined(module, function, "the name of the module is empty") from error
-        raise
-    return _modules[module]
-
-
-def _refuse_wrong_arity(
-    error: TypeError, module: str, function: str, target: Callable[..., Any], args: tuple[Any, ...], kwargs: Any
-) -> None:
-    """Like Erlang, calls it `undef` if no function of that name takes these arguments; a TypeError from inside is not that."""
-    traceback = error.__traceback__
-    if traceback is None or traceback.tb_next is not None:
-        return
-    import inspect
-
-    try:
-        signature = inspect.signature(target)
-    except (TypeError, ValueError):
-        return
-    try:
-        signature.bind(*args, **(kwargs or {}))
-    except TypeError as mismatch:
-        raise Undefined(
-            module, function, f"{module}.{function}{signature} does not take these arguments: {mismatch}"
-        ) from error
