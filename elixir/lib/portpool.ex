@@ -1,30 +1,39 @@
 defmodule Portpool do
   @moduledoc """
-  A pool of Python workers.
+  Calls Python functions in a pool of worker processes.
 
       children = [
-        {Portpool, name: MyApp.Python, size: 4, max_overflow: 2, python_path: ["priv/python"]}
+        {Portpool, name: MyApp.Python, size: 4, python_path: [{:my_app, "priv/python"}]}
       ]
 
       {:ok, plan} = Portpool.call(MyApp.Python, :auto_stacking, :optimize, [job], timeout: 10_000)
 
-  The workers belong to a server program, which runs as a port. A call is written to the port by the process that
-  makes it, and its reply is decoded there. Each call has exactly one outcome, `{:ok, value}` or
-  `{:error, %Portpool.Error{}}`: also if Python dies, if the server dies, or if there is no pool of that name.
+  A server program, started as a port, owns the workers. The calling process writes its call to the port and decodes
+  the reply itself. Each call has exactly one outcome, `{:ok, value}` or `{:error, %Portpool.Error{}}`, even if Python
+  dies, the server dies, or no pool has that name.
 
-  `call/5` waits for the outcome; `async/5` with `await/1` and `cancel/1` lets the caller do something else meanwhile;
-  `cast/5` is for what nobody waits for. `transaction/3` has one worker for several calls, `broadcast/5` all workers for
-  one. `use Portpool` makes a module that is its own pool; the Erlang module `portpool` is the same for Erlang.
+  | to | use |
+  |---|---|
+  | call a function and wait | `call/5`, `call!/5`, `call_with_meta/5` |
+  | call now and wait later | `async/5` with `await/2`, `yield/2`, `await_many/2`, `cancel/1` or `async_result/2` |
+  | call for the effect alone | `cast/5` |
+  | make several calls on one worker | `transaction/3`, or `checkout/2` and `checkin/2` |
+  | call once on every worker | `broadcast/5` |
+  | look after a pool | `status/1`, `resize/2`, `reload/1`, `stop/2` |
+  | make a module that is its own pool | `use Portpool` |
+
+  The Erlang module `portpool` offers the same.
 
   ## Options of a pool
 
-  #{Portpool.Options.Table.docs(:pool)}
-  Unknown, mistyped and contradictory options are refused.
+  A wrong option is refused: `start_link/1` returns an error that names it. `{app, path}` is a path inside an
+  application, found at start by `Application.app_dir/2`.
 
+  #{Portpool.Options.Table.docs(:pool)}
   ## Options of a call
 
   #{Portpool.Options.Table.docs(:call)}
-  `key` cannot be combined with a worker that is checked out.
+  A call on a worker that is checked out takes no `key`.
 
   ## Options of a checkout
 
@@ -32,7 +41,7 @@ defmodule Portpool do
   ## A module that is its own pool
 
       defmodule MyApp.Python do
-        use Portpool, otp_app: :my_app, size: 4, python_path: ["priv/python"]
+        use Portpool, otp_app: :my_app, size: 4, python_path: [{:my_app, "priv/python"}]
       end
 
       # config/runtime.exs
@@ -41,9 +50,9 @@ defmodule Portpool do
       children = [MyApp.Python]
       {:ok, 4.0} = MyApp.Python.call(:math, :sqrt, [16])
 
-  It has the functions of this module without their first argument. Its name is that of the module. The options are
-  those of a pool: what `start_link/1` or the child specification gives comes before the configuration of the
-  application `otp_app`, and that before what `use` gives. `otp_app` itself is for `use` only.
+  The module is the name of the pool. It has all functions of `Portpool`; those that take a pool take it from the
+  module. Options come from three places, the last one wins: `use`, the configuration of `otp_app`, and the child
+  specification or `start_link/1`. Only `use` takes `otp_app`.
   """
 
   alias Portpool.{
@@ -62,15 +71,15 @@ defmodule Portpool do
     Worker
   }
 
-  @typedoc "A pool: the name under which it is registered, or the pid that `start_link/1` returned."
+  @typedoc "A pool: its registered name, or the pid that `start_link/1` returned."
   @type pool :: atom | pid | {:global, term} | {:via, module, term}
 
-  @typedoc "A module or function of Python. Both may be dotted, as in `os.path` and `str.upper`."
+  @typedoc "A Python module or function. Both may be dotted, as in `os.path` and `str.upper`."
   @type text :: atom | String.t() | charlist
 
   @typedoc """
-  How a call was run: microseconds in the queue and in the worker, the worker's number and pid, and which attempt it
-  was: 1, unless it was made again.
+  How a call ran: microseconds in the queue and in the worker, the worker's number and pid, and how many attempts it
+  took.
   """
   @type meta :: %{
           queue_us: non_neg_integer,
@@ -80,16 +89,16 @@ defmodule Portpool do
           attempt: pos_integer
         }
 
-  @typedoc "What becomes of a call. It is `{:ok, value, meta}` with the option `meta: true` only."
-  @type outcome :: {:ok, term} | {:ok, term, meta} | {:error, Error.t()}
+  @typedoc "How a call ended."
+  @type outcome :: {:ok, term} | {:error, Error.t()}
 
   @doc false
   defmacro __using__(options), do: Definition.functions(options)
 
   @doc """
-  Returns a specification to run a pool under a supervisor. See `start_link/1` for the options.
+  Returns a child specification for a supervisor. It takes the options of `start_link/1`.
 
-  Its `shutdown` is `drain_timeout` and 5000 ms: a supervisor that stops the pool lets running calls end.
+  The supervisor gives the pool `drain_timeout` plus 5000 ms to stop, so that running calls can end.
   """
   @spec child_spec(keyword) :: Supervisor.child_spec()
   def child_spec(options) do
@@ -102,10 +111,10 @@ defmodule Portpool do
   end
 
   @doc """
-  Starts a pool, linked to the calling process. The [options](#module-options-of-a-pool) are those of the module.
+  Starts a pool and links it to the calling process. See the [options](#module-options-of-a-pool).
 
-  It returns when Python was found, is new enough, and as many workers are ready as `:wait` says; if they are not
-  within `:start_timeout` the pool lives and goes on trying. A wrong option or a Python that cannot be used is
+  It returns once Python was found and as many workers are ready as `:wait` says. If they are not ready within
+  `:start_timeout`, the pool lives and keeps trying. A wrong option, or a Python that cannot be used, is
   `{:error, %Portpool.Error{}}`, at once and without an exit signal.
   """
   @spec start_link(keyword) :: {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
@@ -114,11 +123,11 @@ defmodule Portpool do
   end
 
   @doc """
-  Calls a function of Python with positional arguments, and waits for what it returns.
+  Calls a Python function with positional arguments and waits for its result.
 
-  `:timeout` limits how long it runs: whatever overruns is stopped, with all its processes, before the error is
-  returned. `:checkout_timeout` limits the wait for a worker. See the [options](#module-options-of-a-call).
-  If the calling process dies its call is cancelled.
+  `:timeout` limits how long the call runs: it is stopped, with all processes that it started, before the error is
+  returned. `:checkout_timeout` limits how long it waits for a worker. See the [options](#module-options-of-a-call).
+  If the calling process dies, its call is cancelled.
 
       {:ok, 4.0} = Portpool.call(MyApp.Python, :math, :sqrt, [16])
       {:ok, [3, 2, 1]} = Portpool.call(MyApp.Python, "builtins", "sorted", [[1, 2, 3]], kwargs: %{reverse: true})
@@ -130,23 +139,34 @@ defmodule Portpool do
   end
 
   @doc """
-  Calls a function of Python like `call/5` and returns the value itself, or raises `Portpool.Error`.
-
-  With `meta: true` it returns `{value, meta}`.
+  Like `call/5`, but returns the value itself, or raises `Portpool.Error`.
   """
-  @spec call!(pool | Worker.t(), text, text, [term], keyword) :: term | {term, meta}
+  @spec call!(pool | Worker.t(), text, text, [term], keyword) :: term
   def call!(pool, module, function, args, options \\ []) do
     case call(pool, module, function, args, options) do
       {:ok, value} -> value
-      {:ok, value, meta} -> {value, meta}
       {:error, error} -> raise error
     end
   end
 
   @doc """
-  Calls a function of Python and does not wait. What it returns is thrown away; if it fails, that is logged.
+  Like `call/5`, but also returns how the call ran: how long it waited, how long it ran, and where.
 
-  `:ok` means that the call is on its way. It is not cancelled when the calling process dies.
+      {:ok, 4.0, %{queue_us: _, run_us: _, worker: _}} =
+        Portpool.call_with_meta(MyApp.Python, :math, :sqrt, [16])
+  """
+  @spec call_with_meta(pool | Worker.t(), text, text, [term], keyword) ::
+          {:ok, term, meta} | {:error, Error.t()}
+  def call_with_meta(pool, module, function, args, options \\ []) do
+    with {:ok, route, {:call, module, function, args, options}, limit} <-
+           prepare(pool, {module, function, args}, options),
+         do: Call.run(route, {:call, module, function, args, Map.put(options, :meta, true)}, limit)
+  end
+
+  @doc """
+  Calls a Python function and does not wait. Its result is dropped; a failure is logged.
+
+  `:ok` means that the call is on its way. It goes on if the calling process dies.
   """
   @spec cast(pool | Worker.t(), text, text, [term], keyword) :: :ok | {:error, Error.t()}
   def cast(pool, module, function, args, options \\ []) do
@@ -156,12 +176,15 @@ defmodule Portpool do
   end
 
   @doc """
-  Calls a function of Python and returns at once. `await/1` waits for the outcome, `cancel/1` ends the call.
+  Calls a Python function and returns at once.
+
+  `await/2`, `yield/2` or `await_many/2` fetch the outcome, `cancel/1` ends the call. In a GenServer, `async_result/2`
+  reads the message that arrives in `handle_info/2`. `Portpool.Async` shows that, and compares all of this with `Task`.
 
       calls = for city <- cities, do: Portpool.async(MyApp.Python, :weather, :forecast, [city])
-      forecasts = Enum.map(calls, &Portpool.await/1)
+      forecasts = Portpool.await_many(calls)
 
-  A call that could not even be made has its error as its outcome.
+  A call that could not be made has its error as its outcome.
   """
   @spec async(pool | Worker.t(), text, text, [term], keyword) :: Async.t()
   def async(pool, module, function, args, options \\ []) do
@@ -172,28 +195,58 @@ defmodule Portpool do
   end
 
   @doc """
-  Waits for the outcome of a call that `async/5` has made, once, in the process that made it.
+  Waits for the outcome of a call, in the process that made it.
 
-  It takes no timeout: the call has its own limits, and ends within them.
+  By default it waits for as long as the call may take. After `timeout` milliseconds it cancels the call and returns
+  `{:error, %Portpool.Error{reason: :cancelled}}`, or the value if that came first. Nothing arrives later.
   """
-  @spec await(Async.t()) :: outcome
-  def await(%Async{} = async), do: Async.await(async)
+  @spec await(Async.t(), timeout) :: outcome
+  def await(%Async{} = async, timeout \\ :infinity), do: Async.await(async, timeout)
 
   @doc """
-  Ends a call that `async/5` has made, and returns its outcome: `{:error, %Portpool.Error{reason: :cancelled}}`, or
-  what came first. Nothing arrives later.
+  Waits for the outcome of a call for `timeout` milliseconds. If there is none by then it returns `nil`, and the call
+  goes on.
 
-  A call that waits never runs; one that runs is stopped with its worker, unless `on_cancel: :finish` was said.
+      case Portpool.yield(async, 1_000) || Portpool.cancel(async) do
+        {:ok, value} -> value
+        {:error, error} -> raise error
+      end
+  """
+  @spec yield(Async.t(), timeout) :: outcome | nil
+  def yield(%Async{} = async, timeout \\ 5_000), do: Async.yield(async, timeout)
+
+  @doc """
+  Waits for the outcomes of several calls, and returns them in the same order.
+
+  After `timeout` milliseconds all calls that have not ended are cancelled, and their outcome is `:cancelled`. If one
+  call fails the others go on.
+  """
+  @spec await_many([Async.t()], timeout) :: [outcome] | {:error, Error.t()}
+  def await_many(asyncs, timeout \\ :infinity) when is_list(asyncs), do: Async.await_many(asyncs, timeout)
+
+  @doc """
+  Returns the outcome that a message has for a call, or `:unknown` if it is not the message of this call.
+
+  It is for `handle_info/2` and for your own `receive`. Each call sends one message: `{async.ref, packet}`, or a `:DOWN`
+  with that reference. See `Portpool.Async`.
+  """
+  @spec async_result(Async.t(), message :: term) :: outcome | :unknown
+  def async_result(%Async{} = async, message), do: Async.result(async, message)
+
+  @doc """
+  Ends a call and returns its outcome: `{:error, %Portpool.Error{reason: :cancelled}}`, or what came first. Nothing
+  arrives later.
+
+  A waiting call never runs. A running one is stopped with its worker, unless it was made with `on_cancel: :finish`.
   """
   @spec cancel(Async.t()) :: outcome
   def cancel(%Async{} = async), do: Async.cancel(async)
 
   @doc """
-  Takes a worker out of the pool, for several calls that need the same one.
+  Checks a worker out, for several calls that need the same one. See the [options](#module-options-of-a-checkout).
 
-  Only the calling process can give it back, by `checkin/2`. If it dies, or has not done so within `:lease_timeout`,
-  the worker is stopped and replaced: nobody else gets it. `transaction/3` cannot forget to. See the
-  [options](#module-options-of-a-checkout); `checkout_timeout: 0` does not wait.
+  Only the calling process can give it back, with `checkin/2`; `transaction/3` does so by itself. If the process dies,
+  or keeps the worker for longer than `:lease_timeout`, the worker is stopped and replaced: nobody else gets it.
   """
   @spec checkout(pool, keyword) :: {:ok, Worker.t()} | {:error, Error.t()}
   def checkout(pool, options \\ []) do
@@ -203,11 +256,10 @@ defmodule Portpool do
   end
 
   @doc """
-  Gives a worker back. `broken: true` has it replaced.
+  Gives a worker back. With `broken: true` it is replaced.
 
-  It is no error if the lease has ended already, by an earlier `checkin/2` or otherwise. A call of the lease that
-  still runs goes on, and then the worker is free. From any process but the one that checked it out it is
-  `:bad_request`, and does nothing.
+  It does no harm if the lease has ended already. A call that still runs in the lease goes on, and then the worker is
+  free. Any process but the one that checked the worker out gets `:bad_request`.
   """
   @spec checkin(Worker.t(), keyword) :: :ok | {:error, Error.t()}
   def checkin(%Worker{} = worker, options \\ []) do
@@ -215,7 +267,7 @@ defmodule Portpool do
   end
 
   @doc """
-  Runs a function with a worker of its own, and returns `{:ok, what it returned}`.
+  Runs a function with a worker of its own, and returns `{:ok, result}`.
 
       {:ok, model} =
         Portpool.transaction(MyApp.Python, fn worker ->
@@ -223,8 +275,8 @@ defmodule Portpool do
           Portpool.call!(worker, :training, :fit, [], timeout: 60_000)
         end)
 
-  If it raises, exits or throws, the worker is replaced, since nobody knows in which state it is, and the exception
-  goes on. If there is no worker to be had the function does not run. The options are those of `checkout/2`.
+  If the function raises, exits or throws, the worker is replaced, since its state is unknown, and the exception goes
+  on. If no worker can be had, the function does not run. It takes the options of `checkout/2`.
   """
   @spec transaction(pool, (Worker.t() -> result), keyword) :: {:ok, result} | {:error, Error.t()}
         when result: term
@@ -233,31 +285,31 @@ defmodule Portpool do
   end
 
   @doc """
-  Calls a function once on every worker, at the same time, and returns the outcomes in the order of the workers.
+  Calls a function once on every worker, at the same time, and returns `{:ok, outcomes}`, in the order of the workers.
 
-  It takes the workers that are ready. One that is starting is not among them: what every worker needs, also
-  those to come, is for the option `init` of the pool. `:key` cannot be given.
+  Only workers that are ready take part. What every worker needs, later ones too, belongs into the option `init` of the
+  pool. It takes the options of `call/5`, without `:key`.
   """
-  @spec broadcast(pool, text, text, [term], keyword) :: [outcome] | {:error, Error.t()}
+  @spec broadcast(pool, text, text, [term], keyword) :: {:ok, [outcome]} | {:error, Error.t()}
   def broadcast(pool, module, function, args, options \\ []) do
     with {:ok, _route} <- Directory.route(pool),
          {:ok, route, {:call, module, function, args, options}, limit} <-
            prepare(pool, {module, function, args}, options),
          :ok <- unbound(options),
          {:ok, %{workers: workers}} <- ask(route, :status) do
-      workers
-      |> Enum.filter(&(&1.state in [:idle, :busy, :leased]))
-      |> Enum.map(
-        &Async.start(route, {:call, module, function, args, Map.put(options, :worker, &1.id)}, limit)
-      )
-      |> Enum.map(&Async.await/1)
+      calls =
+        for %{state: state, id: id} <- workers, state in [:idle, :busy, :leased] do
+          Async.start(route, {:call, module, function, args, Map.put(options, :worker, id)}, limit)
+        end
+
+      {:ok, Enum.map(calls, &Async.await(&1, :infinity))}
     end
   end
 
   @doc """
-  Marks a binary as one that arrives in Python as `bytes`, at any depth of the arguments of a call.
+  Marks a binary that shall arrive in Python as `bytes`. It works at any depth of the arguments.
 
-  A plain binary arrives as `str` and must be UTF-8, unless the option `binaries: :bytes` says that all are `bytes`.
+  A plain binary arrives as `str` and must be UTF-8. With the option `binaries: :bytes`, all arrive as `bytes`.
 
       {:ok, 907_060_870} = Portpool.call(MyApp.Python, :zlib, :crc32, [Portpool.bytes("hello")])
   """
@@ -265,36 +317,24 @@ defmodule Portpool do
   def bytes(binary) when is_binary(binary), do: %Bytes{binary: binary}
 
   @doc """
-  Returns the state of a pool: workers, queue, counters. `docs/protocol.md` 10 lists the keys.
+  Returns the state of a pool: its workers, its queue and its counters. `docs/protocol.md` 10 lists the keys.
   """
   @spec status(pool) :: {:ok, map} | {:error, Error.t()}
   def status(pool) do
     with {:ok, route} <- Directory.route(pool), do: ask(route, :status)
   end
 
-  @doc """
-  Returns the state of a pool as Poolboy has it: whether a worker is to be had, and how many are idle, beyond `size`, and
-  busy.
-
-  `:ready` if a worker is idle or on its way, `:overflow` if only one beyond `size` can be had, `:full` if none can.
-  """
-  @spec status(pool, :poolboy) ::
-          {:ready | :overflow | :full, idle :: non_neg_integer, overflow :: non_neg_integer,
-           busy :: non_neg_integer}
-          | {:error, Error.t()}
-  def status(pool, :poolboy) do
-    with {:ok, %{idle: idle, overflow: overflow, busy: busy} = status} <- status(pool),
-         do: {availability(status), idle, overflow, busy}
-  end
-
-  defp availability(%{idle: idle, busy: busy, size: size}) when idle > 0 or busy < size, do: :ready
-  defp availability(%{busy: busy, size: size, max_overflow: more}) when busy < size + more, do: :overflow
-  defp availability(_status), do: :full
+  # Its old name.
+  @doc false
+  @spec status(pool, term) :: {:error, Error.t()}
+  def status(_pool, _form),
+    do: {:error, Error.new(:bad_request, "status(pool, :poolboy) is now Portpool.Poolboy.status(pool)")}
 
   @doc """
-  Gives a running pool another size, 1 to 1024. It returns at once: workers are started, or retired between their calls.
+  Changes the size of a running pool, from 1 to 1024 workers. It returns at once: workers start, or leave between two
+  calls.
 
-  A pool that is started again, by its supervisor for example, has the size of its options.
+  A pool that is started again has the size of its options.
   """
   @spec resize(pool, pos_integer) :: :ok | {:error, Error.t()}
   def resize(pool, size) do
@@ -305,10 +345,10 @@ defmodule Portpool do
   end
 
   @doc """
-  Has all workers replaced by new ones, which see the code as it now is. No call fails for it.
+  Replaces all workers with new ones, which load the code as it now is. No call fails because of it.
 
-  A new worker is started beside the others first. If it gets ready the old ones go, each between two calls; if it
-  does not, they stay, and the error `:worker_start` says why.
+  One new worker is started first. When it is ready the old ones leave, each between two calls. If it cannot start the
+  old ones stay, and the error `:worker_start` says why.
   """
   @spec reload(pool) :: :ok | {:error, Error.t()}
   def reload(pool) do
@@ -318,13 +358,13 @@ defmodule Portpool do
   end
 
   @doc """
-  Stops a pool and all its workers. It is no error if there is no such pool.
+  Stops a pool and all its workers. It does no harm if the pool is not running.
 
-  Calls that wait end with `:shutdown` at once, those that run have `drain_timeout` to end, the pool's or the option given
-  here: milliseconds or `:infinity`. A supervisor that stops a pool does the same.
+  Waiting calls fail with `:shutdown` at once. Running calls have `drain_timeout` to end: the pool's, or the option given
+  here. A supervisor that stops a pool does the same.
 
-  A supervisor starts its permanent children again: use `Supervisor.terminate_child/2` for those. A wrong option, or the
-  name of a pool on another node, raises `Portpool.Error`.
+  A supervisor starts a permanent child again: use `Supervisor.terminate_child/2` there. A wrong option, or the name of
+  a pool on another node, raises `Portpool.Error`.
   """
   @spec stop(pool, keyword) :: :ok
   def stop(pool, options \\ []) do
@@ -337,7 +377,7 @@ defmodule Portpool do
     end
   end
 
-  # What all kinds of calls have in common: the way, the request, and the longest time in which the server answers.
+  # What all kinds of calls need: the route, the request, and how long the server may take to answer.
   defp prepare(pool, {module, function, args}, options) do
     with {:ok, options} <- Options.request(:call, options),
          {:ok, route, options} <- target(pool, options),
@@ -356,7 +396,7 @@ defmodule Portpool do
   defp unbound(%{key: _key}),
     do:
       {:error,
-       Options.refused(:key, "cannot be combined with a worker: that one runs the call, whatever the key")}
+       Options.refused(:key, "does not go with a worker: the call runs on that worker, whatever the key")}
 
   defp unbound(_options), do: :ok
 

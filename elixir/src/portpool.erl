@@ -1,4 +1,4 @@
-%% @doc A pool of Python workers, for Erlang: the module `Portpool' in Erlang's words.
+%% @doc A pool of Python workers: the module `Portpool' for Erlang.
 %%
 %% ```
 %% {ok, _} = portpool:start_link(#{name => python, size => 4, python_path => ["priv/python"]}),
@@ -6,15 +6,16 @@
 %% {error, #{reason := undef}} = portpool:call(python, math, sqroot, [16]).
 %% '''
 %%
-%% It differs from `Portpool' in three things: options are a map or a property list; an error is
-%% `{error, Map}', and `format_error/1' makes text of it; and `None' is `undefined', unless the option `none' says `nil'.
+%% It differs from `Portpool' in three ways: options are a map or a property list; an error is `{error, Map}', and
+%% `format_error/1' makes text of it; and `None' is `undefined', unless the option `none_as' says `nil'.
 -module(portpool).
 
 -export([child_spec/1, start_link/1, stop/1, stop/2]).
--export([call/4, call/5, cast/4, cast/5, async/4, async/5, await/1, cancel/1, broadcast/4, broadcast/5]).
+-export([call/4, call/5, call_with_meta/4, call_with_meta/5, cast/4, cast/5, broadcast/4, broadcast/5]).
+-export([async/4, async/5, await/1, await/2, yield/1, yield/2, await_many/1, await_many/2, async_result/2, cancel/1]).
 -export([checkout/1, checkout/2, checkin/1, checkin/2, transaction/2, transaction/3]).
 -export([status/1, status/2, resize/2, reload/1, bytes/1, format_error/1]).
--export_type([pool/0, worker/0, name/0, options/0, error/0, outcome/0]).
+-export_type([pool/0, worker/0, async/0, name/0, options/0, error/0, outcome/0, meta/0]).
 
 -define(PORTPOOL, 'Elixir.Portpool').
 -define(ERROR, 'Elixir.Portpool.Error').
@@ -23,14 +24,17 @@
 -type pool() :: atom() | pid() | {global, term()} | {via, module(), term()}.
 %% A worker that is checked out; it stands in place of a pool in calls.
 -opaque worker() :: map().
-%% A module or function of Python, also a dotted one.
+%% A call in flight. `ref' is the reference in its one message.
+-type async() :: #{ref := reference(), caller := pid(), atom() => term()}.
+%% A Python module or function; it may be dotted.
 -type name() :: atom() | unicode:unicode_binary() | string().
 -type options() :: #{atom() => term()} | [{atom(), term()}].
 %% docs/protocol.md 9.1, with the Python stack as `frames'.
 -type error() :: #{reason := atom(), message := binary(), phase := checkout | start | call | reply,
                    blame := caller | worker | server, retryable := boolean(), detail := map(), frames := [map()]}.
-%% `{ok, Value, Meta}' with the option `meta' only.
--type outcome() :: {ok, term()} | {ok, term(), map()} | {error, error()}.
+-type outcome() :: {ok, term()} | {error, error()}.
+%% How a call ran: docs/protocol.md 5.3.
+-type meta() :: map().
 
 %% @doc A child specification, for a supervisor. Its `shutdown' lets running calls end.
 -spec child_spec(options()) -> supervisor:child_spec().
@@ -49,7 +53,7 @@ stop(Pool) -> stop(Pool, []).
 -spec stop(pool(), options()) -> ok.
 stop(Pool, Options) -> ?PORTPOOL:stop(Pool, list(Options)).
 
-%% @doc Calls a function of Python and waits for its outcome.
+%% @doc Calls a Python function and waits for its outcome.
 -spec call(pool() | worker(), name(), name(), [term()]) -> outcome().
 call(Pool, Module, Function, Args) -> call(Pool, Module, Function, Args, []).
 
@@ -57,7 +61,16 @@ call(Pool, Module, Function, Args) -> call(Pool, Module, Function, Args, []).
 call(Pool, Module, Function, Args, Options) ->
     plain(?PORTPOOL:call(Pool, Module, Function, Args, list(Options))).
 
-%% @doc Calls a function of Python for what it does: nobody hears what it returns, and a failure is logged.
+%% @doc Like `call/5', but also returns how the call ran.
+-spec call_with_meta(pool() | worker(), name(), name(), [term()]) -> {ok, term(), meta()} | {error, error()}.
+call_with_meta(Pool, Module, Function, Args) -> call_with_meta(Pool, Module, Function, Args, []).
+
+-spec call_with_meta(pool() | worker(), name(), name(), [term()], options()) ->
+    {ok, term(), meta()} | {error, error()}.
+call_with_meta(Pool, Module, Function, Args, Options) ->
+    plain(?PORTPOOL:call_with_meta(Pool, Module, Function, Args, list(Options))).
+
+%% @doc Calls a Python function and does not wait. Its result is dropped; a failure is logged.
 -spec cast(pool() | worker(), name(), name(), [term()]) -> ok | {error, error()}.
 cast(Pool, Module, Function, Args) -> cast(Pool, Module, Function, Args, []).
 
@@ -65,34 +78,63 @@ cast(Pool, Module, Function, Args) -> cast(Pool, Module, Function, Args, []).
 cast(Pool, Module, Function, Args, Options) ->
     plain(?PORTPOOL:cast(Pool, Module, Function, Args, list(Options))).
 
-%% @doc Calls a function of Python and returns at once: the outcome is that of `await/1' or `cancel/1'.
--spec async(pool() | worker(), name(), name(), [term()]) -> 'Elixir.Portpool.Async':t().
+%% @doc Calls a Python function and returns at once. The call sends one message: `{Ref, Packet}', or a `DOWN' with that
+%% reference. `await/2' and the others receive it; `async_result/2' is for your own `receive' or `handle_info/2'.
+-spec async(pool() | worker(), name(), name(), [term()]) -> async().
 async(Pool, Module, Function, Args) -> async(Pool, Module, Function, Args, []).
 
--spec async(pool() | worker(), name(), name(), [term()], options()) -> 'Elixir.Portpool.Async':t().
+-spec async(pool() | worker(), name(), name(), [term()], options()) -> async().
 async(Pool, Module, Function, Args, Options) ->
     ?PORTPOOL:async(Pool, Module, Function, Args, list(Options)).
 
 %% @doc Waits for the outcome of a call, in the process that made it.
--spec await('Elixir.Portpool.Async':t()) -> outcome().
-await(Async) -> plain(?PORTPOOL:await(Async)).
+-spec await(async()) -> outcome().
+await(Async) -> await(Async, infinity).
+
+%% @doc Waits for the outcome of a call. After `Timeout' ms the call is cancelled.
+-spec await(async(), timeout()) -> outcome().
+await(Async, Timeout) -> plain(?PORTPOOL:await(Async, Timeout)).
+
+%% @doc Waits for the outcome of a call for 5000 ms.
+-spec yield(async()) -> outcome() | undefined.
+yield(Async) -> yield(Async, 5000).
+
+%% @doc Waits for the outcome of a call. After `Timeout' ms it returns `undefined', and the call goes on.
+-spec yield(async(), timeout()) -> outcome() | undefined.
+yield(Async, Timeout) ->
+    case ?PORTPOOL:yield(Async, Timeout) of
+        nil -> undefined;
+        Outcome -> plain(Outcome)
+    end.
+
+%% @doc Waits for the outcomes of several calls.
+-spec await_many([async()]) -> [outcome()] | {error, error()}.
+await_many(Asyncs) -> await_many(Asyncs, infinity).
+
+%% @doc Waits for the outcomes of several calls. After `Timeout' ms those that have not ended are cancelled.
+-spec await_many([async()], timeout()) -> [outcome()] | {error, error()}.
+await_many(Asyncs, Timeout) -> plain(?PORTPOOL:await_many(Asyncs, Timeout)).
+
+%% @doc The outcome that a message has for a call, or `unknown' if it is not the message of this call.
+-spec async_result(async(), term()) -> outcome() | unknown.
+async_result(Async, Message) -> plain(?PORTPOOL:async_result(Async, Message)).
 
 %% @doc Ends a call. Its outcome is `cancelled', or what came first.
--spec cancel('Elixir.Portpool.Async':t()) -> outcome().
+-spec cancel(async()) -> outcome().
 cancel(Async) -> plain(?PORTPOOL:cancel(Async)).
 
-%% @doc Calls a function on every worker that is ready.
--spec broadcast(pool(), name(), name(), [term()]) -> [outcome()] | {error, error()}.
+%% @doc Calls a function once on every worker that is ready.
+-spec broadcast(pool(), name(), name(), [term()]) -> {ok, [outcome()]} | {error, error()}.
 broadcast(Pool, Module, Function, Args) -> broadcast(Pool, Module, Function, Args, []).
 
--spec broadcast(pool(), name(), name(), [term()], options()) -> [outcome()] | {error, error()}.
+-spec broadcast(pool(), name(), name(), [term()], options()) -> {ok, [outcome()]} | {error, error()}.
 broadcast(Pool, Module, Function, Args, Options) ->
     case ?PORTPOOL:broadcast(Pool, Module, Function, Args, list(Options)) of
-        Outcomes when is_list(Outcomes) -> [plain(Outcome) || Outcome <- Outcomes];
+        {ok, Outcomes} -> {ok, plain(Outcomes)};
         Error -> plain(Error)
     end.
 
-%% @doc Takes a worker out of the pool, until `checkin/1'.
+%% @doc Checks a worker out, until `checkin/1'.
 -spec checkout(pool()) -> {ok, worker()} | {error, error()}.
 checkout(Pool) -> checkout(Pool, []).
 
@@ -106,7 +148,7 @@ checkin(Worker) -> checkin(Worker, []).
 -spec checkin(worker(), options()) -> ok | {error, error()}.
 checkin(Worker, Options) -> plain(?PORTPOOL:checkin(Worker, list(Options))).
 
-%% @doc Runs a function with a worker of its own. If it fails the worker is replaced, and the exception goes on.
+%% @doc Runs a function with a worker of its own. If it fails, the worker is replaced and the exception goes on.
 -spec transaction(pool(), fun((worker()) -> Result)) -> {ok, Result} | {error, error()}.
 transaction(Pool, Fun) -> transaction(Pool, Fun, []).
 
@@ -117,20 +159,21 @@ transaction(Pool, Fun, Options) -> plain(?PORTPOOL:transaction(Pool, Fun, list(O
 -spec status(pool()) -> {ok, map()} | {error, error()}.
 status(Pool) -> plain(?PORTPOOL:status(Pool)).
 
-%% @doc The state of a pool as Poolboy has it.
--spec status(pool(), poolboy) ->
-    {ready | overflow | full, non_neg_integer(), non_neg_integer(), non_neg_integer()} | {error, error()}.
-status(Pool, poolboy) -> plain(?PORTPOOL:status(Pool, poolboy)).
+%% @private The old name of `portpool_poolboy:status/1'.
+-spec status(pool(), term()) -> {error, error()}.
+status(Pool, Form) ->
+    {error, Error} = plain(?PORTPOOL:status(Pool, Form)),
+    {error, Error#{message := <<"status(Pool, poolboy) is now portpool_poolboy:status(Pool)">>}}.
 
-%% @doc Gives a running pool another size.
+%% @doc Changes the size of a running pool.
 -spec resize(pool(), pos_integer()) -> ok | {error, error()}.
 resize(Pool, Size) -> plain(?PORTPOOL:resize(Pool, Size)).
 
-%% @doc Replaces all workers by new ones, with the code as it now is.
+%% @doc Replaces all workers with new ones, which load the code as it now is.
 -spec reload(pool()) -> ok | {error, error()}.
 reload(Pool) -> plain(?PORTPOOL:reload(Pool)).
 
-%% @doc Marks a binary as one that is `bytes' in Python.
+%% @doc Marks a binary that shall arrive in Python as `bytes'.
 -spec bytes(binary()) -> map().
 bytes(Binary) -> ?PORTPOOL:bytes(Binary).
 
@@ -138,17 +181,18 @@ bytes(Binary) -> ?PORTPOOL:bytes(Binary).
 -spec format_error(error()) -> unicode:unicode_binary().
 format_error(Error) -> ?ERROR:message(Error#{'__struct__' => ?ERROR, '__exception__' => true}).
 
-%% What is neither a map nor a list is for Portpool to refuse.
+%% Whatever is neither a map nor a list is for `Portpool' to refuse.
 pool_options(Options) ->
     case list(Options) of
-        List when is_list(List) -> [name(Option) || Option <- List] ++ none(List);
+        List when is_list(List) -> none_as([name(Option) || Option <- List]);
         Other -> Other
     end.
 
-none(Options) ->
-    case lists:keymember(none, 1, Options) of
-        true -> [];
-        false -> [{none, undefined}]
+%% An old name is for `Portpool' to refuse, too.
+none_as(Options) ->
+    case lists:any(fun(Key) -> lists:keymember(Key, 1, Options) end, [none, none_as]) of
+        true -> Options;
+        false -> Options ++ [{none_as, undefined}]
     end.
 
 name({name, {local, Name}}) -> {name, Name};
@@ -160,5 +204,7 @@ list(Options) -> Options.
 
 plain({error, #{'__struct__' := ?ERROR} = Error}) ->
     {error, maps:without(['__struct__', '__exception__'], Error)};
+plain(Outcomes) when is_list(Outcomes) ->
+    [plain(Outcome) || Outcome <- Outcomes];
 plain(Outcome) ->
     Outcome.

@@ -13,25 +13,44 @@ defmodule Portpool.DefinitionTest do
     assert Own.call(:jobs, :echo, [1], timeout: 1_000) == {:ok, 1}
     assert Own.call!(:jobs, :echo, [1]) == 1
     assert Own.cast(:jobs, :echo, [1]) == :ok
-    assert Portpool.await(Own.async(:jobs, :echo, [1])) == {:ok, 1}
-    assert Own.broadcast(:jobs, :echo, [1]) == [ok: 1]
+    assert Own.await(Own.async(:jobs, :echo, [1])) == {:ok, 1}
+    assert Own.await_many([Own.async(:jobs, :echo, [1])]) == [ok: 1]
+    assert Own.yield(Own.async(:jobs, :echo, [1]), 60_000) == {:ok, 1}
+    assert {:error, %Error{reason: :cancelled}} = Own.cancel(Own.async(:jobs, :sleep, [60]))
+    assert Own.async_result(Own.async(:nowhere, :echo, [1], key: 1, retry: 1), :other) == :unknown
+    assert_receive {_ref, %Error{reason: :bad_request}}
+    assert Own.call(:zlib, :crc32, [Own.bytes("hello")]) == {:ok, 907_060_870}
+    assert Own.broadcast(:jobs, :echo, [1]) == {:ok, [ok: 1]}
+    assert {:ok, 1, %{attempt: 1}} = Own.call_with_meta(:jobs, :echo, [1])
     assert Own.transaction(&Portpool.call!(&1, :jobs, :echo, [1])) == {:ok, 1}
     assert {:ok, worker} = Own.checkout(checkout_timeout: 5_000)
-    assert Portpool.checkin(worker) == :ok
+    assert Own.checkin(worker) == :ok
     assert {:ok, %{size: 1}} = Own.status()
-    assert {:ready, 1, 0, 0} = Own.status(:poolboy)
+    assert {:ready, 1, 0, 0} = Portpool.Poolboy.status(Own)
+    assert {:error, %Error{message: "status(pool, :poolboy) is now " <> _}} = Own.status(:poolboy)
     assert Own.resize(2) == :ok
     assert Own.reload() == :ok
     assert Portpool.call(Own, :jobs, :echo, [1]) == {:ok, 1}
     assert_clean_process()
   end
 
-  test "it has every function of Portpool that takes a pool" do
-    own = Own.__info__(:functions)
+  # These take no pool.
+  @as_they_are [:await, :yield, :await_many, :async_result, :cancel, :checkin, :bytes]
 
-    for {name, arity} <- Portpool.__info__(:functions),
-        name not in [:await, :cancel, :checkin, :bytes],
-        do: assert({name, arity} in own or {name, arity - 1} in own, "#{name}/#{arity}")
+  test "it has every function of Portpool, without the pool where one takes it, and no other" do
+    expected =
+      for {name, arity} <- Portpool.__info__(:functions),
+          do: if(name in @as_they_are, do: {name, arity}, else: {name, arity - 1})
+
+    # These two have options by default.
+    assert Enum.sort(Own.__info__(:functions)) == Enum.sort(expected ++ [child_spec: 1, start_link: 1])
+  end
+
+  test "each of its functions has a type" do
+    {:ok, specs} = Code.Typespec.fetch_specs(Own)
+    specified = for {function, _specs} <- specs, do: function
+    # `start_link` and `child_spec` have one for all of their arities.
+    assert Own.__info__(:functions) -- specified == [child_spec: 0, start_link: 0]
   end
 
   test "options of start_link come before those of the application, and those before the ones of use" do
@@ -78,6 +97,7 @@ defmodule Portpool.DefinitionTest do
     {:docs_v1, _, _, _, _, _, docs} = Code.fetch_docs(Own)
 
     for {{:function, name, _arity}, _, _, doc, _} <- docs,
+        name != :status,
         do: assert(doc != :none and doc != :hidden, "#{name}")
   end
 end

@@ -15,18 +15,18 @@ defmodule Portpool.ErlangTest do
     assert :portpool.call(:python, ~c"jobs", ~c"keywords", [1], %{kwargs: %{b: 2}}) ==
              {:ok, [[1], %{"b" => 2}]}
 
-    assert {:ok, 1, %{attempt: 1}} = :portpool.call(:python, :jobs, :echo, [1], [:meta, timeout: 1_000])
+    assert {:ok, 1, %{attempt: 1}} = :portpool.call_with_meta(:python, :jobs, :echo, [1], timeout: 1_000)
     assert :portpool.cast(:python, :jobs, :echo, [1]) == :ok
     assert :portpool.await(:portpool.async(:python, :jobs, :echo, [1])) == {:ok, 1}
-    assert :portpool.broadcast(:python, :jobs, :echo, [1]) == [ok: 1]
+    assert :portpool.broadcast(:python, :jobs, :echo, [1]) == {:ok, [ok: 1]}
     assert {:error, %{reason: :cancelled}} = :portpool.cancel(:portpool.async(:python, :jobs, :sleep, [60]))
     assert :portpool.call(:python, :zlib, :crc32, [:portpool.bytes("hello")]) == {:ok, 907_060_870}
   end
 
   test "None is undefined, unless nil is asked for" do
     assert :portpool.call(:python, :jobs, :environment, ["no such variable"]) == {:ok, :undefined}
-    assert :portpool.call(:python, :jobs, :environment, ["no such variable"], none: nil) == {:ok, nil}
-    {:ok, pool} = :portpool.start_link(none: nil, size: 1, python_path: [@path])
+    assert :portpool.call(:python, :jobs, :environment, ["no such variable"], none_as: nil) == {:ok, nil}
+    {:ok, pool} = :portpool.start_link(none_as: nil, size: 1, python_path: [@path])
     assert :portpool.call(pool, :jobs, :environment, ["no such variable"]) == {:ok, nil}
     assert :portpool.stop(pool) == :ok
   end
@@ -45,7 +45,7 @@ defmodule Portpool.ErlangTest do
           :portpool.checkout(:none),
           :portpool.transaction(:none, & &1),
           :portpool.status(:none),
-          :portpool.status(:none, :poolboy),
+          :portpool_poolboy.status(:none),
           :portpool.resize(:none, 1),
           :portpool.reload(:none)
         ] do
@@ -65,10 +65,44 @@ defmodule Portpool.ErlangTest do
 
   test "operation" do
     assert {:ok, %{size: 1}} = :portpool.status(:python)
-    assert :portpool.status(:python, :poolboy) == {:ready, 1, 0, 0}
+    assert :portpool_poolboy.status(:python) == {:ready, 1, 0, 0}
     assert :portpool.resize(:python, 2) == :ok
     assert :portpool.reload(:python) == :ok
     assert :portpool.stop(:python, drain_timeout: 0) == :ok
+  end
+
+  test "calls that are awaited, yielded, and received" do
+    call = &:portpool.async(:python, &1, &2, &3)
+    assert :portpool.await(call.(:jobs, :echo, [1]), 60_000) == {:ok, 1}
+    assert :portpool.yield(call.(:jobs, :echo, [1])) == {:ok, 1}
+    assert :portpool.await_many([call.(:jobs, :echo, [1]), call.(:jobs, :echo, [2])]) == [ok: 1, ok: 2]
+
+    slow = call.(:jobs, :sleep, [60])
+    assert :portpool.yield(slow, 0) == :undefined
+    assert :portpool.async_result(slow, :other) == :unknown
+    assert {:error, %{reason: :cancelled} = error} = :portpool.await(slow, 0)
+    refute is_struct(error)
+    assert [{:error, %{reason: :cancelled}}] = :portpool.await_many([call.(:jobs, :sleep, [60])], 0)
+
+    %{ref: ref} = failing = call.(:jobs, :fail, [0])
+    assert_receive {^ref, _packet} = message, 60_000
+    assert {:error, %{reason: :exception} = error} = :portpool.async_result(failing, message)
+    refute is_struct(error)
+    assert {:error, %{reason: :bad_request}} = :portpool.await(failing)
+    assert_clean_process()
+  end
+
+  test "an old name says the new one" do
+    for {outcome, new} <- [
+          {:portpool.status(:python, :poolboy), "portpool_poolboy:status(Pool)"},
+          {:portpool.start_link(none: nil), ":none_as"},
+          {:portpool.start_link(retry: 2), "max: 2"},
+          {:portpool.call(:python, :jobs, :echo, [1], [:meta]), "call_with_meta"},
+          {:portpool.call(:python, :jobs, :echo, [1], [:idempotent, retry: 2]), "max: 2"}
+        ] do
+      assert {:error, %{reason: :bad_request, message: message}} = outcome
+      assert message =~ new
+    end
   end
 
   test "a name may be given as Erlang has it, and options may be wrong" do

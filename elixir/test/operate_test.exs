@@ -160,14 +160,14 @@ defmodule Portpool.OperateTest do
   describe "status" do
     test "in Poolboy's words" do
       pool = start_pool!(size: 1, max_overflow: 1)
-      assert Portpool.status(pool, :poolboy) == {:ready, 1, 0, 0}
+      assert Portpool.Poolboy.status(pool) == {:ready, 1, 0, 0}
       {:ok, first} = Portpool.checkout(pool)
-      assert Portpool.status(pool, :poolboy) == {:overflow, 0, 0, 1}
+      assert Portpool.Poolboy.status(pool) == {:overflow, 0, 0, 1}
       {:ok, second} = Portpool.checkout(pool)
-      assert Portpool.status(pool, :poolboy) == {:full, 0, 1, 2}
+      assert Portpool.Poolboy.status(pool) == {:full, 0, 1, 2}
       Enum.each([first, second], &Portpool.checkin/1)
-      assert {:ready, 2, 1, 0} = Portpool.status(pool, :poolboy)
-      assert {:error, %Error{reason: :noproc}} = Portpool.status(NoSuchPool, :poolboy)
+      assert {:ready, 2, 1, 0} = Portpool.Poolboy.status(pool)
+      assert {:error, %Error{reason: :noproc}} = Portpool.Poolboy.status(NoSuchPool)
     end
 
     test "says what runs where, and what there has been" do
@@ -208,7 +208,7 @@ defmodule Portpool.OperateTest do
       File.mkdir_p!(directory)
       on_exit(fn -> File.rm_rf!(directory) end)
 
-      outcomes = Portpool.broadcast(pool, :jobs, :same_time, [directory, 3])
+      {:ok, outcomes} = Portpool.broadcast(pool, :jobs, :same_time, [directory, 3])
       {:ok, %{workers: workers}} = Portpool.status(pool)
       assert outcomes == for(worker <- workers, do: {:ok, worker.pid})
       assert_clean_process()
@@ -218,7 +218,7 @@ defmodule Portpool.OperateTest do
     test "waits for workers that are busy, and for no longer than the call may" do
       pool = start_pool!(size: 2, wait: :all)
       {:ok, worker} = Portpool.checkout(pool)
-      outcomes = Portpool.broadcast(pool, :jobs, :pid, [], checkout_timeout: 50)
+      {:ok, outcomes} = Portpool.broadcast(pool, :jobs, :pid, [], checkout_timeout: 50)
       assert [{:error, %Error{reason: :checkout_timeout}}] = outcomes |> Enum.filter(&match?({:error, _}, &1))
       assert length(outcomes) == 2
       Portpool.checkin(worker)
@@ -227,7 +227,7 @@ defmodule Portpool.OperateTest do
     test "has an outcome for each worker, whatever becomes of the others" do
       pool = start_pool!(size: 2, wait: :all)
       pid = Portpool.call!(pool, :jobs, :pid, [])
-      outcomes = Portpool.broadcast(pool, :jobs, :exit_if, [pid])
+      {:ok, outcomes} = Portpool.broadcast(pool, :jobs, :exit_if, [pid])
       assert [error: %Error{reason: :worker_exit}, ok: _other] = Enum.sort(outcomes)
     end
 

@@ -8,6 +8,9 @@ defmodule Portpool.OptionsTest do
     {:ok, binary: System.find_executable("true")}
   end
 
+  # What the protocol has for pools too, and this side for calls alone.
+  @of_a_call [:retry]
+
   test "the server is told what is not its own default, and only of options in docs/protocol.md 7.2", %{
     binary: binary
   } do
@@ -17,8 +20,9 @@ defmodule Portpool.OptionsTest do
     changed = Keyword.merge([binary: binary, name: A], changed())
     {:ok, config} = Options.pool(changed)
     documented = for [key | _] <- Protocol.table("7.2"), do: hd(Protocol.quoted(key))
-    assert Enum.sort(Map.keys(Options.hello(config))) == Enum.sort(documented)
-    for {key, value} <- changed(), do: assert({key, Options.hello(config)[key]} == {key, value})
+    hello = Options.hello(config)
+    assert Enum.sort(Map.keys(hello)) == Enum.sort(documented -- @of_a_call)
+    for {key, value} <- changed(), do: assert({key, hello[wire(key)]} == {key, value})
   end
 
   test "the defaults are those of docs/protocol.md 7.2", %{binary: binary} do
@@ -26,18 +30,18 @@ defmodule Portpool.OptionsTest do
 
     for [key, _value, default, _meaning] <- Protocol.table("7.2"),
         [key] = Protocol.quoted(key),
-        key not in [:cd, :logs] do
-      assert {key, default(key, Map.fetch!(config, key))} == {key, String.replace(default, "`", "")}
+        key not in [:cd, :logs | @of_a_call] do
+      assert {key, default(key, Map.fetch!(config, here(key)))} == {key, String.replace(default, "`", "")}
     end
   end
 
-  # What a call and a checkout say by another argument: a worker that is checked out, a broadcast.
-  @inside [:lease, :worker]
+  # What this side says in another way: by a worker that is checked out, a broadcast, `call_with_meta`, `retry`.
+  @inside [:lease, :worker, :meta, :idempotent]
 
   test "the options of requests are those of docs/protocol.md 7.3 and 7.4" do
     documented = for [key | _] <- Protocol.table("7.3"), do: hd(Protocol.quoted(key))
     known = for {key, _type, _default, _doc} <- Options.Table.rows(:call), do: key
-    assert Enum.sort(known) == Enum.sort(documented -- @inside)
+    assert Enum.sort(Enum.map(known, &wire/1)) == Enum.sort(documented -- @inside)
 
     [text] = Regex.run(~r/^7\.4 .*$/m, Protocol.text())
 
@@ -46,24 +50,26 @@ defmodule Portpool.OptionsTest do
         do: assert(text =~ "`#{key}`")
   end
 
-  test "the options of a call are told as they are given" do
+  test "the options of a call are told in the words of the protocol" do
     given = [
       timeout: 1,
       checkout_timeout: :infinity,
       deadline: 5,
       grace: 0,
       on_cancel: :finish,
-      idempotent: true,
-      retry: 2,
       key: {:user, 7},
-      meta: true,
       kwargs: %{a: 1},
       binaries: :str,
-      none: nil,
       max_frame: 1024
     ]
 
     assert Options.request(:call, given) == {:ok, Map.new(given)}
+    assert Options.request(:call, none_as: nil) == {:ok, %{none: nil}}
+    assert Options.request(:call, none_as: :undefined) == {:ok, %{none: :undefined}}
+
+    for retry <- [[max: 2], %{max: 2}],
+        do: assert(Options.request(:call, retry: retry) == {:ok, %{idempotent: true, retry: 2}})
+
     assert Options.request(:call, []) == {:ok, %{}}
     assert Options.request(:checkout, key: nil) == {:ok, %{key: nil}}
   end
@@ -83,15 +89,36 @@ defmodule Portpool.OptionsTest do
 
     assert {:ok, _} = Options.pool(binary: binary, overflow_ttl: 100, max_overflow: 1)
     assert {:ok, _} = Options.pool(binary: binary, shutdown: 1_000, drain_timeout: 1_000)
+  end
 
-    for options <- [[retry: 1], [retry: 1, idempotent: false]] do
-      assert {:error, %{reason: :bad_request, detail: %{option: "retry"}, message: message}} =
-               Options.request(:call, options)
-
-      assert message =~ "idempotent: true"
+  test "an old name says the new one", %{binary: binary} do
+    for {options, new} <- [
+          {[none: :undefined], ":none_as"},
+          {[retry: 2], "`retry: [max: 2]` with each call"},
+          {[retry: [max: 2]], "`retry: [max: 2]` with each call"},
+          {[idempotent: true], "`retry: [max: 2]`"}
+        ] do
+      assert_refused(Options.pool([binary: binary] ++ options), options, new)
     end
 
-    assert {:ok, _} = Options.request(:call, retry: 0)
+    for {options, new} <- [
+          {[none: nil], ":none_as"},
+          {[idempotent: true], "`retry: [max: 2]`"},
+          {[meta: true], "call_with_meta/5"},
+          {[retry: 2], "`retry: [max: 2]`"},
+          {[retry: [max: 11]], "from 0 to 10"},
+          {[retry: [max: 1, times: 2]], "[max: n]"},
+          {[retry: []], "[max: n]"},
+          {[retry: true], "[max: n]"}
+        ] do
+      assert_refused(Options.request(:call, options), options, new)
+    end
+  end
+
+  defp assert_refused(outcome, [{option, _value}], new) do
+    name = Atom.to_string(option)
+    assert {:error, %{reason: :bad_request, detail: %{option: ^name}, message: message}} = outcome
+    assert message =~ new
   end
 
   test "a supervisor gives a pool the time to drain" do
@@ -104,7 +131,7 @@ defmodule Portpool.OptionsTest do
   end
 
   test "what a binary and what None is are words of a short list", %{binary: binary} do
-    for options <- [[binaries: :binary], [binaries: "str"], [none: :none], [none: false]] do
+    for options <- [[binaries: :binary], [binaries: "str"], [none_as: :none], [none_as: false]] do
       assert {:error, %{reason: :bad_request}} = Options.pool([binary: binary] ++ options)
       assert {:error, %{reason: :bad_request, detail: %{option: option}}} = Options.request(:call, options)
       assert [String.to_existing_atom(option)] == Keyword.keys(options)
@@ -186,7 +213,6 @@ defmodule Portpool.OptionsTest do
       deadline: 1,
       grace: 1,
       on_cancel: :finish,
-      retry: 1,
       quarantine: 0,
       lease_timeout: 1,
       start_timeout: 1,
@@ -212,13 +238,20 @@ defmodule Portpool.OptionsTest do
       max_frame: 1024,
       allow: ["os.path:join"],
       binaries: :bytes,
-      none: :undefined,
+      none_as: :undefined,
       python: "/usr/bin/python3",
       python_path: ["/a"],
       env: %{"A" => "1"},
       cd: "/"
     ]
   end
+
+  # Names of options: there, and here.
+  defp wire(:none_as), do: :none
+  defp wire(key), do: key
+
+  defp here(:none), do: :none_as
+  defp here(key), do: key
 
   # As the table of the protocol writes them.
   defp default(:none, nil), do: "nil"

@@ -11,6 +11,8 @@ defmodule Portpool.ReadmeTest do
     on_exit(fn -> File.rm_rf!(directory) end)
     File.mkdir_p!(directory)
 
+    my_app!(directory)
+
     File.cd!(directory, fn ->
       blocks =
         Regex.scan(~r/^```(elixir|erlang|python)\n(.*?)^```$/ms, File.read!(@readme), capture: :all_but_first)
@@ -18,7 +20,18 @@ defmodule Portpool.ReadmeTest do
       assert length(blocks) > 5
       session = Enum.reduce(blocks, [], fn [language, text], session -> run(language, text, session) end)
       Supervisor.stop(session[:supervisor])
+      assert_clean_process()
     end)
+  end
+
+  # The application of the reader: where it is, is all that VMs ask of one.
+  defp my_app!(directory) do
+    application = Path.join(directory, "my_app")
+    ebin = Path.join(application, "ebin")
+    File.mkdir_p!(ebin)
+    File.ln_s!(Path.join(directory, "priv"), Path.join(application, "priv"))
+    Code.prepend_path(ebin)
+    on_exit(fn -> Code.delete_path(ebin) end)
   end
 
   defp run("python", "# " <> text = file, session) do
@@ -28,7 +41,7 @@ defmodule Portpool.ReadmeTest do
     session
   end
 
-  # This one belongs into mix.exs.
+  # For mix.exs.
   defp run("elixir", "def deps" <> _rest, session), do: session
 
   defp run("erlang", text, session) do

@@ -15,12 +15,12 @@ defmodule Portpool.RouteTest do
           {[deadline: 70, grace: 7], [], 77},
           {[deadline: 70_000], [], 65_000},
           # Three runs, and the pauses between them: 100 and 200 ms.
-          {[], [timeout: 10, checkout_timeout: 0, idempotent: true, retry: 2], 330},
-          {[retry: 2], [timeout: 10, checkout_timeout: 0, idempotent: true], 330},
-          {[retry: 2], [timeout: 10, checkout_timeout: 0], 10},
-          {[], [timeout: :infinity, idempotent: true, retry: 2], :infinity}
+          {[], [timeout: 10, checkout_timeout: 0, retry: [max: 2]], 330},
+          {[], [timeout: 10, checkout_timeout: 0, retry: [max: 0]], 10},
+          {[], [timeout: :infinity, retry: [max: 2]], :infinity}
         ] do
-      assert {pool, call, Route.limit(route(pool), :call, Map.new(call))} == {pool, call, limit}
+      {:ok, options} = Options.request(:call, call)
+      assert {pool, call, Route.limit(route(pool), :call, options)} == {pool, call, limit}
     end
   end
 

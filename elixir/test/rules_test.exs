@@ -5,14 +5,16 @@ defmodule Portpool.RulesTest do
     test "says how long it waited and ran, and where" do
       pool = start_pool!()
 
-      assert {:ok, "slept", meta} = Portpool.call(pool, :jobs, :sleep, [0.05], meta: true)
+      assert {:ok, "slept", meta} = Portpool.call_with_meta(pool, :jobs, :sleep, [0.05])
       assert %{queue_us: queue, run_us: run, worker: worker, pid: pid, attempt: 1} = meta
       assert queue >= 0 and run >= 50_000
       assert {:ok, %{workers: [%{id: ^worker, pid: ^pid}]}} = Portpool.status(pool)
-      assert {1, %{attempt: 1}} = Portpool.call!(pool, :jobs, :echo, [1], meta: true)
-      assert {:ok, 1, %{attempt: 1}} = Portpool.await(Portpool.async(pool, :jobs, :echo, [1], meta: true))
-      assert [{:ok, 1, %{worker: ^worker}}] = Portpool.broadcast(pool, :jobs, :echo, [1], meta: true)
-      assert {:error, %Error{}} = Portpool.call(pool, :jobs, :fail, [0], meta: true)
+      assert {:ok, 1, %{worker: ^worker, attempt: 1}} = Portpool.call_with_meta(pool, :jobs, :echo, [1])
+      assert {:error, %Error{reason: :exception}} = Portpool.call_with_meta(pool, :jobs, :fail, [0])
+      assert {:error, %Error{reason: :noproc}} = Portpool.call_with_meta(NoSuchPool, :jobs, :echo, [1])
+
+      assert {:ok, {:ok, 1, %{worker: ^worker}}} =
+               Portpool.transaction(pool, &Portpool.call_with_meta(&1, :jobs, :echo, [1], timeout: 60_000))
     end
   end
 
@@ -68,7 +70,7 @@ defmodule Portpool.RulesTest do
     end
   end
 
-  describe "an idempotent call" do
+  describe "a call with retry" do
     setup do
       mark = Path.join(System.tmp_dir!(), "portpool-#{System.unique_integer([:positive])}")
       on_exit(fn -> File.rm(mark) end)
@@ -76,19 +78,21 @@ defmodule Portpool.RulesTest do
     end
 
     test "is made again when its worker dies, and says how often", %{pool: pool, mark: mark} do
-      options = [idempotent: true, retry: 2, meta: true]
-      assert {:ok, "lived", %{attempt: 2}} = Portpool.call(pool, :jobs, :die_once, [mark], options)
+      assert {:ok, "lived", %{attempt: 2}} =
+               Portpool.call_with_meta(pool, :jobs, :die_once, [mark], retry: [max: 2])
     end
 
-    test "is not made again without retry, nor is any other", %{pool: pool, mark: mark} do
-      assert {:error, %Error{reason: :worker_exit}} =
-               Portpool.call(pool, :jobs, :die_once, [mark], idempotent: true)
+    test "of 0 is not made again, nor is any other", %{pool: pool, mark: mark} do
+      for options <- [[], [retry: [max: 0]]] do
+        assert {:error, %Error{reason: :worker_exit, detail: %{attempt: 1}}} =
+                 Portpool.call(pool, :jobs, :die_once, [mark], options)
 
-      assert {:error, %Error{reason: :bad_request}} = Portpool.call(pool, :jobs, :echo, [1], retry: 1)
+        File.rm!(mark)
+      end
     end
 
     test "that has killed too many workers is refused", %{pool: pool} do
-      options = [idempotent: true, retry: 10]
+      options = [retry: [max: 10]]
 
       assert {:error, %Error{reason: :worker_exit, detail: %{attempt: 3}}} =
                Portpool.call(pool, :jobs, :exit_now, [1], options)

@@ -20,7 +20,10 @@ defmodule Portpool.StartTest do
           deadline: [-1, nil],
           grace: [-1, :infinity],
           on_cancel: [:stop, true],
-          retry: [-1, 11, :infinity],
+          retry: [2, [max: 2]],
+          idempotent: [true],
+          none: [nil, :undefined],
+          none_as: [:none, false],
           quarantine: [-1, 1001],
           lease_timeout: [-1, nil],
           on_crash_loop: [:stop, true],
@@ -62,7 +65,7 @@ defmodule Portpool.StartTest do
                  Portpool.start_link([{option, value}])
 
         assert error.message =~ inspect(option)
-        assert option == :env or error.message =~ inspect(value)
+        assert option in [:env, :retry, :idempotent, :none] or error.message =~ inspect(value)
         assert error.detail.option == Atom.to_string(option)
       end
     end

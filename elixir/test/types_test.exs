@@ -153,22 +153,22 @@ defmodule Portpool.TypesTest do
 
   describe "none" do
     test ":undefined of the pool or of the call is None, both ways" do
-      pool = start_pool!(none: :undefined)
+      pool = start_pool!(none_as: :undefined)
       assert Portpool.call(pool, :values, :is_none, [:undefined]) == {:ok, true}
       assert Portpool.call(pool, :values, :nothing, []) == {:ok, :undefined}
 
       assert Portpool.call(pool, :jobs, :echo, [[:undefined, %{a: :undefined}]]) ==
                {:ok, [:undefined, %{a: :undefined}]}
 
-      assert Portpool.call(pool, :values, :nothing, [], none: nil) == {:ok, nil}
-      assert Portpool.call(pool, :values, :is_none, [nil], none: nil) == {:ok, true}
+      assert Portpool.call(pool, :values, :nothing, [], none_as: nil) == {:ok, nil}
+      assert Portpool.call(pool, :values, :is_none, [nil], none_as: nil) == {:ok, true}
     end
 
     test "nil is an atom like any other then" do
       pool = start_pool!()
-      assert Portpool.call(pool, :values, :kind, [nil], none: :undefined) == {:ok, "Atom"}
+      assert Portpool.call(pool, :values, :kind, [nil], none_as: :undefined) == {:ok, "Atom"}
 
-      assert Portpool.call(pool, :jobs, :echo, [[nil, :undefined]], none: :undefined) ==
+      assert Portpool.call(pool, :jobs, :echo, [[nil, :undefined]], none_as: :undefined) ==
                {:ok, [nil, :undefined]}
 
       assert Portpool.call(pool, :values, :kinds, [[nil, :undefined]]) == {:ok, ["NoneType", "Atom"]}

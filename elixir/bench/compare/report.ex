@@ -15,7 +15,7 @@ defmodule Bench.Report do
     }
 
     {:ok, json} =
-      Portpool.call(pool, :json, :dumps, [report], kwargs: %{indent: 1, sort_keys: true}, none: nil)
+      Portpool.call(pool, :json, :dumps, [report], kwargs: %{indent: 1, sort_keys: true}, none_as: nil)
 
     :ok = Portpool.stop(pool)
     File.write!(path, json <> "\n")

@@ -1,8 +1,8 @@
 defmodule Portpool.Definition do
   @moduledoc false
 
-  # What `use Portpool` puts into a module: the functions of `Portpool` without their first argument, and the options
-  # from three places.
+  # What `use Portpool` puts into a module: the functions of `Portpool`, those that take a pool without that argument,
+  # and the options from three places.
 
   alias Portpool.{Error, Options}
 
@@ -12,7 +12,7 @@ defmodule Portpool.Definition do
     quote location: :keep do
       @portpool_options unquote(options)
 
-      @doc "Returns a specification to run the pool under a supervisor."
+      @doc "Returns a child specification to run the pool under a supervisor."
       @spec child_spec(keyword) :: Supervisor.child_spec()
       def child_spec(options \\ []),
         do: unquote(__MODULE__).child_spec(__MODULE__, @portpool_options, options)
@@ -22,40 +22,87 @@ defmodule Portpool.Definition do
       def start_link(options \\ []),
         do: unquote(__MODULE__).start_link(__MODULE__, @portpool_options, options)
 
+      # An old name, which says the new one.
+      @doc false
+      @spec status(term) :: {:error, Portpool.Error.t()}
+      def status(form), do: Portpool.status(__MODULE__, form)
+
       unquote(delegates())
       defoverridable child_spec: 1, start_link: 1
     end
   end
 
-  # Functions whose first argument is the pool: their other arguments, and whether options follow.
-  @functions [
-    call: {[:module, :function, :args], true},
-    call!: {[:module, :function, :args], true},
-    cast: {[:module, :function, :args], true},
-    async: {[:module, :function, :args], true},
-    broadcast: {[:module, :function, :args], true},
-    transaction: {[:fun], true},
-    checkout: {[], true},
-    stop: {[], true},
-    resize: {[:size], false},
-    reload: {[], false},
-    status: {[], false},
-    status: {[:form], false}
+  @call [module: quote(do: Portpool.text()), function: quote(do: Portpool.text()), args: quote(do: [term])]
+  @options [options: {quote(do: keyword), []}]
+  @async quote(do: Portpool.Async.t())
+  @worker quote(do: Portpool.Worker.t())
+  @outcome quote(do: Portpool.outcome())
+  @error quote(do: {:error, Portpool.Error.t()})
+  @ok_or_error quote(do: :ok | {:error, Portpool.Error.t()})
+
+  # Functions whose first argument is the pool: `{name, the other arguments, result}`. An argument is
+  # `{name, type}`, or `{name, {type, default}}`.
+  @of_the_pool [
+    {:call, @call ++ @options, @outcome},
+    {:call!, @call ++ @options, quote(do: term)},
+    {:call_with_meta, @call ++ @options, quote(do: {:ok, term, Portpool.meta()} | unquote(@error))},
+    {:cast, @call ++ @options, @ok_or_error},
+    {:async, @call ++ @options, @async},
+    {:broadcast, @call ++ @options, quote(do: {:ok, [unquote(@outcome)]} | unquote(@error))},
+    {:transaction, [fun: quote(do: (unquote(@worker) -> term))] ++ @options,
+     quote(do: {:ok, term} | unquote(@error))},
+    {:checkout, @options, quote(do: {:ok, unquote(@worker)} | unquote(@error))},
+    {:stop, @options, quote(do: :ok)},
+    {:resize, [size: quote(do: pos_integer)], @ok_or_error},
+    {:reload, [], @ok_or_error},
+    {:status, [], quote(do: {:ok, map} | unquote(@error))}
+  ]
+
+  # All others, as they are.
+  @others [
+    {:await, [async: @async, timeout: {quote(do: timeout), :infinity}], @outcome},
+    {:yield, [async: @async, timeout: {quote(do: timeout), 5_000}], quote(do: unquote(@outcome) | nil)},
+    {:await_many, [asyncs: quote(do: [unquote(@async)]), timeout: {quote(do: timeout), :infinity}],
+     quote(do: [unquote(@outcome)] | unquote(@error))},
+    {:async_result, [async: @async, message: quote(do: term)], quote(do: unquote(@outcome) | :unknown)},
+    {:cancel, [async: @async], @outcome},
+    {:checkin, [worker: @worker] ++ @options, @ok_or_error},
+    {:bytes, [binary: quote(do: binary)], quote(do: Portpool.Bytes.t())}
   ]
 
   defp delegates do
-    for {name, {arguments, options?}} <- @functions do
-      variables = Enum.map(arguments, &Macro.var(&1, __MODULE__))
-      given = if options?, do: [Macro.var(:options, __MODULE__)], else: []
-      heads = variables ++ Enum.map(given, &quote(do: unquote(&1) \\ []))
+    Enum.map(@of_the_pool, &delegate(&1, [quote(do: __MODULE__)])) ++ Enum.map(@others, &delegate(&1, []))
+  end
 
-      quote do
-        @doc unquote("See `Portpool.#{name}/#{1 + length(variables ++ given)}`.")
-        def unquote(name)(unquote_splicing(heads)),
-          do: Portpool.unquote(name)(__MODULE__, unquote_splicing(variables ++ given))
-      end
+  defp delegate({name, arguments, result}, pool) do
+    arity = length(pool) + length(arguments)
+    given = pool ++ for {argument, _type} <- arguments, do: Macro.var(argument, __MODULE__)
+
+    quote do
+      @doc unquote("See `Portpool.#{name}/#{arity}`.")
+      unquote_splicing(specs(name, arguments, result))
+
+      def unquote(name)(unquote_splicing(Enum.map(arguments, &head/1))),
+        do: Portpool.unquote(name)(unquote_splicing(given))
     end
   end
+
+  defp head({argument, {_type, default}}),
+    do: quote(do: unquote(Macro.var(argument, __MODULE__)) \\ unquote(default))
+
+  defp head({argument, _type}), do: Macro.var(argument, __MODULE__)
+
+  # One with, and one without the argument that has a default.
+  defp specs(name, arguments, result) do
+    required = for {_argument, type} <- arguments, not match?({_type, _default}, type), do: type
+
+    for types <- Enum.uniq([required, Enum.map(arguments, &type/1)]) do
+      quote do: @spec(unquote(name)(unquote_splicing(types)) :: unquote(result))
+    end
+  end
+
+  defp type({_argument, {type, _default}}), do: type
+  defp type({_argument, type}), do: type
 
   @spec child_spec(module, keyword, keyword) :: Supervisor.child_spec()
   def child_spec(module, used, given) do

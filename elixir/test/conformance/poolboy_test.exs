@@ -6,31 +6,31 @@ defmodule Portpool.Conformance.PoolboyTest do
 
   test "basic pool operations" do
     pool = start_pool!(size: 10, max_overflow: 5, wait: :all)
-    assert Portpool.status(pool, :poolboy) == {:ready, 10, 0, 0}
+    assert Portpool.Poolboy.status(pool) == {:ready, 10, 0, 0}
     {:ok, first} = Portpool.checkout(pool)
-    assert Portpool.status(pool, :poolboy) == {:ready, 9, 0, 1}
+    assert Portpool.Poolboy.status(pool) == {:ready, 9, 0, 1}
     {:ok, second} = Portpool.checkout(pool)
-    assert Portpool.status(pool, :poolboy) == {:ready, 8, 0, 2}
+    assert Portpool.Poolboy.status(pool) == {:ready, 8, 0, 2}
     Portpool.checkin(second)
-    assert Portpool.status(pool, :poolboy) == {:ready, 9, 0, 1}
+    assert Portpool.Poolboy.status(pool) == {:ready, 9, 0, 1}
     Portpool.checkin(first)
   end
 
   test "pool overflow should work" do
     pool = start_pool!(size: 5, max_overflow: 5, wait: :all, overflow_ttl: 100)
     workers = checkouts(pool, 7)
-    assert Portpool.status(pool, :poolboy) == {:overflow, 0, 2, 7}
+    assert Portpool.Poolboy.status(pool) == {:overflow, 0, 2, 7}
     Enum.each(workers, &Portpool.checkin/1)
     # They stay for a while, and then there are five again, never fewer.
-    assert {:ready, _idle, _overflow, 0} = Portpool.status(pool, :poolboy)
-    eventually(fn -> Portpool.status(pool, :poolboy) == {:ready, 5, 0, 0} end, 5_000)
+    assert {:ready, _idle, _overflow, 0} = Portpool.Poolboy.status(pool)
+    eventually(fn -> Portpool.Poolboy.status(pool) == {:ready, 5, 0, 0} end, 5_000)
     eventually(fn -> match?({:ok, %{workers: [_, _, _, _, _]}}, Portpool.status(pool)) end, 5_000)
   end
 
   test "pool behaves when empty" do
     pool = start_pool!(size: 2, max_overflow: 1, wait: :all)
     [first | rest] = checkouts(pool, 3)
-    assert Portpool.status(pool, :poolboy) == {:full, 0, 1, 3}
+    assert Portpool.Poolboy.status(pool) == {:full, 0, 1, 3}
 
     waiting =
       Task.async(fn ->
@@ -46,7 +46,7 @@ defmodule Portpool.Conformance.PoolboyTest do
   test "pool behaves when empty and overflow is disabled" do
     pool = start_pool!(size: 2, wait: :all)
     [first | rest] = checkouts(pool, 2)
-    assert Portpool.status(pool, :poolboy) == {:full, 0, 0, 2}
+    assert Portpool.Poolboy.status(pool) == {:full, 0, 0, 2}
 
     waiting =
       Task.async(fn ->
@@ -57,21 +57,21 @@ defmodule Portpool.Conformance.PoolboyTest do
     Portpool.checkin(first)
     assert Task.await(waiting) == {first.id, :ok}
     Enum.each(rest, &Portpool.checkin/1)
-    assert Portpool.status(pool, :poolboy) == {:ready, 2, 0, 0}
+    assert Portpool.Poolboy.status(pool) == {:ready, 2, 0, 0}
   end
 
   test "pool behaves on worker death" do
     pool = start_pool!(size: 3, max_overflow: 1, wait: :all, overflow_ttl: 100)
     {:ok, worker} = Portpool.checkout(pool)
     signal(worker.pid, "KILL")
-    eventually(fn -> Portpool.status(pool, :poolboy) == {:ready, 3, 0, 0} end, 5_000)
+    eventually(fn -> Portpool.Poolboy.status(pool) == {:ready, 3, 0, 0} end, 5_000)
 
     [first, second | rest] = checkouts(pool, 4)
     Enum.each([first, second], &signal(&1.pid, "KILL"))
     # Two of three are still out: one is started, to be three again, and none beyond.
-    eventually(fn -> Portpool.status(pool, :poolboy) == {:ready, 1, 0, 2} end, 5_000)
+    eventually(fn -> Portpool.Poolboy.status(pool) == {:ready, 1, 0, 2} end, 5_000)
     Enum.each(rest, &Portpool.checkin/1)
-    eventually(fn -> Portpool.status(pool, :poolboy) == {:ready, 3, 0, 0} end, 5_000)
+    eventually(fn -> Portpool.Poolboy.status(pool) == {:ready, 3, 0, 0} end, 5_000)
   end
 
   test "pool behaves when full and a worker dies" do
@@ -98,7 +98,7 @@ defmodule Portpool.Conformance.PoolboyTest do
     signal(first.pid, "KILL")
     assert Task.await(waiting) == :ok
     Enum.each([first | rest], &Portpool.checkin/1)
-    eventually(fn -> Portpool.status(pool, :poolboy) == {:ready, 2, 0, 0} end, 5_000)
+    eventually(fn -> Portpool.Poolboy.status(pool) == {:ready, 2, 0, 0} end, 5_000)
   end
 
   test "a worker that dies while it is idle is replaced" do
@@ -109,7 +109,7 @@ defmodule Portpool.Conformance.PoolboyTest do
     eventually(
       fn ->
         {:ok, %{workers: workers}} = Portpool.status(pool)
-        Portpool.status(pool, :poolboy) == {:ready, 2, 0, 0} and pid not in Enum.map(workers, & &1.pid)
+        Portpool.Poolboy.status(pool) == {:ready, 2, 0, 0} and pid not in Enum.map(workers, & &1.pid)
       end,
       5_000
     )
@@ -128,7 +128,7 @@ defmodule Portpool.Conformance.PoolboyTest do
   test "non-blocking pool behaves when full" do
     pool = start_pool!(size: 1, max_overflow: 1)
     workers = checkouts(pool, 2)
-    assert Portpool.status(pool, :poolboy) == {:full, 0, 1, 2}
+    assert Portpool.Poolboy.status(pool) == {:full, 0, 1, 2}
     assert {:error, %Error{reason: :checkout_timeout}} = Portpool.checkout(pool, checkout_timeout: 0)
     Enum.each(workers, &Portpool.checkin/1)
   end
@@ -148,13 +148,13 @@ defmodule Portpool.Conformance.PoolboyTest do
     end_process(owner)
     # Poolboy would hand it on as it is.
     eventually(fn -> not alive?(pid) end)
-    eventually(fn -> Portpool.status(pool, :poolboy) == {:ready, 2, 0, 0} end, 5_000)
+    eventually(fn -> Portpool.Poolboy.status(pool) == {:ready, 2, 0, 0} end, 5_000)
   end
 
   test "the pool is whole again after an exception in a transaction" do
     pool = start_pool!(size: 2, wait: :all)
     assert_raise RuntimeError, fn -> Portpool.transaction(pool, fn _worker -> raise "no" end) end
-    eventually(fn -> Portpool.status(pool, :poolboy) == {:ready, 2, 0, 0} end, 5_000)
+    eventually(fn -> Portpool.Poolboy.status(pool) == {:ready, 2, 0, 0} end, 5_000)
   end
 
   test "pool returns status" do
@@ -165,7 +165,7 @@ defmodule Portpool.Conformance.PoolboyTest do
       pool = start_pool!(size: size, max_overflow: more, wait: :all)
 
       for status <- statuses do
-        assert Portpool.status(pool, :poolboy) == status
+        assert Portpool.Poolboy.status(pool) == status
         Portpool.checkout(pool, checkout_timeout: if(elem(status, 0) == :full, do: 0, else: 5_000))
       end
 
@@ -196,7 +196,7 @@ defmodule Portpool.Conformance.PoolboyTest do
     await_waiting(pool, 0)
     eventually(fn -> Process.info(route(pool).calls.guard, :monitors) == {:monitors, [process: self()]} end)
     Portpool.checkin(worker)
-    assert Portpool.status(pool, :poolboy) == {:ready, 1, 0, 0}
+    assert Portpool.Poolboy.status(pool) == {:ready, 1, 0, 0}
   end
 
   test "LIFO is the default strategy" do
@@ -220,11 +220,11 @@ defmodule Portpool.Conformance.PoolboyTest do
     pool = start_pool!(size: 2, wait: :all)
     workers = checkouts(pool, 2)
     assert Portpool.resize(pool, 3) == :ok
-    eventually(fn -> Portpool.status(pool, :poolboy) == {:ready, 1, 0, 2} end, 5_000)
+    eventually(fn -> Portpool.Poolboy.status(pool) == {:ready, 1, 0, 2} end, 5_000)
     assert Portpool.resize(pool, 2) == :ok
-    eventually(fn -> Portpool.status(pool, :poolboy) == {:full, 0, 0, 2} end, 5_000)
+    eventually(fn -> Portpool.Poolboy.status(pool) == {:full, 0, 0, 2} end, 5_000)
     Enum.each(workers, &Portpool.checkin/1)
-    assert Portpool.status(pool, :poolboy) == {:ready, 2, 0, 0}
+    assert Portpool.Poolboy.status(pool) == {:ready, 2, 0, 0}
   end
 
   test "waiters are served first come, first served, and those that have died are skipped" do
@@ -256,7 +256,7 @@ defmodule Portpool.Conformance.PoolboyTest do
 
     for {:error, error} <- Task.await_many(waiters, 20_000), do: assert(error.reason == :checkout_timeout)
     Portpool.checkin(worker)
-    assert Portpool.status(pool, :poolboy) == {:ready, 1, 0, 0}
+    assert Portpool.Poolboy.status(pool) == {:ready, 1, 0, 0}
     assert_no_calls(pool)
   end
 
@@ -280,7 +280,7 @@ defmodule Portpool.Conformance.PoolboyTest do
     ref = Process.monitor(waiting)
     assert_receive {:DOWN, ^ref, :process, ^waiting, {{:badmatch, {:error, %Error{}}}, _stack}}, 1_000
     Portpool.checkin(worker)
-    assert Portpool.status(pool, :poolboy) == {:ready, 1, 0, 0}
+    assert Portpool.Poolboy.status(pool) == {:ready, 1, 0, 0}
   end
 
   test "recover from transaction timeout" do
@@ -291,7 +291,7 @@ defmodule Portpool.Conformance.PoolboyTest do
              Portpool.transaction(pool, & &1, checkout_timeout: 20)
 
     Portpool.checkin(worker)
-    assert Portpool.status(pool, :poolboy) == {:ready, 1, 0, 0}
+    assert Portpool.Poolboy.status(pool) == {:ready, 1, 0, 0}
     assert Portpool.transaction(pool, & &1.id) == {:ok, worker.id}
   end
 
@@ -304,7 +304,7 @@ defmodule Portpool.Conformance.PoolboyTest do
     assert Portpool.checkin(first) == :ok
     assert {:error, %Error{}} = Task.await(Task.async(fn -> Portpool.checkin(second) end))
     # Poolboy would hand out a worker in use.
-    assert Portpool.status(pool, :poolboy) == {:full, 0, 0, 2}
+    assert Portpool.Poolboy.status(pool) == {:full, 0, 0, 2}
     Enum.each([second, third], &Portpool.checkin/1)
   end
 
@@ -318,7 +318,7 @@ defmodule Portpool.Conformance.PoolboyTest do
   test "status answers at once while a worker starts slowly" do
     pool = start_pool!(init: {:jobs, :sleep, [60]}, wait: :none)
     assert {:ok, %{starting: 1, idle: 0}} = Portpool.status(pool)
-    assert {:ready, 0, 0, 0} = Portpool.status(pool, :poolboy)
+    assert {:ready, 0, 0, 0} = Portpool.Poolboy.status(pool)
   end
 
   defp checkouts(pool, count) do

@@ -5,14 +5,14 @@ defmodule Portpool.Call do
 
   alias Portpool.{Calls, Error, Route, Wire}
 
-  @type outcome :: {:ok, term} | {:ok, term, map} | {:error, Error.t()}
+  @type outcome :: {:ok, term} | {:error, Error.t()}
 
   @doc """
   Makes a request and waits for its outcome, at most `limit` milliseconds and the margin of the route.
 
   When it returns nothing of it is left: no row, no monitor, no message on its way to the caller.
   """
-  @spec run(Route.t(), Wire.request(), timeout) :: outcome
+  @spec run(Route.t(), Wire.request(), timeout) :: outcome | {:ok, term, map}
   def run(%Route{} = route, request, limit) do
     # One reference is monitor, address of the reply and mark in the mailbox: `receive` skips what was there before.
     alias = :erlang.monitor(:process, route.owner, alias: :reply_demonitor)
@@ -90,7 +90,7 @@ defmodule Portpool.Call do
   Whoever takes the row ends the request. Without a row the reply has been sent: it is in the mailbox, or on its way to
   an alias that is no longer active.
   """
-  @spec give_up(Route.t(), Wire.id(), reference) :: outcome
+  @spec give_up(Route.t(), Wire.id(), reference) :: outcome | {:ok, term, map}
   def give_up(route, id, alias) do
     if Calls.take(route.calls, id), do: cancel(route.port, id)
     :erlang.demonitor(alias, [:flush])
@@ -121,6 +121,10 @@ defmodule Portpool.Call do
 
   defp owner_exit({:shutdown, {:server_exit, how}}) do
     Error.new(:internal, "the server of the pool ended (#{how}) while the call was in flight")
+  end
+
+  defp owner_exit({:shutdown, %Error{} = error}) do
+    Error.new(:internal, "the pool ended while the call was in flight: #{error.message}")
   end
 
   defp owner_exit(reason) do

@@ -26,10 +26,22 @@ defmodule Portpool.Options do
     end
   end
 
-  @doc "Validates what goes with a request: the options given, as docs/protocol.md 7.3 and 7.4 have them."
+  @doc "Validates the options of a request, and returns them as docs/protocol.md 7.3 and 7.4 have them."
   @spec request(:call | :checkout | :checkin | :stop, term) :: {:ok, map} | {:error, Error.t()}
   def request(_table, []), do: {:ok, %{}}
-  def request(table, options), do: validate(options, table)
+
+  def request(table, options) do
+    with {:ok, valid} <- validate(options, table), do: {:ok, Table.wire(valid)}
+  end
+
+  @doc "Validates how long to wait for a call."
+  @spec timeout(term) :: {:ok, timeout} | {:error, Error.t()}
+  def timeout(timeout) do
+    case Type.check(:ms_or_infinity, timeout) do
+      {:ok, timeout} -> {:ok, timeout}
+      {:error, message} -> {:error, Error.new(:bad_request, "the timeout " <> message)}
+    end
+  end
 
   @doc "Validates the number of workers that a pool is resized to."
   @spec size(term) :: {:ok, 1..1024} | {:error, Error.t()}
@@ -45,10 +57,13 @@ defmodule Portpool.Options do
   def hello(config) do
     defaults = Table.defaults()
 
-    for {key, value} <- Map.from_struct(config),
-        key not in @local and value != Map.fetch!(defaults, key),
-        into: %{logs: :owner},
-        do: {key, value}
+    options =
+      for {key, value} <- Map.from_struct(config),
+          key not in @local and value != Map.fetch!(defaults, key),
+          into: %{logs: :owner},
+          do: {key, value}
+
+    Table.wire(options)
   end
 
   @doc "Returns how long a pool takes to stop, at most: milliseconds."
@@ -95,22 +110,22 @@ defmodule Portpool.Options do
   end
 
   defp reduce(options, table) do
-    rows = Table.rows(table)
-
     Enum.reduce_while(options, {:ok, %{}}, fn {key, value}, {:ok, valid} ->
-      case option(key, value, valid, rows) do
+      case option(table, key, value, valid) do
         {:ok, checked} -> {:cont, {:ok, Map.put(valid, key, checked)}}
         {:error, message} -> {:halt, {:error, refused(key, message)}}
       end
     end)
   end
 
-  defp option(key, _value, valid, _rows) when is_map_key(valid, key), do: {:error, "is given twice"}
+  defp option(_table, key, _value, valid) when is_map_key(valid, key), do: {:error, "is given twice"}
 
-  defp option(key, value, _valid, rows) do
+  defp option(table, key, value, _valid) do
+    rows = Table.rows(table)
+
     case List.keyfind(rows, key, 0) do
       {_key, type, _default, _doc} -> Type.check(type, value)
-      nil -> {:error, "is unknown. " <> hint(key, rows)}
+      nil -> {:error, Table.moved(table, key) || "is unknown. " <> hint(key, rows)}
     end
   end
 
@@ -120,7 +135,7 @@ defmodule Portpool.Options do
 
     if String.jaro_distance("#{nearest}", "#{key}") > 0.75,
       do: "Did you mean #{inspect(nearest)}?",
-      else: "There are " <> Enum.map_join(names, ", ", &inspect/1)
+      else: "The options are " <> Enum.map_join(names, ", ", &inspect/1)
   end
 
   # Options that are right by themselves and contradict each other.
@@ -130,24 +145,16 @@ defmodule Portpool.Options do
 
     cond do
       is_map_key(valid, :overflow_ttl) and overflow == 0 ->
-        {:error,
-         refused(:overflow_ttl, "needs :max_overflow, which is 0: there is no worker that it is about")}
+        {:error, refused(:overflow_ttl, "needs :max_overflow, which is 0: there are no overflow workers")}
 
       # An atom is greater than any number.
       is_integer(shutdown) and drain > shutdown ->
         {:error,
-         refused(:shutdown, "is less than :drain_timeout, #{inspect(drain)}: a drain would be cut off")}
+         refused(:shutdown, "is less than :drain_timeout, #{inspect(drain)}: it would cut the drain short")}
 
       true ->
         :ok
     end
-  end
-
-  defp agree(:call, %{retry: retry} = valid) when retry > 0 do
-    if Map.get(valid, :idempotent, false),
-      do: :ok,
-      else:
-        {:error, refused(:retry, "needs `idempotent: true`: what may have begun is not made twice otherwise")}
   end
 
   defp agree(_table, _valid), do: :ok
@@ -159,5 +166,5 @@ defmodule Portpool.Options do
   end
 
   defp no_keywords(options),
-    do: {:error, Error.new(:bad_request, "the options are a keyword list, not #{inspect(options)}")}
+    do: {:error, Error.new(:bad_request, "options must be a keyword list, not #{inspect(options)}")}
 end

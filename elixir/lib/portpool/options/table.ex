@@ -1,8 +1,8 @@
 defmodule Portpool.Options.Table do
   @moduledoc false
 
-  # Every option there is, once: a row is `{key, type, default, unit and meaning}`. What is validated, documented and
-  # told to the server (docs/protocol.md 7) comes from here.
+  # Every option, once: a row is `{key, type, default, meaning}`. Validation, documentation and what the server is
+  # told (docs/protocol.md 7) all come from here.
 
   alias Portpool.Options.Type
 
@@ -12,140 +12,213 @@ defmodule Portpool.Options.Table do
   @pools "the pool's"
   @most 0x20000000000000
 
-  @pool [
-    {:name, :name, nil, "the name to register: an atom, `{:global, term}` or `{:via, module, term}`"},
+  @everyday [
+    {:name, :name, nil,
+     "The name to register: an atom, `{:global, term}` or `{:via, module, term}`. A pool without a name is called by its pid."},
     {:size, {:integer, 1..1024, [:auto]}, :auto,
-     "workers that are always there; `:auto` is the number of processors that may be used"},
-    {:max_overflow, {:integer, 0..1024, []}, 0, "workers beyond `size` that are started while calls wait"},
-    {:overflow_ttl, :ms, 30_000, "ms; how long an idle overflow worker stays"},
-    {:strategy, {:one_of, [:lifo, :fifo]}, :lifo,
-     "which idle worker is next: `:lifo`, the one that was used last, whose caches are warm; `:fifo`, the one that has been idle longest"},
-    {:checkout_timeout, :ms_or_infinity, 5_000, "ms; the longest wait for a worker"},
-    {:timeout, :ms_or_infinity, 60_000, "ms; the longest run of a call, from the moment a worker gets it"},
-    {:deadline, :ms_or_infinity, :infinity,
-     "ms; the longest time in all: it cuts off what `checkout_timeout` and `timeout` leave"},
-    {:grace, :ms, 0,
-     "ms; how long a call that ran too long has after a `KeyboardInterrupt`, before its worker is killed; 0: it is killed at once"},
-    {:on_cancel, {:one_of, [:kill, :finish]}, :kill,
-     "what becomes of a running call that is cancelled, or whose caller died: its worker is killed, or runs it to its end for nobody"},
-    {:retry, {:integer, 0..10, []}, 0,
-     "how often a call that is `idempotent` is made again after its worker died"},
-    {:quarantine, {:integer, 0..1000, []}, 3,
-     "a call with `retry` that has killed so many workers in ten minutes is refused with `:quarantined`; 0: none is"},
-    {:lease_timeout, :ms_or_infinity, 60_000,
-     "ms; how long `checkout/2` and `transaction/3` have their worker"},
-    {:start_timeout, :ms, 30_000, "ms; the longest start of a worker, `preload` and `init` included"},
-    {:on_crash_loop, {:one_of, [:retry, :exit]}, :retry,
-     "when workers keep failing: `:retry`, calls fail with `:crash_loop` until one starts; `:exit`, the pool ends, and its supervisor decides"},
-    {:preload, :names, [],
-     "modules that are imported before a worker is ready: once, in a template process from which workers are forked"},
-    {:warmup, :mfa, nil, "`{module, function, args}`; a call that the template makes before the first fork"},
-    {:init, :mfa, nil, "`{module, function, args}`; a call that each worker makes before it is ready"},
-    {:max_calls, {:integer, 1..@most, [:infinity]}, :infinity,
-     "a worker runs so many calls, never one more, and is replaced; above 10 up to a tenth less, by chance"},
-    {:max_age, :ms_or_infinity, :infinity,
-     "ms; an older worker is replaced between calls, up to a tenth earlier, by chance"},
-    {:max_memory, {:integer, 0..@most, [:infinity]}, :infinity,
-     "bytes; a worker with more resident memory after a call and a garbage collection is replaced"},
-    {:memory_limit, {:integer, 0..@most, [:infinity]}, :infinity,
-     "bytes; what a worker may allocate: beyond it Python raises MemoryError"},
-    {:rlimits, :rlimits, %{},
-     "map or keyword list; other limits of each worker and its children, as setrlimit(2) has them: `%{nofile: 1024, core: 0, cpu: 3600}`; also `as`, `fsize`, `memlock`, `msgqueue`, `nice`, `nproc`, `rtprio`, `rttime`, `sigpending`, `stack`"},
-    {:no_new_privs, {:one_of, [true, false]}, false,
-     "whether workers and what they start are kept from more rights than the server has: set-uid programs come to nothing"},
-    {:pool_memory_limit, {:integer, 1..@most, [:infinity]}, :infinity,
-     "bytes; what all workers and whatever they start may have together: the kernel kills one of them beyond it; needs a cgroup v2 with a memory controller, see `cgroup`"},
-    {:cgroup, :cgroup, :auto,
-     "the cgroup (v2) in which the pool has one of its own, in which everything that Python starts ends with it: `:auto`, the one that has been delegated to this VM, if there is one; `:none`; or its path, and then the pool does not start without it"},
-    {:idle_check, :ms_or_infinity, :infinity,
-     "ms; a worker that has been idle for so long is asked whether it is alive, and replaced if it is not"},
-    {:busy_poll, {:integer, 0..1_000, [:auto]}, :auto,
-     "µs; how long the server stays awake between calls in flight, and a worker after a call; `:auto` is 100, or 0 on one processor"},
-    {:drain_timeout, :ms_or_infinity, 5_000,
-     "ms; how long running calls have to end when the pool is stopped; those that wait get `:shutdown` at once"},
-    {:wait, {:one_of, [:none, :first, :all]}, :first,
-     "the workers that `start_link/1` waits for, within `start_timeout`"},
-    {:max_queue, {:integer, 0..1_000_000, []}, 1_000,
-     "calls that may wait; one more is refused with `:queue_full`"},
-    {:max_queue_bytes, {:integer, 0..0xFFFFFFFFFFFF, []}, 268_435_456,
-     "bytes; encoded calls that may wait, likewise"},
-    {:max_inflight_bytes, {:integer, 65_536..0xFFFFFFFFFFFF, []}, 268_435_456,
-     "bytes; encoded results that may be on their way, each counted twice; beyond it results wait in their workers"},
-    {:max_frame, {:integer, 1024..0x7FFFFFFF, []}, 67_108_864,
-     "bytes; the largest call and the largest reply"},
-    {:allow, :names, nil,
-     "patterns `module:function`: the functions that calls may name, where `*` stands for any characters but a dot; others end with `:denied`; all if it is not given"},
-    {:binaries, {:one_of, [:str, :bytes]}, :str,
-     "what a binary becomes in Python: `:str`, which must be UTF-8, or `:bytes`; see `Portpool.bytes/1`"},
-    {:none, {:one_of, [nil, :undefined]}, nil,
-     "the atom that is Python's `None`, both ways; the other one is an atom like any other"},
-    {:python, :program, "python3", "the interpreter: a path, or a name that is looked up in `PATH`"},
+     "The number of workers. `:auto` is one for each processor that may be used."},
+    {:max_overflow, {:integer, 0..1024, []}, 0, "How many more workers may start while calls wait."},
+    {:python, :program, "python3", "The interpreter: a path, `{app, path}`, or a name to look up in `PATH`."},
     {:python_path, :paths, [],
-     "directories before Python's own `sys.path`, in this order; a relative one starts at the current directory (`Application.app_dir/2` names those of an application)"},
+     "Directories to search before Python's own `sys.path`, in this order. `{:my_app, \"priv/python\"}` is a directory of an application, in a release too. A relative path starts at the current directory."},
     {:env, :env, %{},
-     "map, keyword list or list of pairs; environment of the workers on top of this one; `false` removes a variable"},
-    {:cd, :path, nil, "the working directory of the workers; the current one if it is not given"},
-    {:binary, :path, nil,
-     "the server program; else the environment variable `PORTPOOL_BINARY`, else `priv/portpool`"},
-    {:shutdown, :shutdown, nil,
-     "ms, `:infinity` or `:brutal_kill`; what a supervisor gives the pool to stop; if it is not given, `drain_timeout` and 5000"}
+     "Environment variables for the workers, added to those of the VM: a map, a keyword list or a list of pairs. `false` removes a variable."},
+    {:cd, :path, nil,
+     "The working directory of the workers: a path or `{app, path}`. Default: that of the VM."},
+    {:timeout, :ms_or_infinity, 60_000,
+     "Milliseconds or `:infinity`. How long a call may run. The time starts when a worker gets the call."},
+    {:checkout_timeout, :ms_or_infinity, 5_000,
+     "Milliseconds or `:infinity`. How long a call or a checkout waits for a worker."},
+    {:preload, :names, [],
+     "Modules to import once, in a template process. Workers are forked from it, so they start fast and share memory."},
+    {:init, :mfa, nil, "`{module, function, args}`. A call that each worker makes before it is ready."},
+    {:start_timeout, :ms, 30_000,
+     "Milliseconds. How long a worker may take to start, with `preload` and `init`."},
+    {:wait, {:one_of, [:none, :first, :all]}, :first,
+     "Which workers `start_link/1` waits for: none, the first, or all. It waits for `start_timeout` at most."},
+    {:drain_timeout, :ms_or_infinity, 5_000,
+     "Milliseconds or `:infinity`. When the pool stops, running calls have this long to end. Waiting calls fail with `:shutdown` at once."}
   ]
 
-  @deadline {:deadline, :ms_or_infinity, @pools, "ms; the longest time in all, the wait included"}
-  @key {:key, :term, nil, "any term; calls with the same key run on the same worker, as long as that lives"}
+  @careful [
+    {:deadline, :ms_or_infinity, :infinity,
+     "Milliseconds or `:infinity`. How long a call may take in all, waiting and running."},
+    {:grace, :ms, 0,
+     "Milliseconds. A call that runs too long gets a `KeyboardInterrupt`, and this long to clean up before its worker is killed. With 0 the worker is killed at once."},
+    {:on_cancel, {:one_of, [:kill, :finish]}, :kill,
+     "What happens to a running call that is cancelled, or whose caller dies. `:kill` kills its worker; `:finish` lets the call end and drops its result."},
+    {:lease_timeout, :ms_or_infinity, 60_000,
+     "Milliseconds or `:infinity`. How long `checkout/2` and `transaction/3` may keep a worker."},
+    {:overflow_ttl, :ms, 30_000, "Milliseconds. How long an idle overflow worker stays."},
+    {:strategy, {:one_of, [:lifo, :fifo]}, :lifo,
+     "Which idle worker gets the next call. `:lifo`: the one used last, whose caches are warm. `:fifo`: the one that has been idle longest."},
+    {:on_crash_loop, {:one_of, [:retry, :exit]}, :retry,
+     "What happens when workers keep failing. `:retry`: calls fail with `:crash_loop` until a worker starts. `:exit`: the pool ends, and its supervisor decides."},
+    {:quarantine, {:integer, 0..1000, []}, 3,
+     "How many workers a call with `retry` may kill within ten minutes. The same call then fails with `:quarantined`. 0 means no limit."},
+    {:max_queue, {:integer, 0..1_000_000, []}, 1_000,
+     "How many calls may wait. Further calls fail with `:queue_full`."},
+    {:max_calls, {:integer, 1..@most, [:infinity]}, :infinity,
+     "A worker is replaced after this many calls. Above 10, each worker gets a random limit up to 10 % lower, so that they are not all replaced at once."},
+    {:max_age, :ms_or_infinity, :infinity,
+     "Milliseconds or `:infinity`. A worker this old is replaced between two calls. Each worker gets a random limit up to 10 % lower."},
+    {:max_memory, {:integer, 0..@most, [:infinity]}, :infinity,
+     "Bytes or `:infinity`. A worker is replaced if it has more resident memory than this after a call and a garbage collection."},
+    {:memory_limit, {:integer, 0..@most, [:infinity]}, :infinity,
+     "Bytes or `:infinity`. How much a worker may allocate. Beyond it Python raises `MemoryError`."},
+    {:pool_memory_limit, {:integer, 1..@most, [:infinity]}, :infinity,
+     "Bytes or `:infinity`. How much memory all workers and their children may use together. Beyond it the kernel kills one of them. Needs a `cgroup` with a memory controller."},
+    {:rlimits, :rlimits, %{},
+     "Further limits for each worker and its children, as in setrlimit(2): `%{nofile: 1024, core: 0, cpu: 3600}`. A map or keyword list; also `as`, `fsize`, `memlock`, `msgqueue`, `nice`, `nproc`, `rtprio`, `rttime`, `sigpending`, `stack`."},
+    {:no_new_privs, {:one_of, [true, false]}, false,
+     "With `true`, workers and their children cannot gain rights: set-uid programs run without them."},
+    {:allow, :names, nil,
+     "Patterns `module:function` of the functions that calls may name. `*` stands for any characters but a dot. Other calls fail with `:denied`. Default: all functions."},
+    {:binaries, {:one_of, [:str, :bytes]}, :str,
+     "What a binary becomes in Python: `:str`, which must be UTF-8, or `:bytes`. See `Portpool.bytes/1`."},
+    {:none_as, {:one_of, [nil, :undefined]}, nil,
+     "The atom for Python's `None`, in arguments and results. The other atom is then an atom like any other."}
+  ]
+
+  @rare [
+    {:warmup, :mfa, nil,
+     "`{module, function, args}`. A call that the template process makes before it forks the first worker."},
+    {:idle_check, :ms_or_infinity, :infinity,
+     "Milliseconds or `:infinity`. A worker that has been idle this long is checked, and replaced if it does not answer."},
+    {:busy_poll, {:integer, 0..1_000, [:auto]}, :auto,
+     "Microseconds. How long the server and the workers stay awake for the next event before they sleep. `:auto` is 100, or 0 on one processor."},
+    {:max_queue_bytes, {:integer, 0..0xFFFFFFFFFFFF, []}, 268_435_456,
+     "Bytes. How much the waiting calls may take in all. Further calls fail with `:queue_full`."},
+    {:max_inflight_bytes, {:integer, 65_536..0xFFFFFFFFFFFF, []}, 268_435_456,
+     "Bytes. How much memory results may take in the server. Each result counts as twice its size, for what the worker sent and for the reply made from it. When the limit is reached, results wait in their workers."},
+    {:max_frame, {:integer, 1024..0x7FFFFFFF, []}, 67_108_864,
+     "Bytes. The largest call, and the largest result."},
+    {:cgroup, :cgroup, :auto,
+     "Where the pool makes its own cgroup (v2), so that all processes that Python starts end with the pool. `:auto`: in the cgroup delegated to this VM, if there is one. A path: there, or the pool does not start. `:none`: nowhere."},
+    {:binary, :path, nil,
+     "The server program: a path or `{app, path}`. Default: the environment variable `PORTPOOL_BINARY`, then `priv/portpool`."},
+    {:shutdown, :shutdown, nil,
+     "Milliseconds, `:infinity` or `:brutal_kill`. How long a supervisor waits for the pool to stop. Default: `drain_timeout` plus 5000 ms."}
+  ]
+
+  @groups [
+    {"Everyday", @everyday},
+    {"With care", @careful},
+    {"Rare", @rare}
+  ]
+
   @checkout_timeout {:checkout_timeout, :ms_or_infinity, @pools,
-                     "ms; the longest wait for a worker; 0 means: only if one is idle now"}
+                     "Milliseconds or `:infinity`. How long to wait for a worker. With 0 the call needs one that is idle now."}
+  @deadline {:deadline, :ms_or_infinity, @pools,
+             "Milliseconds or `:infinity`. How long the call may take in all, waiting and running."}
+  @key {:key, :term, nil,
+        "Any term. Calls with equal keys run on the same worker for as long as it lives, and wait for it even if others are idle."}
 
   @call [
-    {:timeout, :ms_or_infinity, @pools, "ms; the longest run, from the moment a worker gets the call"},
+    {:timeout, :ms_or_infinity, @pools,
+     "Milliseconds or `:infinity`. How long the call may run. The time starts when a worker gets it."},
     @checkout_timeout,
     @deadline,
-    {:grace, :ms, @pools, "as above"},
-    {:on_cancel, {:one_of, [:kill, :finish]}, @pools, "as above"},
-    {:idempotent, {:one_of, [true, false]}, false, "whether it does no harm to make this call twice"},
-    {:retry, {:integer, 0..10, []}, @pools, "as above; needs `idempotent: true`"},
+    {:kwargs, :kwargs, %{}, "A map or keyword list. Keyword arguments of the function."},
     @key,
-    {:meta, {:one_of, [true, false]}, false,
-     "whether the result is `{:ok, value, meta}`: how long it waited and ran, and where; see `t:meta/0`"},
-    {:binaries, {:one_of, [:str, :bytes]}, @pools, "as above"},
-    {:none, {:one_of, [nil, :undefined]}, @pools, "as above"},
+    {:retry, :retry, nil,
+     "`[max: n]`, n from 0 to 10. If the worker dies, the call runs again on another one, up to n times. For calls that may run twice."},
+    {:grace, :ms, @pools,
+     "Milliseconds. How long the call may clean up after it ran too long and got a `KeyboardInterrupt`. With 0 its worker is killed at once."},
+    {:on_cancel, {:one_of, [:kill, :finish]}, @pools,
+     "What happens to the call if it is cancelled while it runs. `:kill` kills its worker; `:finish` lets the call end and drops its result."},
+    {:binaries, {:one_of, [:str, :bytes]}, @pools, "What a binary becomes in Python: `:str` or `:bytes`."},
+    {:none_as, {:one_of, [nil, :undefined]}, @pools,
+     "The atom for Python's `None`, in arguments and result."},
     {:max_frame, {:integer, 1024..0x7FFFFFFF, []}, @pools,
-     "bytes; the largest request and the largest reply of this call, if less than the pool's"},
-    {:kwargs, :kwargs, %{}, "map or keyword list; arguments by keyword, on top of `args`"}
+     "Bytes. The largest size of this call and of its result. The pool's limit still holds."}
   ]
 
   @checkout [
-    @checkout_timeout,
-    {:lease_timeout, :ms_or_infinity, @pools, "ms; how long the worker may be kept"},
-    @deadline,
-    @key
+    put_elem(
+      @checkout_timeout,
+      3,
+      "Milliseconds or `:infinity`. How long to wait for a worker. With 0 one must be idle now."
+    ),
+    {:lease_timeout, :ms_or_infinity, @pools,
+     "Milliseconds or `:infinity`. How long the worker may be kept."},
+    put_elem(@deadline, 3, "Milliseconds or `:infinity`. An upper limit for the wait."),
+    put_elem(
+      @key,
+      3,
+      "Any term. Checks out the worker that had this key last, and waits for it even if others are idle."
+    )
   ]
 
   @checkin [
-    {:broken, {:one_of, [true, false]}, false, "whether the worker is of no more use: it is replaced"}
+    {:broken, {:one_of, [true, false]}, false, "With `true` the worker is replaced instead of used again."}
   ]
 
-  @stop [{:drain_timeout, :ms_or_infinity, @pools, "ms; how long running calls have to end"}]
+  @stop [
+    {:drain_timeout, :ms_or_infinity, @pools,
+     "Milliseconds or `:infinity`. How long running calls have to end."}
+  ]
 
-  @tables %{pool: @pool, call: @call, checkout: @checkout, checkin: @checkin, stop: @stop}
+  @tables %{
+    pool: Enum.flat_map(@groups, &elem(&1, 1)),
+    call: @call,
+    checkout: @checkout,
+    checkin: @checkin,
+    stop: @stop
+  }
+
+  # Options that had another name or place: what to write now.
+  @moved %{
+    pool: %{
+      none: "is now called :none_as",
+      retry:
+        "is an option of a call, not of a pool. A pool promises to run each call at most once; say " <>
+          "`retry: [max: 2]` with each call that may run twice",
+      idempotent: "is now part of :retry, an option of a call: `retry: [max: 2]`"
+    },
+    call: %{
+      none: "is now called :none_as",
+      idempotent: "is now part of :retry: `retry: [max: 2]`",
+      meta: "is now a function: call_with_meta/5 returns `{:ok, value, meta}`"
+    }
+  }
 
   @spec rows(name) :: [row]
   def rows(table), do: Map.fetch!(@tables, table)
 
-  @doc "Returns the defaults of the options of a pool."
-  @spec defaults() :: map
-  def defaults, do: Map.new(@pool, fn {key, _type, default, _doc} -> {key, default} end)
+  @doc "Returns what to write instead of an option that has moved, or `nil`."
+  @spec moved(name, atom) :: String.t() | nil
+  def moved(table, key), do: get_in(@moved, [table, key])
 
-  @doc "Renders a table for the documentation."
-  @spec docs(name) :: String.t()
-  def docs(table) do
-    rows =
-      for {key, _type, default, doc} <- rows(table), do: "| `#{key}` | #{shown(key, default)} | #{doc} |\n"
-
-    "| option | default | unit and meaning |\n|---|---|---|\n" <> Enum.join(rows)
+  @doc "Returns the options as the server knows them: `docs/protocol.md` 7."
+  @spec wire(map) :: map
+  def wire(options) do
+    Enum.reduce(options, options, fn
+      {:none_as, atom}, wire -> wire |> Map.delete(:none_as) |> Map.put(:none, atom)
+      {:retry, max}, wire -> Map.merge(wire, %{idempotent: true, retry: max})
+      _same, wire -> wire
+    end)
   end
 
-  defp shown(key, nil) when key != :none, do: "none"
+  @doc "Returns the defaults of the options of a pool."
+  @spec defaults() :: map
+  def defaults, do: Map.new(rows(:pool), fn {key, _type, default, _doc} -> {key, default} end)
+
+  @doc "Renders the options for the documentation: those of a pool in groups, all others in one table."
+  @spec docs(name) :: String.t()
+  def docs(:pool),
+    do: Enum.map_join(@groups, "\n", fn {name, rows} -> "### #{name}\n\n" <> rendered(rows) end)
+
+  def docs(table), do: table |> rows() |> rendered()
+
+  defp rendered(rows) do
+    "| option | default | meaning |\n|---|---|---|\n" <>
+      Enum.map_join(rows, fn {key, _type, default, doc} ->
+        "| `#{key}` | #{shown(key, default)} | #{doc} |\n"
+      end)
+  end
+
+  defp shown(key, nil) when key != :none_as, do: "none"
   defp shown(_key, @pools), do: @pools
   defp shown(_key, value), do: "`#{inspect(value)}`"
 end

@@ -7,6 +7,9 @@ defmodule Portpool.Options.Type do
   @rlimits ~w(as core cpu fsize memlock msgqueue nice nofile nproc rtprio rttime sigpending stack)a
   @largest_limit 0x7FFFFFFFFFFFFFFF
 
+  # docs/protocol.md 7.3
+  @most_retries 10
+
   # The longest time that a timer of the VM can run.
   @longest 0xFFFFFFFF
 
@@ -25,6 +28,7 @@ defmodule Portpool.Options.Type do
           | :rlimits
           | :cgroup
           | :kwargs
+          | :retry
           | :term
           | :shutdown
 
@@ -33,6 +37,7 @@ defmodule Portpool.Options.Type do
   def check(type, value) do
     case cast(type, value) do
       {:ok, cast} -> {:ok, cast}
+      {:error, message} -> {:error, message}
       # An environment may hold secrets.
       :error when type == :env -> {:error, "must be #{expected(type)}"}
       :error -> {:error, "must be #{expected(type)}, not #{inspect(value)}"}
@@ -54,6 +59,7 @@ defmodule Portpool.Options.Type do
   defp cast(:shutdown, value), do: cast(:ms_or_infinity, value)
   defp cast(:term, value), do: {:ok, value}
 
+  defp cast(:path, {app, path}), do: of_app(app, path)
   defp cast(:path, value), do: with({:ok, path} <- name(value), do: {:ok, Path.expand(path)})
   defp cast(:paths, values), do: all(values, &cast(:path, &1))
   defp cast(:names, values), do: all(values, &name/1)
@@ -66,6 +72,8 @@ defmodule Portpool.Options.Type do
         {:ok, function} <- name(function),
         do: {:ok, {module, function, args}}
       )
+
+  defp cast(:program, {app, path}), do: of_app(app, path)
 
   # A name without a slash is looked up in PATH.
   defp cast(:program, value) do
@@ -88,7 +96,34 @@ defmodule Portpool.Options.Type do
   defp cast(:kwargs, kwargs) when is_map(kwargs), do: {:ok, kwargs}
   defp cast(:kwargs, kwargs), do: if(Keyword.keyword?(kwargs), do: {:ok, Map.new(kwargs)}, else: :error)
 
+  defp cast(:retry, %{max: max} = retry) when map_size(retry) == 1 and max in 0..@most_retries, do: {:ok, max}
+  defp cast(:retry, [{:max, max}]) when max in 0..@most_retries, do: {:ok, max}
+
   defp cast(_type, _value), do: :error
+
+  # A path in the directory of an application, wherever that is: in `_build`, or in a release.
+  defp of_app(app, path) when is_atom(app) do
+    with {:ok, path} <- name(path), :relative <- Path.type(path) do
+      inside(app, path)
+    else
+      :error ->
+        :error
+
+      _absolute ->
+        {:error, "has an absolute path in #{inspect({app, path})}: it must be relative to the application"}
+    end
+  end
+
+  defp of_app(_app, _path), do: :error
+
+  defp inside(app, path) do
+    {:ok, app |> Application.app_dir(path) |> Path.expand()}
+  rescue
+    ArgumentError ->
+      {:error,
+       "names the application #{inspect(app)} in #{inspect({app, path})}, which this VM does not know: " <>
+         "is it spelled right, and among the dependencies or in the release?"}
+  end
 
   defp rlimit({name, most} = limit) when name in @rlimits and most in 0..@largest_limit, do: {:ok, limit}
   defp rlimit(_other), do: :error
@@ -132,15 +167,15 @@ defmodule Portpool.Options.Type do
     do: expected(put_elem(type, 2, [])) <> " or " <> words(words)
 
   defp expected({:one_of, words}), do: words(words)
-  defp expected(:ms), do: "a number of milliseconds (an integer from 0 to #{@longest})"
+  defp expected(:ms), do: "milliseconds, an integer from 0 to #{@longest}"
   defp expected(:ms_or_infinity), do: expected(:ms) <> " or :infinity"
   defp expected(:shutdown), do: expected(:ms) <> ", :infinity or :brutal_kill"
-  defp expected(:program), do: "the name or path of a program"
-  defp expected(:path), do: "a path"
+  defp expected(:program), do: "the name or path of a program, or {app, path}"
+  defp expected(:path), do: "a path or {app, path}"
   defp expected(:names), do: "a list of names"
   defp expected(:mfa), do: "a module, a function and a list of arguments, as in {:models, :load, []}"
-  defp expected(:paths), do: "a list of paths"
-  defp expected(:env), do: "a map or list of pairs, from names to strings or false"
+  defp expected(:paths), do: "a list of paths or {app, path}"
+  defp expected(:env), do: "a map or list of pairs that gives each name a string or false"
 
   defp expected(:cgroup), do: ":auto, :none or the absolute path of a cgroup"
 
@@ -148,6 +183,7 @@ defmodule Portpool.Options.Type do
     do: "a map or keyword list from #{Enum.map_join(@rlimits, ", ", &inspect/1)} to a number"
 
   defp expected(:kwargs), do: "a map or keyword list"
+  defp expected(:retry), do: "[max: n] with n from 0 to #{@most_retries}, as in `retry: [max: 2]`"
 
   defp words(words), do: Enum.map_join(words, " or ", &inspect/1)
 end

@@ -19,7 +19,6 @@ defmodule Portpool.Route do
             timeout: timeout,
             deadline: timeout,
             grace: non_neg_integer,
-            retry: non_neg_integer,
             start_timeout: non_neg_integer,
             call: timeout
           },
@@ -30,7 +29,7 @@ defmodule Portpool.Route do
   defstruct [:port, :owner, :calls, :max_frame, :limits, margin: 5_000]
 
   # A call without options of its own is the most frequent: its limit is `call`, and is reckoned once.
-  @limits [:checkout_timeout, :timeout, :deadline, :grace, :retry, :start_timeout]
+  @limits [:checkout_timeout, :timeout, :deadline, :grace, :start_timeout]
 
   # What the server may take for an answer that needs no worker: milliseconds.
   @prompt 5_000
@@ -67,7 +66,7 @@ defmodule Portpool.Route do
 
   def limit(%__MODULE__{limits: limits}, :call, options) do
     limits = Map.merge(limits, options)
-    longest(limits, if(Map.get(options, :idempotent, false), do: 1 + limits.retry, else: 1))
+    longest(limits, 1 + Map.get(options, :retry, 0))
   end
 
   def limit(%__MODULE__{limits: limits}, :checkout, options) do
