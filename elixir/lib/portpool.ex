@@ -99,12 +99,15 @@ defmodule Portpool do
   Returns a child specification for a supervisor. It takes the options of `start_link/1`.
 
   The supervisor gives the pool `drain_timeout` plus 5000 ms to stop, so that running calls can end.
+
+  If the pool cannot start, the supervisor gets `{%Portpool.Error{}, stacktrace}` as the reason, since supervisors and
+  applications print that as the message of the error.
   """
   @spec child_spec(keyword) :: Supervisor.child_spec()
   def child_spec(options) do
     %{
       id: Keyword.get(options, :name) || __MODULE__,
-      start: {__MODULE__, :start_link, [options]},
+      start: {Pool, :start_child, [__MODULE__, :start_link, [options]]},
       type: :supervisor,
       shutdown: Options.child_shutdown(options)
     }

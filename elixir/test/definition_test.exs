@@ -70,8 +70,12 @@ defmodule Portpool.DefinitionTest do
   end
 
   test "its child specification has the time that its options need to drain" do
-    assert %{id: Own, start: {Own, :start_link, [[size: 3]]}, type: :supervisor, shutdown: 5_100} =
-             Own.child_spec(size: 3)
+    assert %{
+             id: Own,
+             start: {Portpool.Pool, :start_child, [Own, :start_link, [[size: 3]]]},
+             type: :supervisor,
+             shutdown: 5_100
+           } = Own.child_spec(size: 3)
 
     Application.put_env(:portpool, Own, drain_timeout: 1_000)
     assert %{shutdown: 6_000} = Own.child_spec([])

@@ -142,6 +142,74 @@ defmodule Portpool.OptionsTest do
     assert {:error, %{reason: :bad_request}} = Options.request(:call, max_frame: 1023)
   end
 
+  describe "a path in an application" do
+    test "is where that application is now", %{binary: binary} do
+      priv = Application.app_dir(:portpool, "priv/python")
+
+      for path <- [
+            {:portpool, "priv/python"},
+            {:portpool, ~c"priv/python"},
+            {:portpool, "priv/../priv/./python"}
+          ] do
+        {:ok, config} = Options.pool(binary: binary, python_path: ["/a", path], python: path, cd: path)
+        assert {config.python_path, config.python, config.cd} == {["/a", priv], priv, priv}
+      end
+
+      # Of those of Erlang, too.
+      {:ok, config} = Options.pool(binary: binary, cd: {:kernel, "ebin"})
+      assert config.cd == :kernel |> :code.lib_dir() |> Path.join("ebin")
+      assert {:error, error} = Options.pool(binary: {:portpool, "priv/no-such-program"})
+      assert error.message =~ Application.app_dir(:portpool, "priv/no-such-program")
+    end
+
+    test "that is not known names that application", %{binary: binary} do
+      for {option, value} <- [
+            python_path: [{:no_such_app, "priv"}],
+            python: {:no_such_app, "priv"},
+            cd: {:no_such_app, "priv"},
+            binary: {:no_such_app, "priv"}
+          ] do
+        name = Atom.to_string(option)
+
+        assert {:error, %{reason: :bad_request, detail: %{option: ^name}, message: message}} =
+                 Options.pool([{option, value} | if(option == :binary, do: [], else: [binary: binary])])
+
+        assert message =~ "the application :no_such_app" and message =~ "does not know"
+      end
+    end
+
+    test "is relative, and text", %{binary: binary} do
+      assert {:error, %{message: message}} = Options.pool(binary: binary, cd: {:portpool, "/priv"})
+      assert message =~ "must be relative" and message =~ ~s({:portpool, "/priv"})
+
+      for path <- [{:portpool, 1}, {:portpool, ""}, {"portpool", "priv"}, {:portpool}, {:portpool, "a", "b"}],
+          option <- [[cd: path], [python: path], [python_path: [path]], [python_path: path]] do
+        assert {:error, %{reason: :bad_request, message: message}} = Options.pool([binary: binary] ++ option)
+        assert message =~ "{app, path}"
+      end
+    end
+  end
+
+  test "without a current directory absolute paths are right, and relative ones say so", %{binary: binary} do
+    gone = Path.join(System.tmp_dir!(), "portpool-gone-#{System.unique_integer([:positive])}")
+    File.mkdir_p!(gone)
+    before = File.cwd!()
+    on_exit(fn -> File.cd!(before) end)
+    File.cd!(gone)
+    File.rmdir!(gone)
+
+    assert {:ok, %{python_path: ["/a"]}} =
+             Options.pool(binary: binary, python_path: ["/a"], cd: {:portpool, "priv"})
+
+    for {option, value} <- [python_path: ["a"], cd: "a", python: "./a"] do
+      assert {:error, %{reason: :bad_request, message: message}} =
+               Options.pool([{option, value}, binary: binary])
+
+      assert message =~ "option #{inspect(option)} has the relative path" and
+               message =~ "does not exist any more"
+    end
+  end
+
   test "text is made of strings, charlists and atoms", %{binary: binary} do
     {:ok, config} = Options.pool(binary: binary, python_path: ["/a", ~c"/b", :c], python: :python3)
     assert config.python_path == ["/a", "/b", Path.expand("c")]

@@ -1,6 +1,8 @@
 defmodule Portpool.StartTest do
   use Portpool.Test.Case
 
+  alias Portpool.Test.Own
+
   describe "a pool that cannot start" do
     test "because of an unknown option says which, and the nearest right one" do
       assert {:error, %Error{reason: :bad_request, blame: :caller, retryable: false} = error} =
@@ -131,9 +133,30 @@ defmodule Portpool.StartTest do
       assert_clean_process()
     end
 
-    test "fails its supervisor with that error" do
-      assert {:error, {%Error{reason: :bad_request}, _child}} =
-               start_supervised({Portpool, python: "no-such-python"})
+    test "fails its supervisor with that error, which prints as its message" do
+      for {child, called} <- [{Portpool, "Portpool.start_link/1"}, {Own, "Portpool.Test.Own.start_link/1"}] do
+        Process.flag(:trap_exit, true)
+        children = [{child, python: "no-such-python"}]
+        assert {:error, reason} = Supervisor.start_link(children, strategy: :one_for_one)
+
+        assert {:shutdown, {:failed_to_start_child, ^child, {%Error{reason: :bad_request} = error, _stack}}} =
+                 reason
+
+        assert Exception.format_exit(reason) =~
+                 ~r/^shutdown: failed to start child: #{inspect(child)}\n *\*\* \(EXIT\) an exception was raised:\n *\*\* \(Portpool.Error\) /
+
+        assert Exception.format_exit(reason) =~ error.message
+        assert Exception.format_exit(reason) =~ called
+        refute Exception.format_exit(reason) =~ "%Portpool.Error"
+        assert_receive {:EXIT, _supervisor, ^reason}
+      end
+    end
+
+    test "fails a supervisor that starts its children later in the same way" do
+      supervisor = start_supervised!({DynamicSupervisor, strategy: :one_for_one})
+
+      assert {:error, {%Error{reason: :bad_request}, [_ | _]}} =
+               DynamicSupervisor.start_child(supervisor, {Portpool, python: "no-such-python"})
     end
   end
 
@@ -298,7 +321,7 @@ defmodule Portpool.StartTest do
     test "is a child like any other" do
       assert Portpool.child_spec(name: A, size: 1) == %{
                id: A,
-               start: {Portpool, :start_link, [[name: A, size: 1]]},
+               start: {Portpool.Pool, :start_child, [Portpool, :start_link, [[name: A, size: 1]]]},
                type: :supervisor,
                shutdown: 10_000
              }

@@ -1,12 +1,12 @@
 import Config
 
-# The options of the pool. Planning keeps a processor busy, so there are as many workers as processors, but two at the
-# least, for that is what the demo is to show.
+# The options of the pool. Planning keeps a processor busy, so there is a worker for each processor, and at least two, to
+# show them at work together.
 config :portpool_demo, :pool,
   size: System.schedulers_online() |> max(2) |> min(6),
   python: Path.expand("../.venv/bin/python", __DIR__),
-  python_path: [Path.expand("../priv/python", __DIR__)],
-  # Each job takes its time, so one that waits for a worker may wait for long.
+  python_path: [{:portpool_demo, "priv/python"}],
+  # Each job takes seconds, so the last one may wait long for a worker.
   checkout_timeout: :infinity
 
 config :logger, level: :warning

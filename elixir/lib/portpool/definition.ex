@@ -4,7 +4,7 @@ defmodule Portpool.Definition do
   # What `use Portpool` puts into a module: the functions of `Portpool`, those that take a pool without that argument,
   # and the options from three places.
 
-  alias Portpool.{Error, Options}
+  alias Portpool.{Error, Options, Pool}
 
   @doc "Returns the code of a module that is its own pool."
   @spec functions(Macro.t()) :: Macro.t()
@@ -108,7 +108,7 @@ defmodule Portpool.Definition do
   def child_spec(module, used, given) do
     %{
       id: module,
-      start: {module, :start_link, [given]},
+      start: {Pool, :start_child, [module, :start_link, [given]]},
       type: :supervisor,
       shutdown: module |> options(used, given) |> Options.child_shutdown()
     }

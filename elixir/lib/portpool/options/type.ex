@@ -13,6 +13,8 @@ defmodule Portpool.Options.Type do
   # The longest time that a timer of the VM can run.
   @longest 0xFFFFFFFF
 
+  alias Portpool.Options.Paths
+
   @type t ::
           :name
           | {:integer, Range.t(), [atom]}
@@ -60,7 +62,7 @@ defmodule Portpool.Options.Type do
   defp cast(:term, value), do: {:ok, value}
 
   defp cast(:path, {app, path}), do: of_app(app, path)
-  defp cast(:path, value), do: with({:ok, path} <- name(value), do: {:ok, Path.expand(path)})
+  defp cast(:path, value), do: with({:ok, path} <- name(value), do: Paths.expand(path))
   defp cast(:paths, values), do: all(values, &cast(:path, &1))
   defp cast(:names, values), do: all(values, &name/1)
 
@@ -77,7 +79,7 @@ defmodule Portpool.Options.Type do
 
   # A name without a slash is looked up in PATH.
   defp cast(:program, value) do
-    with {:ok, path} <- name(value), do: {:ok, if(path =~ "/", do: Path.expand(path), else: path)}
+    with {:ok, path} <- name(value), do: if(path =~ "/", do: Paths.expand(path), else: {:ok, path})
   end
 
   defp cast(:env, pairs) when is_map(pairs), do: cast(:env, Map.to_list(pairs))
@@ -101,29 +103,8 @@ defmodule Portpool.Options.Type do
 
   defp cast(_type, _value), do: :error
 
-  # A path in the directory of an application, wherever that is: in `_build`, or in a release.
-  defp of_app(app, path) when is_atom(app) do
-    with {:ok, path} <- name(path), :relative <- Path.type(path) do
-      inside(app, path)
-    else
-      :error ->
-        :error
-
-      _absolute ->
-        {:error, "has an absolute path in #{inspect({app, path})}: it must be relative to the application"}
-    end
-  end
-
+  defp of_app(app, path) when is_atom(app), do: with({:ok, path} <- name(path), do: Paths.of_app(app, path))
   defp of_app(_app, _path), do: :error
-
-  defp inside(app, path) do
-    {:ok, app |> Application.app_dir(path) |> Path.expand()}
-  rescue
-    ArgumentError ->
-      {:error,
-       "names the application #{inspect(app)} in #{inspect({app, path})}, which this VM does not know: " <>
-         "is it spelled right, and among the dependencies or in the release?"}
-  end
 
   defp rlimit({name, most} = limit) when name in @rlimits and most in 0..@largest_limit, do: {:ok, limit}
   defp rlimit(_other), do: :error

@@ -6,6 +6,7 @@ defmodule Portpool.Binary do
   import Bitwise
 
   alias Portpool.Error
+  alias Portpool.Options.Paths
 
   @executable 0o111
 
@@ -13,10 +14,18 @@ defmodule Portpool.Binary do
   def find(option) do
     {path, origin} = candidate(option)
 
+    with {:ok, path} <- Paths.expand(path), :ok <- executable(path) do
+      {:ok, path}
+    else
+      {:error, what} -> {:error, refused(path, origin, what)}
+    end
+  end
+
+  defp executable(path) do
     case File.stat(path) do
-      {:ok, %File.Stat{type: :regular, mode: mode}} when (mode &&& @executable) != 0 -> {:ok, path}
-      {:ok, _stat} -> {:error, refused(path, origin, "is not an executable file")}
-      {:error, reason} -> {:error, refused(path, origin, "cannot be used: #{:file.format_error(reason)}")}
+      {:ok, %File.Stat{type: :regular, mode: mode}} when (mode &&& @executable) != 0 -> :ok
+      {:ok, _stat} -> {:error, "is not an executable file"}
+      {:error, reason} -> {:error, "cannot be used: #{:file.format_error(reason)}"}
     end
   end
 
@@ -25,7 +34,7 @@ defmodule Portpool.Binary do
   defp candidate(nil) do
     case System.get_env("PORTPOOL_BINARY") do
       unset when unset in [nil, ""] -> {built(), "the build"}
-      path -> {Path.expand(path), "PORTPOOL_BINARY"}
+      path -> {path, "PORTPOOL_BINARY"}
     end
   end
 
@@ -38,7 +47,7 @@ defmodule Portpool.Binary do
 
   defp refused(path, origin, what) do
     cure =
-      "Build it with `mix compile`, which needs cargo, or name a portpool program in PORTPOOL_BINARY or :binary"
+      "Build it with `mix compile`, which needs cargo, or set PORTPOOL_BINARY or the option :binary to a portpool program"
 
     Error.new(:bad_request, "the server program #{path} (from #{origin}) #{what}. #{cure}", %{
       option: "binary"

@@ -19,6 +19,18 @@ defmodule Portpool.Pool do
     end
   end
 
+  @doc """
+  Starts a pool as a child of a supervisor, by this function and these arguments.
+
+  What a supervisor, an application or a VM prints as the reason of an end is a term, but for an exception that has a
+  stack trace: that one is printed as its message.
+  """
+  @spec start_child(module, atom, [term]) :: Supervisor.on_start_child()
+  def start_child(module, function, args) do
+    with {:error, %Error{} = error} <- apply(module, function, args),
+         do: {:error, {error, [{module, function, length(args), []}]}}
+  end
+
   defp directory do
     if Directory.running?(),
       do: :ok,
