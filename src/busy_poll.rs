@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// Polling stops after this many unsuccessful waits in a row.
-const PATIENCE: u32 = 8;
+const MAX_MISSES: u32 = 8;
 /// After that, every wait with this ordinal tries again.
 const PROBE: u32 = 64;
 
@@ -17,7 +17,7 @@ pub(crate) struct BusyPoll {
     /// Until when it stays awake this time.
     until: Option<Instant>,
     /// Unsuccessful waits in a row.
-    in_vain: u32,
+    misses: u32,
     /// Waits without polling since then.
     asleep: u32,
 }
@@ -25,16 +25,16 @@ pub(crate) struct BusyPoll {
 impl BusyPoll {
     /// Stays awake for this long; 0 disables polling.
     pub(crate) fn new(limit: Duration) -> Self {
-        Self { limit, until: None, in_vain: 0, asleep: 0 }
+        Self { limit, until: None, misses: 0, asleep: 0 }
     }
 
     /// Called after an event when more are expected.
-    pub(crate) fn happened(&mut self, now: Instant) {
+    pub(crate) fn event(&mut self, now: Instant) {
         self.rest();
         if self.limit.is_zero() {
             return;
         }
-        if self.in_vain >= PATIENCE {
+        if self.misses >= MAX_MISSES {
             self.asleep += 1;
             if self.asleep < PROBE {
                 return;
@@ -47,7 +47,7 @@ impl BusyPoll {
     /// Called after an event when no more are expected.
     pub(crate) fn rest(&mut self) {
         if self.until.take().is_some() {
-            self.in_vain = 0;
+            self.misses = 0;
         }
     }
 
@@ -57,17 +57,17 @@ impl BusyPoll {
     }
 
     /// Called when nothing has happened yet.
-    pub(crate) fn nothing_yet(&mut self, now: Instant) {
+    pub(crate) fn no_event(&mut self, now: Instant) {
         if self.until.is_some_and(|until| until <= now) {
             self.until = None;
-            self.in_vain += 1;
+            self.misses += 1;
         }
     }
 }
 
 /// Yields the processor to this process's other tasks and to other processes; returns when everything that was ready
 /// has had its turn.
-pub(crate) async fn let_others() {
+pub(crate) async fn yield_to_others() {
     std::thread::yield_now();
     tokio::task::yield_now().await;
 }
@@ -79,9 +79,9 @@ mod tests {
     const LIMIT: Duration = Duration::from_micros(50);
 
     fn waits_in_vain(poll: &mut BusyPoll, now: Instant) -> bool {
-        poll.happened(now);
+        poll.event(now);
         let was_on = poll.is_on();
-        poll.nothing_yet(now + LIMIT);
+        poll.no_event(now + LIMIT);
         assert!(!poll.is_on());
         was_on
     }
@@ -90,10 +90,10 @@ mod tests {
     fn it_stays_awake_after_an_event_and_no_longer_than_its_limit() {
         let (mut poll, now) = (BusyPoll::new(LIMIT), Instant::now());
         assert!(!poll.is_on());
-        poll.happened(now);
-        poll.nothing_yet(now + LIMIT / 2);
+        poll.event(now);
+        poll.no_event(now + LIMIT / 2);
         assert!(poll.is_on());
-        poll.nothing_yet(now + LIMIT);
+        poll.no_event(now + LIMIT);
         assert!(!poll.is_on());
     }
 
@@ -103,9 +103,9 @@ mod tests {
         assert_eq!((0..1000).filter(|_| waits_in_vain(&mut poll, now)).count(), 8 + (1000 - 8) / 64);
         // One event in time restores polling.
         while !poll.is_on() {
-            poll.happened(now);
+            poll.event(now);
         }
-        poll.happened(now);
+        poll.event(now);
         assert!(poll.is_on());
         assert_eq!((0..8).filter(|_| waits_in_vain(&mut poll, now)).count(), 8);
     }
@@ -115,7 +115,7 @@ mod tests {
         let (mut poll, now) = (BusyPoll::new(LIMIT), Instant::now());
         assert_eq!((0..8).filter(|_| waits_in_vain(&mut poll, now)).count(), 8);
         while !poll.is_on() {
-            poll.happened(now);
+            poll.event(now);
         }
         poll.rest();
         assert!(waits_in_vain(&mut poll, now));
@@ -124,10 +124,10 @@ mod tests {
     #[test]
     fn a_limit_of_zero_is_never_and_with_nothing_to_come_it_rests() {
         let mut poll = BusyPoll::new(Duration::ZERO);
-        poll.happened(Instant::now());
+        poll.event(Instant::now());
         assert!(!poll.is_on());
         let mut poll = BusyPoll::new(LIMIT);
-        poll.happened(Instant::now());
+        poll.event(Instant::now());
         poll.rest();
         assert!(!poll.is_on());
     }

@@ -13,7 +13,7 @@ use tracing::{debug, error, warn};
 use crate::call::Failure;
 use crate::cgroup::Group;
 use crate::config::{Config, MAX_FRAME};
-use crate::dispatcher::{Dispatcher, End, Manners, Reply, Request};
+use crate::dispatcher::{Dispatcher, DispatcherOptions, End, Reply, Request};
 use crate::outbox::{Outbox, Outgoing, outbox};
 use crate::port::{self, Hello, Output, Packet, Reader, Ready, Rules, Writer};
 use crate::{shutdown, startup};
@@ -100,15 +100,15 @@ async fn open(packet: Packet) -> Result<(Opened, Option<Arc<Group>>), Failure> {
     let startup::Opened { pool, python, cgroup } = startup::open(&config).await?;
     debug!(python = %python.executable.display(), version = python.version, "python found");
     let replies = outbox();
-    let manners = Manners {
+    let options = DispatcherOptions {
         wait: config.wait,
         latest: Instant::now() + config.start_timeout,
         on_crash_loop: config.on_crash_loop,
-        max_coming_bytes: config.max_queue_bytes,
+        max_decoding_bytes: config.max_queue_bytes,
         busy_poll: config.busy_poll,
     };
     let opened = Opened {
-        dispatcher: Dispatcher::new(pool, replies.0.clone(), manners),
+        dispatcher: Dispatcher::new(pool, replies.0.clone(), options),
         requests: mpsc::channel(REQUESTS),
         replies,
         ready: Ready { python, max_frame: config.max_frame },
@@ -124,7 +124,8 @@ impl Opened {
         reader.set_max_frame(config.max_frame);
         let mut dispatcher = tokio::spawn(dispatcher.run(requests.1));
         let mut writer = tokio::spawn(Writer::new(output, ready).run(replies.1));
-        let mut intake = tokio::spawn(port::take_in(reader, Rules::of(&config), requests.0.clone(), replies.0.clone()));
+        let mut intake =
+            tokio::spawn(port::read_requests(reader, Rules::of(&config), requests.0.clone(), replies.0.clone()));
         let mut last_words = LAST_WORDS;
         let status = tokio::select! {
             end = &mut intake => broken(end.unwrap_or(Ok(())), "stdin cannot be read"),

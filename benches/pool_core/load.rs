@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use portpool::call::{CallId, OnCancel, WorkerId};
 use portpool::config::Strategy;
-use portpool::pool::{Action, Core, Event, Run, Seat, Settings, Terms, Want};
+use portpool::pool::{Action, Core, Demand, Event, Placement, Purpose, Run, Settings};
 
 const WORKERS: usize = 8;
 
@@ -71,9 +71,9 @@ impl Load {
         self.next_call += 1;
         let (checkout_timeout, timeout) = (Some(Duration::from_secs(5)), Some(Duration::from_secs(60)));
         let (on_cancel, grace) = (OnCancel::Kill, Duration::ZERO);
-        let want = Want::Run(Run { timeout, grace, on_cancel, retry: 0, fingerprint: None });
-        let terms = Terms { bytes: 100, checkout_timeout, deadline: None, seat: Seat::Any, want };
-        self.handle(Event::CallArrived(call, terms));
+        let purpose = Purpose::Run(Run { timeout, grace, on_cancel, retry: 0, fingerprint: None });
+        let demand = Demand { bytes: 100, checkout_timeout, deadline: None, placement: Placement::Any, purpose };
+        self.handle(Event::CallArrived(call, demand));
     }
 
     /// One call comes, one ends. Time goes on slowly, so that no timer falls due.

@@ -10,7 +10,8 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use tracing::debug;
 
-use super::{Home, place};
+use super::home::Home;
+use super::place;
 
 /// Why a cgroup cannot be set up as the options require.
 #[derive(Debug, thiserror::Error)]

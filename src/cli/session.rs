@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use super::complaint::describe;
 use crate::cgroup::Group;
 use crate::config::Config;
-use crate::dispatcher::{Answer, Dispatcher, End, Manners, PortId, Reply, Request};
+use crate::dispatcher::{Answer, Dispatcher, DispatcherOptions, End, PortId, Reply, Request};
 use crate::outbox::{Outgoing, outbox};
 use crate::startup;
 
@@ -31,14 +31,14 @@ impl Session {
         *cgroup = opened.cgroup;
         let (requests, inbox) = mpsc::channel(config.max_queue);
         let (replies, mut replied) = outbox();
-        let manners = Manners {
+        let options = DispatcherOptions {
             wait: config.wait,
             latest: tokio::time::Instant::now() + config.start_timeout,
             on_crash_loop: config.on_crash_loop,
-            max_coming_bytes: config.max_queue_bytes,
+            max_decoding_bytes: config.max_queue_bytes,
             busy_poll: config.busy_poll,
         };
-        let dispatcher = tokio::spawn(Dispatcher::new(opened.pool, replies, manners).run(inbox));
+        let dispatcher = tokio::spawn(Dispatcher::new(opened.pool, replies, options).run(inbox));
         if let Some(Reply::Ready(status)) = replied.take().await
             && let (0, Some(failure)) = (status.counts.idle, status.last_start_error)
         {

@@ -3,10 +3,10 @@
 use bytes::BufMut;
 
 use super::etf::{Token, atom, tag, token};
+use super::fields::{self, number};
 use super::global::Global;
 use super::integer::Integer;
 use super::reader::Reader;
-use super::structs;
 
 /// The only calendar that Python supports.
 const ISO: &str = "Elixir.Calendar.ISO";
@@ -105,9 +105,9 @@ enum Value<'t> {
 pub(crate) fn read(pairs: u32, mut reader: Reader<'_>) -> Option<(Moment<'_>, Reader<'_>)> {
     let (mut name, mut iso, mut fields) = (None, false, Fields::default());
     for _ in 0..pairs {
-        match structs::atom(&mut reader)? {
-            "__struct__" => name = Some(structs::atom(&mut reader)?),
-            "calendar" => iso = structs::atom(&mut reader)? == ISO,
+        match fields::atom(&mut reader)? {
+            "__struct__" => name = Some(fields::atom(&mut reader)?),
+            "calendar" => iso = fields::atom(&mut reader)? == ISO,
             other => fields.set(Field::by_name(other)?, value(&mut reader)?),
         }
     }
@@ -121,13 +121,6 @@ pub(crate) fn read(pairs: u32, mut reader: Reader<'_>) -> Option<(Moment<'_>, Re
         _ => return None,
     };
     (iso && moment.is_valid()).then_some((moment, reader))
-}
-
-fn number(reader: &mut Reader<'_>) -> Option<i64> {
-    match token::next(reader) {
-        Ok(Token::Integer(Integer::Small(number))) => Some(number),
-        _ => None,
-    }
 }
 
 fn value<'t>(reader: &mut Reader<'t>) -> Option<Value<'t>> {

@@ -3,6 +3,7 @@
 use super::calendar::{self, Moment};
 use super::etf::atom::Name;
 use super::etf::{Token, skip, tag, token};
+use super::fields::{atom, binary};
 use super::reader::Reader;
 use super::tensor::{self, Tensor};
 
@@ -84,20 +85,4 @@ fn bytes(mut reader: Reader<'_>) -> Option<(&[u8], Reader<'_>)> {
         }
     }
     bytes.filter(|_| is_ours).map(|bytes| (bytes, reader))
-}
-
-/// Reads an atom; `None` for anything else.
-pub(super) fn atom<'t>(reader: &mut Reader<'t>) -> Option<&'t str> {
-    match token::next(reader) {
-        Ok(Token::Atom(Name::Utf8(text))) => Some(text),
-        _ => None,
-    }
-}
-
-/// Reads a binary; `None` for anything else.
-pub(super) fn binary<'t>(reader: &mut Reader<'t>) -> Option<&'t [u8]> {
-    match token::next(reader) {
-        Ok(Token::Binary(bytes)) => Some(bytes),
-        _ => None,
-    }
 }

@@ -2,10 +2,10 @@
 
 use bytes::BufMut;
 
-use super::etf::{Token, atom, tag, token};
+use super::etf::{self, Token, tag, token};
+use super::fields::{atom, binary, number};
 use super::integer::Integer;
 use super::reader::Reader;
-use super::structs::{atom, binary};
 
 /// The name of the struct.
 const STRUCT: &str = "Elixir.Portpool.Tensor";
@@ -57,20 +57,13 @@ fn read_shape(reader: &mut Reader<'_>) -> Option<Vec<i64>> {
     }
 }
 
-fn number(reader: &mut Reader<'_>) -> Option<i64> {
-    match token::next(reader) {
-        Ok(Token::Integer(Integer::Small(number))) => Some(number),
-        _ => None,
-    }
-}
-
 impl<'t> Tensor<'t> {
     /// Builds a tensor; `None` if its parts are inconsistent.
     pub(crate) fn new(kind: &'t str, bits: i64, shape: Vec<i64>, data: &'t [u8]) -> Option<Self> {
         let dimension = |dimension: &i64| u64::try_from(*dimension).ok();
         let elements = shape.iter().try_fold(1, |product: u64, size| product.checked_mul(dimension(size)?))?;
         let wanted = elements.checked_mul(u64::try_from(bits).ok().filter(|bits| *bits > 0)?)?;
-        let fits = wanted == 8 * data.len() as u64 && shape.len() <= MOST_DIMENSIONS as usize && atom::fits(kind);
+        let fits = wanted == 8 * data.len() as u64 && shape.len() <= MOST_DIMENSIONS as usize && etf::atom::fits(kind);
         fits.then_some(Self { kind, bits, shape, data })
     }
 
@@ -89,19 +82,19 @@ impl<'t> Tensor<'t> {
     pub(crate) fn write_term(&self, out: &mut impl BufMut) {
         out.put_u8(tag::MAP_EXT);
         out.put_u32(4);
-        atom::write("__struct__", out);
-        atom::write(STRUCT, out);
-        atom::write("data", out);
+        etf::atom::write("__struct__", out);
+        etf::atom::write(STRUCT, out);
+        etf::atom::write("data", out);
         out.put_u8(tag::BINARY_EXT);
         // A pickle is smaller than 2 GiB.
         out.put_u32(self.data.len() as u32);
         out.put_slice(self.data);
-        atom::write("shape", out);
+        etf::atom::write("shape", out);
         out.put_slice(&[tag::SMALL_TUPLE_EXT, self.shape.len() as u8]);
         self.shape.iter().for_each(|size| Integer::Small(*size).write_term(out));
-        atom::write("type", out);
+        etf::atom::write("type", out);
         out.put_slice(&[tag::SMALL_TUPLE_EXT, 2]);
-        atom::write(self.kind, out);
+        etf::atom::write(self.kind, out);
         Integer::Small(self.bits).write_term(out);
     }
 }

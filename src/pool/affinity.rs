@@ -21,7 +21,7 @@ impl Affinity {
         self.workers.get(&key).copied()
     }
 
-    pub(super) fn settle(&mut self, key: u64, worker: WorkerId) {
+    pub(super) fn assign(&mut self, key: u64, worker: WorkerId) {
         match self.workers.insert(key, worker) {
             Some(before) if before == worker => return,
             Some(before) => self.leave(key, before),
@@ -58,10 +58,10 @@ mod tests {
     fn a_key_keeps_its_worker_until_that_is_gone_or_too_many_came_after_it() {
         let (one, two) = (WorkerId(1), WorkerId(2));
         let mut affinity = Affinity::default();
-        affinity.settle(0, one);
-        (1..=KEYS as u64 - 1).for_each(|key| affinity.settle(key, two));
+        affinity.assign(0, one);
+        (1..=KEYS as u64 - 1).for_each(|key| affinity.assign(key, two));
         assert_eq!((affinity.of(0), affinity.of(1)), (Some(one), Some(two)));
-        affinity.settle(KEYS as u64, two);
+        affinity.assign(KEYS as u64, two);
         assert_eq!((affinity.of(0), affinity.of(1)), (None, Some(two)));
         affinity.forget(two);
         assert_eq!((affinity.of(1), affinity.workers.len(), affinity.keys.len()), (None, 0, 1));

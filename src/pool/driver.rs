@@ -13,9 +13,10 @@ use tracing::{debug, warn};
 
 use super::core::Core;
 use super::event::{Action, Event, KillCause, Refusal, Settings};
-use super::in_hand::{Asked, InHand};
+use super::in_hand::{InHand, Job};
 use super::outcome;
-use super::status::{LastExit, Status};
+use super::status::{LastExit, Sources, Status};
+use super::stopping::{Stopping, Verdict};
 use crate::allowance::{Allowance, Share};
 use crate::call::{Call, CallId, Checkout, Failure, Outcome, Success, WorkerId};
 use crate::config::Wait;
@@ -31,7 +32,7 @@ const NO_TIMER: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub enum Done {
     /// A call, a checkout or a reload; the room that the outcome takes.
-    Asked(CallId, Outcome, Share),
+    Job(CallId, Outcome, Share),
     /// A lease.
     Lease(CallId),
     /// A line that a worker printed, for the owner.
@@ -40,28 +41,16 @@ pub enum Done {
     Drained,
 }
 
-/// What is to be said once a worker whose time was over is dead.
-#[derive(Debug)]
-enum TimedOut {
-    /// That this call ran too long, if somebody waits for it.
-    Call(Option<(CallId, Failure)>),
-    /// Why it did not get ready.
-    Start(Failure),
-}
-
 /// A pool of Python workers. All of them are killed when this is dropped.
 pub struct Pool {
-    pub(super) core: Core,
+    core: Core,
     settings: Settings,
     launcher: Arc<dyn Launcher>,
     max_frame: usize,
-    pub(super) allowance: Allowance,
-    pub(super) workers: BTreeMap<WorkerId, Handle>,
-    pub(super) in_hand: FxHashMap<CallId, InHand>,
-    /// Workers whose time is over, while they say where they are and are killed.
-    timed_out: FxHashMap<WorkerId, TimedOut>,
-    /// Why workers were killed that have not ended yet.
-    killed: FxHashMap<WorkerId, KillCause>,
+    allowance: Allowance,
+    workers: BTreeMap<WorkerId, Handle>,
+    in_hand: FxHashMap<CallId, InHand>,
+    stopping: Stopping,
     done: VecDeque<Done>,
     events: mpsc::Receiver<(WorkerId, worker::Event)>,
     sender: mpsc::Sender<(WorkerId, worker::Event)>,
@@ -70,10 +59,10 @@ pub struct Pool {
     alarm: Pin<Box<Sleep>>,
     /// The one list of actions, reused.
     actions: Vec<Action>,
-    pub(super) last_start_error: Option<Failure>,
+    last_start_error: Option<Failure>,
     /// Why the newest reload did not work; no trouble of the workers that serve.
     reload_error: Option<Failure>,
-    pub(super) last_exit: Option<LastExit>,
+    last_exit: Option<LastExit>,
 }
 
 impl Pool {
@@ -95,8 +84,7 @@ impl Pool {
             allowance,
             workers: BTreeMap::new(),
             in_hand: FxHashMap::default(),
-            timed_out: FxHashMap::default(),
-            killed: FxHashMap::default(),
+            stopping: Stopping::default(),
             done: VecDeque::new(),
             events,
             sender,
@@ -113,18 +101,18 @@ impl Pool {
 
     /// Takes a call in, and the lease in which it is to run. It will come out of `take_done`, exactly once.
     pub fn submit(&mut self, id: CallId, call: Box<Call>, lease: Option<CallId>) {
-        self.enter(id, Asked::Call(call), lease);
+        self.enter(id, Job::Call(call), lease);
     }
 
     /// Takes a checkout in. It will come out of `take_done`, exactly once; if it was granted, so will its lease.
     pub fn check_out(&mut self, id: CallId, checkout: Checkout) {
-        self.enter(id, Asked::Checkout(checkout), None);
+        self.enter(id, Job::Checkout(checkout), None);
     }
 
-    fn enter(&mut self, id: CallId, asked: Asked, lease: Option<CallId>) {
-        let Some(terms) = asked.terms(lease) else { return };
-        self.in_hand.insert(id, InHand::new(asked));
-        self.step(Event::CallArrived(id, terms), None);
+    fn enter(&mut self, id: CallId, job: Job, lease: Option<CallId>) {
+        let Some(demand) = job.demand(lease) else { return };
+        self.in_hand.insert(id, InHand::new(job));
+        self.step(Event::CallArrived(id, demand), None);
     }
 
     /// Ends a lease; its worker serves others, or is retired if it is `broken`. False if it had ended.
@@ -146,7 +134,7 @@ impl Pool {
 
     /// Replaces all workers by new ones, if those start. The answer will come out of `take_done`, exactly once.
     pub fn reload(&mut self, id: CallId) {
-        self.in_hand.insert(id, InHand::new(Asked::Reload));
+        self.in_hand.insert(id, InHand::new(Job::Reload));
         self.step(Event::ReloadAsked(id), None);
     }
 
@@ -200,7 +188,15 @@ impl Pool {
 
     /// The pool as it stands.
     pub fn status(&self) -> Status {
-        Status::of(self, self.settings.max_overflow)
+        Status::of(&Sources {
+            core: &self.core,
+            workers: &self.workers,
+            in_hand: &self.in_hand,
+            max_overflow: self.settings.max_overflow,
+            inflight_bytes: self.allowance.taken(),
+            last_start_error: self.last_start_error.as_ref(),
+            last_exit: self.last_exit.as_ref(),
+        })
     }
 
     /// Whether a worker has this call in hand.
@@ -244,17 +240,18 @@ impl Pool {
         let Some(in_hand) = self.in_hand.remove(&reply.call) else { return };
         let pid = self.workers.get(&worker).and_then(Handle::pid).unwrap_or_default();
         let worker::Reply { call, kind, body, share } = reply;
-        self.done.push_back(Done::Asked(call, in_hand.answered(kind, body, worker, pid), share));
+        let outcome = outcome::of_answer(&in_hand, kind, body, worker, pid);
+        self.done.push_back(Done::Job(call, outcome, share));
     }
 
     /// A worker whose time was over has been killed: now that can be said, and where it was.
     fn worker_stopped(&mut self, worker: WorkerId, stacks: &Stacks) {
-        match self.timed_out.remove(&worker) {
-            Some(TimedOut::Call(Some((call, failure)))) => {
+        match self.stopping.take_verdict(worker) {
+            Some(Verdict::Call(Some((call, failure)))) => {
                 self.end(call, Err(outcome::with_stacks(failure, stacks)));
             }
-            Some(TimedOut::Start(failure)) => self.start_failed(worker, outcome::with_stacks(failure, stacks)),
-            Some(TimedOut::Call(None)) | None => {}
+            Some(Verdict::Start(failure)) => self.start_failed(worker, outcome::with_stacks(failure, stacks)),
+            Some(Verdict::Call(None)) | None => {}
         }
     }
 
@@ -272,16 +269,16 @@ impl Pool {
     fn worker_ended(&mut self, worker: WorkerId, ended: &Ended) {
         self.workers.remove(&worker);
         self.worker_stopped(worker, &Stacks::None);
+        let killed = self.stopping.ended(worker);
         if self.core.is_starting(worker) {
             self.start_failed(worker, outcome::of_start(ended));
         } else if !self.core.is_retiring(worker) {
-            let how = match self.killed.get(&worker) {
-                Some(cause) => format!("killed: {}", outcome::why_killed(*cause)),
+            let how = match killed {
+                Some(cause) => format!("killed: {}", outcome::why_killed(cause)),
                 None => outcome::how_it_ended(ended),
             };
             self.last_exit = Some(LastExit { worker, pid: ended.pid, how });
         }
-        self.killed.remove(&worker);
         // A call that was handed over while the worker ended was not even taken.
         let undelivered = ended.undelivered || self.core.runs(worker) != ended.call;
         self.step(Event::WorkerExited { worker, undelivered }, Some(ended));
@@ -349,14 +346,14 @@ impl Pool {
 
     fn kill(&mut self, worker: WorkerId, cause: KillCause) {
         debug!(worker = worker.0, ?cause, "killed");
-        self.killed.insert(worker, cause);
-        let timed_out = match cause {
-            KillCause::StartTimeout => TimedOut::Start(outcome::of_slow_start(self.settings.start_timeout)),
-            KillCause::Timeout => TimedOut::Call(None),
-            _ => return self.on(worker, Handle::kill),
+        let verdict = match cause {
+            KillCause::StartTimeout => Some(Verdict::Start(outcome::of_slow_start(self.settings.start_timeout))),
+            KillCause::Timeout => Some(Verdict::Call(None)),
+            _ => None,
         };
-        self.timed_out.insert(worker, timed_out);
-        self.on(worker, Handle::time_out);
+        let stop = if verdict.is_some() { Handle::time_out } else { Handle::kill };
+        self.stopping.kill(worker, cause, verdict);
+        self.on(worker, stop);
     }
 
     fn refuse(&mut self, now: Instant, call: CallId, refusal: Refusal, ended: Option<&Ended>) {
@@ -375,15 +372,18 @@ impl Pool {
             self.launcher.settled(self.core.generation());
         }
         // The worker that ran too long is still being killed: `worker_stopped` answers.
-        match refusal.worker().and_then(|worker| self.timed_out.get_mut(&worker)) {
-            Some(held) => *held = TimedOut::Call(Some((call, failure))),
-            None => self.end(call, Err(failure)),
+        let said = match refusal.worker() {
+            Some(worker) => self.stopping.hold(worker, call, failure),
+            None => Err(failure),
+        };
+        if let Err(failure) = said {
+            self.end(call, Err(failure));
         }
     }
 
     /// What was asked for ends with something of our own, which is small.
     fn end(&mut self, call: CallId, outcome: Outcome) {
-        self.done.push_back(Done::Asked(call, outcome, Share::none()));
+        self.done.push_back(Done::Job(call, outcome, Share::none()));
     }
 
     fn on(&self, worker: WorkerId, order: impl Fn(&Handle)) {

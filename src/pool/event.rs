@@ -36,24 +36,24 @@ pub struct Settings {
     pub seed: u64,
 }
 
-/// What the core is told of something that wants a worker.
+/// What a job demands of the pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Terms {
+pub struct Demand {
     /// Encoded size, for the bound in bytes.
     pub bytes: usize,
     /// How long it may wait.
     pub checkout_timeout: Option<Duration>,
     /// How long it may take in all.
     pub deadline: Option<Duration>,
-    /// Which worker it wants.
-    pub seat: Seat,
-    /// What it wants it for.
-    pub want: Want,
+    /// Which worker may take it.
+    pub placement: Placement,
+    /// What it needs the worker for.
+    pub purpose: Purpose,
 }
 
-/// Which worker a call wants.
+/// Which worker may take a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Seat {
+pub enum Placement {
     /// Any.
     Any,
     /// The one that had this key last, while it lives.
@@ -64,9 +64,9 @@ pub enum Seat {
     Lease(CallId),
 }
 
-/// What a worker is wanted for.
+/// What a job needs a worker for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Want {
+pub enum Purpose {
     /// To run a call.
     Run(Run),
     /// To be leased, for so long.
@@ -93,7 +93,7 @@ pub struct Run {
 pub enum Event {
     /// Something wants a worker: a call, or a checkout. Its id says since when: a large one may come in behind later ones and
     /// goes before them.
-    CallArrived(CallId, Terms),
+    CallArrived(CallId, Demand),
     /// The caller gave a call, a checkout or a lease up.
     CallCancelled(CallId),
     /// The holder of a lease gave its worker back.

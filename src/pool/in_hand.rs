@@ -1,41 +1,37 @@
-//! What was asked of the pool and has not ended: a call, a checkout, a reload.
+//! The jobs that the pool has in hand: calls, checkouts and reloads that have not ended.
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use super::event::{Demand, Placement, Purpose, Run};
+use crate::call::{Body, Call, CallId, Checkout, Meta, Mfa, Target, WorkerId};
 
-use super::event::{Run, Seat, Terms, Want};
-use super::outcome;
-use crate::call::{Body, Call, CallId, Checkout, Meta, Mfa, Outcome, Success, Target, WorkerId};
-use crate::worker::FromWorker;
-
-/// What somebody wants.
+/// Something that was asked of the pool.
 #[derive(Debug)]
-pub(super) enum Asked {
-    /// A call to be run.
+pub(super) enum Job {
+    /// Runs a call.
     Call(Box<Call>),
-    /// A worker.
+    /// Checks a worker out.
     Checkout(Checkout),
-    /// New workers.
+    /// Replaces all workers.
     Reload,
 }
 
-impl Asked {
+impl Job {
     /// What the core is told; `lease` is the one that a call's target names, if that is a lease.
-    pub(super) fn terms(&self, lease: Option<CallId>) -> Option<Terms> {
-        let seat = |target| match target {
-            Target::Any => Some(Seat::Any),
-            Target::Key(key) => Some(Seat::Key(key)),
-            Target::Worker(worker) => Some(Seat::Worker(worker)),
-            Target::Lease(_) => lease.map(Seat::Lease),
+    pub(super) fn demand(&self, lease: Option<CallId>) -> Option<Demand> {
+        let placement = |target| match target {
+            Target::Any => Some(Placement::Any),
+            Target::Key(key) => Some(Placement::Key(key)),
+            Target::Worker(worker) => Some(Placement::Worker(worker)),
+            Target::Lease(_) => lease.map(Placement::Lease),
         };
         match self {
-            Self::Call(call) => Some(Terms {
+            Self::Call(call) => Some(Demand {
                 bytes: call.body.size(),
                 checkout_timeout: call.limits.checkout_timeout,
                 deadline: call.limits.deadline,
-                seat: seat(call.target)?,
-                want: Want::Run(Run {
+                placement: placement(call.target)?,
+                purpose: Purpose::Run(Run {
                     timeout: call.limits.timeout,
                     grace: call.limits.grace,
                     on_cancel: call.policy.on_cancel,
@@ -43,12 +39,12 @@ impl Asked {
                     fingerprint: (call.policy.retry > 0).then(|| call.fingerprint()),
                 }),
             }),
-            Self::Checkout(checkout) => Some(Terms {
+            Self::Checkout(checkout) => Some(Demand {
                 bytes: 0,
                 checkout_timeout: checkout.checkout_timeout,
                 deadline: checkout.deadline,
-                seat: seat(checkout.target)?,
-                want: Want::Lease(checkout.lease_timeout),
+                placement: placement(checkout.target)?,
+                purpose: Purpose::Lease(checkout.lease_timeout),
             }),
             Self::Reload => None,
         }
@@ -64,10 +60,10 @@ impl Asked {
     }
 }
 
-/// Something that has not ended.
+/// A job that has not ended.
 #[derive(Debug)]
 pub(super) struct InHand {
-    pub(super) asked: Asked,
+    pub(super) job: Job,
     /// When a worker got it.
     pub(super) started: Option<Instant>,
     /// How many workers have got it.
@@ -77,8 +73,8 @@ pub(super) struct InHand {
 }
 
 impl InHand {
-    pub(super) fn new(asked: Asked) -> Self {
-        Self { asked, started: None, attempt: 0, interrupted: false }
+    pub(super) fn new(job: Job) -> Self {
+        Self { job, started: None, attempt: 0, interrupted: false }
     }
 
     /// A worker gets it.
@@ -86,52 +82,41 @@ impl InHand {
         self.started = Some(now);
         self.attempt += 1;
         self.interrupted = false;
-        match &self.asked {
-            Asked::Call(call) => Some((call.mfa.clone(), call.body.clone())),
-            Asked::Checkout(_) | Asked::Reload => None,
+        match &self.job {
+            Job::Call(call) => Some((call.mfa.clone(), call.body.clone())),
+            Job::Checkout(_) | Job::Reload => None,
         }
     }
 
     /// When the server had read it.
     pub(super) fn arrived(&self) -> Option<Instant> {
-        match &self.asked {
-            Asked::Call(call) => Some(call.arrived),
-            Asked::Checkout(checkout) => Some(checkout.arrived),
-            Asked::Reload => None,
+        match &self.job {
+            Job::Call(call) => Some(call.arrived),
+            Job::Checkout(checkout) => Some(checkout.arrived),
+            Job::Reload => None,
         }
     }
 
     /// How long it may run, if it is a call.
     pub(super) fn timeout(&self) -> Option<Duration> {
-        match &self.asked {
-            Asked::Call(call) => call.limits.timeout,
-            Asked::Checkout(_) | Asked::Reload => None,
+        match &self.job {
+            Job::Call(call) => call.limits.timeout,
+            Job::Checkout(_) | Job::Reload => None,
         }
     }
 
     /// How long it may take in all.
     pub(super) fn deadline(&self) -> Option<Duration> {
-        match &self.asked {
-            Asked::Call(call) => call.limits.deadline,
-            Asked::Checkout(checkout) => checkout.deadline,
-            Asked::Reload => None,
+        match &self.job {
+            Job::Call(call) => call.limits.deadline,
+            Job::Checkout(checkout) => checkout.deadline,
+            Job::Reload => None,
         }
     }
 
-    /// What a worker's answer means.
-    pub(super) fn answered(self, kind: FromWorker, body: Bytes, worker: WorkerId, pid: u32) -> Outcome {
-        let meta = self.meta(worker, pid);
-        let Asked::Call(call) = &self.asked else { return Ok(Success::Reloaded) };
-        if self.interrupted
-            && let Some(failure) = outcome::of_interrupt(kind, &body, &self, worker, pid)
-        {
-            return Err(failure);
-        }
-        outcome::of_reply(kind, body, call.form, meta)
-    }
-
-    fn meta(&self, worker: WorkerId, pid: u32) -> Option<Meta> {
-        let Asked::Call(call) = &self.asked else { return None };
+    /// Where and how long it has run, if that is wanted.
+    pub(super) fn meta(&self, worker: WorkerId, pid: u32) -> Option<Meta> {
+        let Job::Call(call) = &self.job else { return None };
         let Call { policy, arrived, .. } = &**call;
         let started = self.started.filter(|_| policy.meta)?;
         let queue = started.saturating_duration_since(*arrived);

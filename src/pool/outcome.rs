@@ -1,4 +1,4 @@
-//! What the caller is told of a call that has no result: the one place where a `Failure` of a call is made.
+//! What the caller is told of a call: the one place where a `Failure` of a call is made.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::event::{KillCause, Refusal};
-use super::in_hand::InHand;
+use super::in_hand::{InHand, Job};
 use crate::call::{Blame, Failure, Form, Meta, Outcome, Phase, Reason, Returned, Success, WorkerId};
 use crate::worker::{Ended, Exit, FromWorker, Stacks, fields};
 
@@ -22,8 +22,19 @@ pub(super) struct Context<'a> {
     pub(super) waiting: usize,
 }
 
-/// What a worker's answer means: docs/worker_protocol.md 4.
-pub(super) fn of_reply(kind: FromWorker, body: Bytes, form: Form, meta: Option<Meta>) -> Outcome {
+/// What a worker's answer to a call means.
+pub(super) fn of_answer(in_hand: &InHand, kind: FromWorker, body: Bytes, worker: WorkerId, pid: u32) -> Outcome {
+    let Job::Call(call) = &in_hand.job else { return Ok(Success::Reloaded) };
+    if in_hand.interrupted
+        && let Some(failure) = of_interrupt(kind, &body, in_hand, worker, pid)
+    {
+        return Err(failure);
+    }
+    of_reply(kind, body, call.form, in_hand.meta(worker, pid))
+}
+
+/// What an answer means by its kind: docs/worker_protocol.md 4.
+fn of_reply(kind: FromWorker, body: Bytes, form: Form, meta: Option<Meta>) -> Outcome {
     let (reason, phase, blame) = match kind {
         FromWorker::Result => return Ok(Success::Returned(Returned { pickle: body, form, meta })),
         FromWorker::Raised => (Reason::Exception, Phase::Call, Blame::Worker),
@@ -46,13 +57,7 @@ pub(super) fn of_reply(kind: FromWorker, body: Bytes, form: Form, meta: Option<M
 }
 
 /// What an answer means that comes after an interrupt: an exception is the end that was asked for, anything else stands.
-pub(super) fn of_interrupt(
-    kind: FromWorker,
-    body: &[u8],
-    in_hand: &InHand,
-    worker: WorkerId,
-    pid: u32,
-) -> Option<Failure> {
+fn of_interrupt(kind: FromWorker, body: &[u8], in_hand: &InHand, worker: WorkerId, pid: u32) -> Option<Failure> {
     if kind != FromWorker::Raised {
         return None;
     }
@@ -95,7 +100,7 @@ fn start_failure(message: String) -> Failure {
 
 /// What the core's refusal means for the caller.
 pub(super) fn of_refusal(refusal: Refusal, in_hand: &InHand, context: Context<'_>) -> Failure {
-    let what = in_hand.asked.name();
+    let what = in_hand.job.name();
     let failure = match refusal {
         Refusal::QueueFull => queue_full(context.waiting),
         Refusal::CrashLoop => crash_loop(context.last_start_error),
@@ -184,7 +189,7 @@ fn too_long(in_hand: &InHand) -> String {
     let elapsed = in_hand.started.map(|started| started.elapsed()).unwrap_or_default();
     let name = limit_reached(elapsed, in_hand.timeout(), "timeout");
     let limit = if name == "timeout" { in_hand.timeout() } else { in_hand.deadline() };
-    format!("{} ran longer than {} ms ({name})", in_hand.asked.name(), millis(limit.unwrap_or_default()))
+    format!("{} ran longer than {} ms ({name})", in_hand.job.name(), millis(limit.unwrap_or_default()))
 }
 
 fn checkout_timeout(in_hand: &InHand, context: &Context<'_>) -> Failure {
@@ -193,7 +198,7 @@ fn checkout_timeout(in_hand: &InHand, context: &Context<'_>) -> Failure {
         Some(deadline) if waited >= deadline => "deadline",
         _ => "checkout_timeout",
     };
-    let what = in_hand.asked.name();
+    let what = in_hand.job.name();
     let mut message =
         format!("no worker was free for {what} within {} ms ({name}); {}", millis(waited), not_run(in_hand));
     if let Some(last) = context.last_start_error {
@@ -205,7 +210,7 @@ fn checkout_timeout(in_hand: &InHand, context: &Context<'_>) -> Failure {
 
 fn worker_exit(in_hand: &InHand, ended: Option<&Ended>) -> Failure {
     let how = ended.map_or_else(String::new, how_it_ended);
-    let message = format!("the worker died while it ran {}: {how}", in_hand.asked.name());
+    let message = format!("the worker died while it ran {}: {how}", in_hand.job.name());
     let failure =
         Failure::new(Reason::WorkerExit, Phase::Call, Blame::Worker, message).with("attempt", in_hand.attempt);
     match ended {

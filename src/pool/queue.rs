@@ -5,13 +5,13 @@ use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 
-use super::event::Terms;
+use super::event::Demand;
 use crate::call::{CallId, WorkerId};
 
 /// What the core knows of a call until it ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Waiting {
-    pub(super) terms: Terms,
+    pub(super) demand: Demand,
     /// When it stops to wait.
     pub(super) expires: Option<Instant>,
     /// When it ends wherever it is.
@@ -24,16 +24,16 @@ pub(super) struct Waiting {
 
 impl Waiting {
     /// Begins to wait at `now`.
-    pub(super) fn new(now: Instant, terms: Terms) -> Self {
-        let deadline = terms.deadline.and_then(|limit| now.checked_add(limit));
-        let mut waiting = Self { terms, expires: None, deadline, undelivered: 0, killed: 0 };
+    pub(super) fn new(now: Instant, demand: Demand) -> Self {
+        let deadline = demand.deadline.and_then(|limit| now.checked_add(limit));
+        let mut waiting = Self { demand, expires: None, deadline, undelivered: 0, killed: 0 };
         waiting.wait_from(now);
         waiting
     }
 
     /// Starts the clock of the queue.
     pub(super) fn wait_from(&mut self, now: Instant) {
-        let expires = self.terms.checkout_timeout.and_then(|limit| now.checked_add(limit));
+        let expires = self.demand.checkout_timeout.and_then(|limit| now.checked_add(limit));
         self.expires = earliest(expires, self.deadline);
     }
 
@@ -85,13 +85,13 @@ impl Queue {
 
     /// Whether a call of this size may wait, where so many calls will be taken by workers that are on their way. An empty queue
     /// takes a call of any size.
-    pub(super) fn has_room(&self, bytes: usize, workers_to_come: usize) -> bool {
-        self.len() < self.max_calls.saturating_add(workers_to_come)
+    pub(super) fn has_room(&self, bytes: usize, spare_capacity: usize) -> bool {
+        self.len() < self.max_calls.saturating_add(spare_capacity)
             && (self.len() == 0 || self.bytes.saturating_add(bytes) <= self.max_bytes)
     }
 
     pub(super) fn insert(&mut self, line: Line, call: CallId, waiting: Waiting) {
-        self.bytes = self.bytes.saturating_add(waiting.terms.bytes);
+        self.bytes = self.bytes.saturating_add(waiting.demand.bytes);
         if line == Line::Any {
             self.any.insert(call, waiting);
         } else {
@@ -105,7 +105,7 @@ impl Queue {
             Some(line) => self.bound.remove(&(line, call)),
             None => self.any.remove(&call),
         }?;
-        self.bytes = self.bytes.saturating_sub(waiting.terms.bytes);
+        self.bytes = self.bytes.saturating_sub(waiting.demand.bytes);
         Some(waiting)
     }
 

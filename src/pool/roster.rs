@@ -27,7 +27,7 @@ pub(super) struct Busy {
     pub(super) call: CallId,
     pub(super) waiting: Waiting,
     /// Whether somebody waits for its end. Nobody does after it was cancelled and left to finish.
-    pub(super) owed: bool,
+    pub(super) awaited: bool,
     /// Whether it has been asked to end.
     pub(super) interrupted: bool,
 }
@@ -55,9 +55,9 @@ pub(super) struct Worker {
     /// Calls it may still take; `None` is without limit.
     pub(super) calls_left: Option<u64>,
     /// It is to be replaced, ahead and between calls.
-    pub(super) outdated: bool,
+    pub(super) replaceable: bool,
     /// It must not take another call.
-    pub(super) spent: bool,
+    pub(super) exhausted: bool,
     /// Who has leased it.
     pub(super) lease: Option<CallId>,
 }
@@ -110,23 +110,23 @@ pub(super) struct Roster {
     idle: VecDeque<WorkerId>,
     strategy: Strategy,
     /// Useful workers that are to be replaced.
-    outdated: usize,
+    replaceable: usize,
     next: u64,
 }
 
 impl Roster {
     pub(super) fn new(strategy: Strategy) -> Self {
         let (workers, counts, idle) = (BTreeMap::new(), Counts::default(), VecDeque::new());
-        Self { workers, counts, idle, strategy, outdated: 0, next: 1 }
+        Self { workers, counts, idle, strategy, replaceable: 0, next: 1 }
     }
 
     /// Enters a worker that is about to be started.
     pub(super) fn enter(&mut self, now: Instant, generation: u64, calls_left: Option<u64>) -> WorkerId {
         let id = WorkerId(self.next);
         self.next += 1;
-        let (outdated, spent, lease) = (false, false, None);
+        let (replaceable, exhausted, lease) = (false, false, None);
         let (state, started, ready, calls) = (State::Starting, now, false, 0);
-        let worker = Worker { state, generation, started, ready, calls, calls_left, outdated, spent, lease };
+        let worker = Worker { state, generation, started, ready, calls, calls_left, replaceable, exhausted, lease };
         self.counts.starting += 1;
         self.workers.insert(id, worker);
         id
@@ -136,13 +136,13 @@ impl Roster {
     pub(super) fn remove(&mut self, id: WorkerId) -> Option<Worker> {
         let worker = self.workers.remove(&id)?;
         *self.counts.of(&worker.state) -= 1;
-        self.outdated -= usize::from(worker.is_to_be_replaced());
+        self.replaceable -= usize::from(worker.is_to_be_replaced());
         self.idle.retain(|idle| *idle != id);
         Some(worker)
     }
 
     /// The one place where a worker's state changes; what it was before.
-    pub(super) fn turn(&mut self, id: WorkerId, state: State) -> Option<State> {
+    pub(super) fn set_state(&mut self, id: WorkerId, state: State) -> Option<State> {
         let worker = self.workers.get_mut(&id)?;
         let counted = worker.is_to_be_replaced();
         match (&worker.state, &state) {
@@ -154,17 +154,17 @@ impl Roster {
         *self.counts.of(&state) += 1;
         *self.counts.of(&worker.state) -= 1;
         let before = std::mem::replace(&mut worker.state, state);
-        self.outdated -= usize::from(counted);
-        self.outdated += usize::from(worker.is_to_be_replaced());
+        self.replaceable -= usize::from(counted);
+        self.replaceable += usize::from(worker.is_to_be_replaced());
         Some(before)
     }
 
     /// Notes that a worker is to be replaced.
-    pub(super) fn outdate(&mut self, id: WorkerId) {
+    pub(super) fn mark_replaceable(&mut self, id: WorkerId) {
         if let Some(worker) = self.workers.get_mut(&id) {
             let counted = worker.is_to_be_replaced();
-            worker.outdated = true;
-            self.outdated += usize::from(!counted && worker.is_to_be_replaced());
+            worker.replaceable = true;
+            self.replaceable += usize::from(!counted && worker.is_to_be_replaced());
         }
     }
 
@@ -172,7 +172,7 @@ impl Roster {
         self.workers.get(&id)
     }
 
-    /// A worker, for changes of anything but `state` and `outdated`.
+    /// A worker, for changes of anything but `state` and `replaceable`.
     pub(super) fn get_mut(&mut self, id: WorkerId) -> Option<&mut Worker> {
         self.workers.get_mut(&id)
     }
@@ -203,8 +203,8 @@ impl Roster {
     }
 
     /// How many useful workers are to be replaced.
-    pub(super) fn outdated(&self) -> usize {
-        self.outdated
+    pub(super) fn replaceable(&self) -> usize {
+        self.replaceable
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (WorkerId, &Worker)> {
@@ -219,7 +219,7 @@ impl Roster {
 
 impl Worker {
     fn is_to_be_replaced(&self) -> bool {
-        self.outdated && !matches!(self.state, State::Stopping(_))
+        self.replaceable && !matches!(self.state, State::Stopping(_))
     }
 }
 

@@ -1,11 +1,14 @@
 //! The pool as it stands: docs/protocol.md 10.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::core::{Row, Totals};
-use super::driver::Pool;
+use rustc_hash::FxHashMap;
+
+use super::core::{Core, Row, Totals};
+use super::in_hand::InHand;
 use super::roster::Counts;
-use crate::call::{Failure, WorkerId};
+use crate::call::{CallId, Failure, WorkerId};
 use crate::worker::Handle;
 
 /// A picture of the pool.
@@ -77,28 +80,39 @@ pub struct WorkerStatus {
     pub call: Option<(String, Duration)>,
 }
 
+/// What the picture is made from.
+pub(super) struct Sources<'a> {
+    pub(super) core: &'a Core,
+    pub(super) workers: &'a BTreeMap<WorkerId, Handle>,
+    pub(super) in_hand: &'a FxHashMap<CallId, InHand>,
+    pub(super) max_overflow: usize,
+    pub(super) inflight_bytes: usize,
+    pub(super) last_start_error: Option<&'a Failure>,
+    pub(super) last_exit: Option<&'a LastExit>,
+}
+
 impl Status {
-    pub(super) fn of(pool: &Pool, max_overflow: usize) -> Self {
-        let core = &pool.core;
+    pub(super) fn of(sources: &Sources<'_>) -> Self {
+        let core = sources.core;
         let (waiting, waiting_bytes) = core.waiting();
         let now = Instant::now();
         Self {
             size: core.size(),
-            max_overflow,
+            max_overflow: sources.max_overflow,
             counts: core.counts(),
             overflow: core.overflow(),
             leased: core.leased(),
             waiting,
             waiting_bytes,
-            inflight_bytes: pool.allowance.taken(),
+            inflight_bytes: sources.inflight_bytes,
             crash_loop: core.is_crash_loop(),
-            last_start_error: pool.last_start_error.clone(),
-            last_exit: pool.last_exit.clone(),
+            last_start_error: sources.last_start_error.cloned(),
+            last_exit: sources.last_exit.cloned(),
             totals: core.totals(),
             generation: core.generation(),
             reloading: core.is_reloading(),
             draining: core.is_draining(),
-            workers: core.workers().map(|row| WorkerStatus::of(pool, row, now)).collect(),
+            workers: core.workers().map(|row| WorkerStatus::of(sources, row, now)).collect(),
         }
     }
 
@@ -115,11 +129,11 @@ impl Status {
 }
 
 impl WorkerStatus {
-    fn of(pool: &Pool, row: Row, now: Instant) -> Self {
-        let handle = pool.workers.get(&row.id);
-        let in_hand = pool.core.runs(row.id).and_then(|call| pool.in_hand.get(&call));
+    fn of(sources: &Sources<'_>, row: Row, now: Instant) -> Self {
+        let handle = sources.workers.get(&row.id);
+        let in_hand = sources.core.runs(row.id).and_then(|call| sources.in_hand.get(&call));
         let running =
-            in_hand.and_then(|in_hand| Some((in_hand.asked.name(), now.saturating_duration_since(in_hand.started?))));
+            in_hand.and_then(|in_hand| Some((in_hand.job.name(), now.saturating_duration_since(in_hand.started?))));
         Self {
             id: row.id,
             pid: handle.and_then(Handle::pid).unwrap_or_default(),

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::intake::Rules;
 use super::options::{self, CallOptions, MAX_WORKERS};
 use super::reader::Packet;
+use super::rules::Rules;
 use crate::call::{Blame, Body, Call, Failure, Form, Mfa, Phase, Reason};
 use crate::codec::{self, CodecError, CodecErrorKind, etf};
 use crate::dispatcher::{PortId, Request};
@@ -20,9 +20,6 @@ pub(super) enum Parsed {
     /// An error that belongs to no request: docs/protocol.md 6.1.
     Error(Failure),
 }
-
-/// The tags of a list: NIL_EXT, STRING_EXT, LIST_EXT.
-pub(super) const LIST_TAGS: [u8; 3] = [106, 107, 108];
 
 /// The name and arity of each request.
 pub(super) const REQUESTS: [(&str, usize); 9] = [
@@ -53,21 +50,21 @@ fn parse_whole(packet: &Bytes, rules: &Rules, arrived: Instant) -> Parsed {
     };
     match read(&term, rules, arrived) {
         Ok(request) => Parsed::Request(request),
-        Err(Trouble::With(id, failure)) => Parsed::Request(Request::Refuse(id, failure)),
-        Err(Trouble::Without(failure)) => Parsed::Error(failure),
+        Err(Rejection::With(id, failure)) => Parsed::Request(Request::Refuse(id, failure)),
+        Err(Rejection::Without(failure)) => Parsed::Error(failure),
     }
 }
 
 /// Why a packet is no request, with its id if that could be read.
-enum Trouble {
+enum Rejection {
     With(PortId, Failure),
     Without(Failure),
 }
 
-fn read(term: &Bytes, rules: &Rules, arrived: Instant) -> Result<Request, Trouble> {
+fn read(term: &Bytes, rules: &Rules, arrived: Instant) -> Result<Request, Rejection> {
     let mut cursor = etf::Cursor::new(term);
-    let (name, id) = read_head(&mut cursor).map_err(Trouble::Without)?;
-    let with_id = |failure| if name == "cancel" { Trouble::Without(failure) } else { Trouble::With(id, failure) };
+    let (name, id) = read_head(&mut cursor).map_err(Rejection::Without)?;
+    let with_id = |failure| if name == "cancel" { Rejection::Without(failure) } else { Rejection::With(id, failure) };
     let request = match name {
         "call" => read_call(&mut cursor, term, rules, arrived).map(|call| Request::Call(id, Box::new(call))),
         "cancel" => Ok(Request::Cancel(id)),
@@ -109,7 +106,7 @@ fn read_head(cursor: &mut etf::Cursor<'_>) -> Result<(&'static str, PortId), Fai
 fn read_call(cursor: &mut etf::Cursor<'_>, term: &Bytes, rules: &Rules, arrived: Instant) -> Result<Call, Failure> {
     let module = read_name(cursor, "module")?;
     let function = read_name(cursor, "function")?;
-    if !cursor.peek_tag().is_some_and(|tag| LIST_TAGS.contains(&tag)) {
+    if !cursor.has_list_next() {
         return Err(Failure::bad_request(format!("the arguments of {module}:{function} are no list")));
     }
     if !rules.allow.allows(&module, &function) {

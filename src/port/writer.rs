@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::{Buf, BytesMut};
 use tokio::task::JoinSet;
 
-use super::LARGE;
+use super::large::LARGE;
 use super::reply::{self, Ready};
 use super::stream::Output;
 use crate::allowance::Share;

@@ -3,14 +3,16 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use super::launcher::Recipe;
+use super::recipe::Recipe;
+use super::token::{TOKEN, token};
 use super::wire::PROTOCOL;
-use crate::call::StartCall;
+use crate::call::{StartCall, WorkerId};
 use crate::codec::PickleWriter;
 
 /// Takes the working directory off `sys.path` before anything is imported, then runs the boot module out of the start order.
-pub(super) const STUB: &str = "import sys;sys.path[:]=[p for p in sys.path if p];import pickle;\
+const STUB: &str = "import sys;sys.path[:]=[p for p in sys.path if p];import pickle;\
      order=pickle.load(open(0,'rb',closefd=False));exec(compile(order['boot'],'<portpool>/_boot.py','exec'))";
 
 /// The first argument after the stub, so that `ps` says what this Python is. A worker that was forked has its template's.
@@ -54,6 +56,23 @@ const SOURCES: [(&str, &str, &str); 22] = [
 pub(super) enum Role {
     Worker,
     Template,
+}
+
+/// A new Python that is told to become this worker, or a template.
+pub(super) fn command(recipe: &Recipe, title: &str, worker: WorkerId) -> Command {
+    let mut command = Command::new(&recipe.python);
+    command.args(["-c", STUB, title]).arg(worker.to_string());
+    for (name, value) in &recipe.env {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.env(TOKEN, token(worker));
+    if let Some(cd) = &recipe.cd {
+        command.current_dir(cd);
+    }
+    command
 }
 
 /// The start order, the same for all processes of a pool in one role.

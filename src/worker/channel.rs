@@ -7,7 +7,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::task::yield_now;
 
-use super::ends::{self, Ours};
+use super::ends::{self, Closed, Ours};
 use super::inbox::Inbox;
 use super::wire::{FromWorker, HEADER, Header};
 use crate::allowance::{Allowance, Claim, Place, Share};
@@ -25,20 +25,6 @@ pub(super) struct Frame {
     pub(super) body: Bytes,
     /// The room that the body takes.
     pub(super) share: Share,
-}
-
-/// Why a channel brings no more frames.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Closed {
-    /// The worker has closed its end for answers, or that for orders, and there was something to be written.
-    #[error("the worker closed its channel")]
-    End,
-    /// The worker broke the protocol.
-    #[error("the worker broke the protocol: it sent {0}")]
-    Violation(String),
-    /// The operating system's word.
-    #[error("the channel failed: {0}")]
-    Failed(io::Error),
 }
 
 /// The room for the frame that is being read. Until there is room nothing more is read, and the worker waits.

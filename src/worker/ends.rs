@@ -13,6 +13,20 @@ pub(super) const NARROW: usize = 64 << 10;
 /// pipes: beyond that new ones hold 8 KiB, also those that workers make for programs which they start.
 const ROOM: usize = 256 << 10;
 
+/// Why a channel brings no more frames.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Closed {
+    /// The worker has closed its end for answers, or that for orders, and there was something to be written.
+    #[error("the worker closed its channel")]
+    End,
+    /// The worker broke the protocol.
+    #[error("the worker broke the protocol: it sent {0}")]
+    Violation(String),
+    /// The operating system's word.
+    #[error("the channel failed: {0}")]
+    Failed(io::Error),
+}
+
 /// The server's ends.
 #[derive(Debug)]
 pub(super) struct Ours {

@@ -11,8 +11,7 @@ use bytes::Bytes;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use tokio::net::unix::pipe;
 
-use super::channel::Closed;
-use super::ends;
+use super::ends::{self, Closed};
 use super::line::InCall;
 use super::wire::{self, HEADER, ToWorker};
 use crate::call::{Body, CallId, WorkerId};

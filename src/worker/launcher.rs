@@ -2,10 +2,8 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -17,9 +15,8 @@ use super::log::Log;
 use super::memory::OomKills;
 use super::orphans::Children;
 use super::process::Process;
-use super::token::{TOKEN, token};
-use crate::call::{StartCall, WorkerId};
-use crate::cgroup::Group;
+use super::recipe::Recipe;
+use crate::call::WorkerId;
 
 /// A process that was started and has not said hello yet.
 #[derive(Debug)]
@@ -59,64 +56,6 @@ pub trait Launcher: Send + Sync {
     fn settled(&self, _generation: u64) {}
 }
 
-/// What the processes of a pool have in common.
-#[derive(Clone, Debug)]
-pub struct Recipe {
-    /// The real interpreter, no shim.
-    pub python: PathBuf,
-    /// Directories before Python's own `sys.path`.
-    pub python_path: Vec<PathBuf>,
-    /// Variables to set or (`None`) to remove.
-    pub env: Vec<(String, Option<String>)>,
-    /// Working directory.
-    pub cd: Option<PathBuf>,
-    /// Largest frame on the channel, in bytes.
-    pub max_frame: usize,
-    /// Longest start.
-    pub start_timeout: Duration,
-    /// Modules that are imported first.
-    pub preload: Vec<String>,
-    /// What is called after that: once in a template, or in each worker that is started on its own.
-    pub warmup: Option<StartCall>,
-    /// What each worker calls before it is ready.
-    pub init: Option<StartCall>,
-    /// How long a worker stays awake after a call, before it sleeps.
-    pub busy_poll: Duration,
-    /// A worker with more resident memory, in bytes, asks to be replaced.
-    pub max_memory: Option<u64>,
-    /// Bytes of data that a worker may allocate.
-    pub memory_limit: Option<u64>,
-    /// Other limits of what a process may take, by the names of Python's `resource` in small letters.
-    pub rlimits: Vec<(String, u64)>,
-    /// What they start gets no more rights than they have.
-    pub no_new_privs: bool,
-    /// What they are all to be in.
-    pub cgroup: Option<Arc<Group>>,
-    /// Where what they print goes.
-    pub log: Log,
-    /// What the variables are, in the workers, by which numeric libraries choose their number of threads.
-    pub numeric_threads: Vec<(String, Option<String>)>,
-}
-
-impl Recipe {
-    /// A new Python that is told to become this worker, or a template.
-    pub(super) fn command(&self, title: &str, worker: WorkerId) -> Command {
-        let mut command = Command::new(&self.python);
-        command.args(["-c", boot::STUB, title]).arg(worker.to_string());
-        for (name, value) in &self.env {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        command.env(TOKEN, token(worker));
-        if let Some(cd) = &self.cd {
-            command.current_dir(cd);
-        }
-        command
-    }
-}
-
 /// Starts each worker as a new Python.
 #[derive(Debug)]
 pub struct SpawnLauncher {
@@ -133,7 +72,7 @@ impl SpawnLauncher {
     }
 
     pub(super) fn spawn(&self, worker: WorkerId) -> io::Result<Launched> {
-        let command = self.recipe.command(boot::WORKER, worker);
+        let command = boot::command(&self.recipe, boot::WORKER, worker);
         let channel = ends::of_worker()?;
         spawn(command, channel, worker, self.start_order.clone(), &self.recipe, &self.children)
     }

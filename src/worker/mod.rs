@@ -1,7 +1,7 @@
 //! Python worker processes: how they are started, talked to, killed and reaped.
 //!
 //! - `python`: finds the interpreter and proves that it is new enough
-//! - `launcher`: starts a process; `boot`: what a new Python is told
+//! - `launcher`: starts a process; `recipe`: what all of them have in common; `boot`: what a new Python is told
 //! - `template`: the other launcher, which has workers forked by a process that has imported already
 //! - `process`: the only place that starts, signals and reaps workers; `orphans`: the same for what they leave behind;
 //!   `survivors`: for what a dead server leaves behind; `token`: how all of these are known; `pidfd`: how their end is seen
@@ -25,6 +25,7 @@ mod orphans;
 mod pidfd;
 mod process;
 mod python;
+mod recipe;
 mod stop;
 mod survivors;
 mod task;
@@ -34,13 +35,14 @@ mod wire;
 
 pub use event::{Ended, Event, Reply, Stacks, StartError, Started, fields};
 pub use handle::Handle;
-pub use launcher::{Launched, Launcher, NoProcess, Recipe, SpawnLauncher};
+pub use launcher::{Launched, Launcher, NoProcess, SpawnLauncher};
 pub use line::{Level, Line};
 pub use log::{Lines, Log};
 pub use memory::share_of_memory;
 pub use orphans::{Children, adopt_orphans, end_all_children};
 pub use process::Exit;
 pub use python::{Interpreter, NoPython, find_python};
+pub use recipe::Recipe;
 pub use survivors::kill_survivors;
 pub use task::start;
 pub use template::TemplateLauncher;

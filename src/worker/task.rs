@@ -8,7 +8,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::channel::{Channel, Closed, Frame};
+use super::channel::{Channel, Frame};
+use super::ends::Closed;
 use super::event::{Ended, Event, Reply, Stacks, StartError, Started};
 use super::handle::{Born, Command, Handle};
 use super::hello;

@@ -1,6 +1,6 @@
 //! How many workers a pool for this function should have.
 
-use super::report::Row;
+use super::row::Row;
 
 /// More workers are worth their memory if calls per second grow by this part at least.
 const GROWTH: f64 = 0.05;
@@ -20,8 +20,8 @@ pub(super) fn hint(rows: &[Row], processors: usize) -> Option<Hint> {
     let busy = busy(rows);
     let limit = if busy.is_some_and(|busy| busy >= COMPUTES) { processors } else { usize::MAX };
     let full = || rows.iter().filter(|row| row.step.is_full() && row.step.workers <= limit && row.calls > 0);
-    let best = full().map(|row| row.a_second).fold(0.0, f64::max);
-    let size = full().find(|row| row.a_second * (1.0 + GROWTH) >= best)?.step.workers;
+    let best = full().map(|row| row.calls_per_second).fold(0.0, f64::max);
+    let size = full().find(|row| row.calls_per_second * (1.0 + GROWTH) >= best)?.step.workers;
     let largest = full().map(|row| row.step.workers).max()?;
     let why = if size < largest {
         format!("with more workers than {size} calls/s grow by less than {:.0} %", GROWTH * 100.0)
@@ -52,11 +52,11 @@ mod tests {
 
     /// Rows of pools of 1, 2, 4, .. workers with so many calls a second.
     fn rows(busy: Option<f64>, calls: &[f64]) -> Vec<Row> {
-        let row = |workers, a_second| Row {
+        let row = |workers, calls_per_second| Row {
             step: Step { workers, callers: 2 * workers },
             calls: 100,
             failed: 0,
-            a_second,
+            calls_per_second,
             total: None,
             queue: None,
             run: None,

@@ -7,7 +7,7 @@ use anyhow::bail;
 
 use super::plan::Step;
 use super::processor_time::ProcessorTime;
-use super::report::Row;
+use super::row::Row;
 use crate::call::{Body, Call, Form, Mfa, OnCancel, Policy, Returned, Target, WorkerId};
 use crate::cli::complaint::{describe, say};
 use crate::cli::session::Session;
@@ -95,7 +95,7 @@ impl<'a> Load<'a> {
             step,
             calls: tally.calls,
             failed: tally.failed,
-            a_second: tally.calls as f64 / elapsed.as_secs_f64(),
+            calls_per_second: tally.calls as f64 / elapsed.as_secs_f64(),
             total: tally.total.quantiles(),
             queue: tally.queue.quantiles(),
             run: tally.run.quantiles(),

@@ -1,13 +1,14 @@
 //! `portpool bench`: how a function does with growing numbers of callers and workers. Exit status: that of `portpool call`.
 //!
 //! - `plan`: the steps; `load`: makes the calls of a step and measures them; `processor_time`: what the kernel tells of that
-//! - `report`: what came of it, as JSON; `table`: the same for people; `hint`: the size of the pool that it speaks for
+//! - `row`: what a step has shown; `report`: all of it, as JSON; `table`: the same for people; `hint`: the size of the pool that it speaks for
 
 mod hint;
 mod load;
 mod plan;
 mod processor_time;
 mod report;
+mod row;
 mod table;
 
 use std::io::{self, Write};

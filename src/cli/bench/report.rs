@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::hint::{Hint, hint};
-use super::plan::Step;
+use super::row::Row;
 use crate::call::Mfa;
 use crate::cli::times::Quantiles;
 
@@ -17,28 +17,6 @@ pub(super) struct Report {
     /// How long each step was measured.
     pub(super) time: Duration,
     pub(super) rows: Vec<Row>,
-}
-
-/// One step.
-#[derive(Clone, Debug)]
-pub(super) struct Row {
-    pub(super) step: Step,
-    /// Calls with a result.
-    pub(super) calls: u64,
-    /// Calls without.
-    pub(super) failed: u64,
-    /// Calls with a result in each second.
-    pub(super) a_second: f64,
-    /// From a call to its reply; of those with a result, like the next two.
-    pub(super) total: Option<Quantiles>,
-    /// Of that, in the queue.
-    pub(super) queue: Option<Quantiles>,
-    /// Of that, in a worker.
-    pub(super) run: Option<Quantiles>,
-    /// What a worker takes, in bytes, its part of what they share included.
-    pub(super) memory: Option<u64>,
-    /// For which part of its time a worker needs a processor, from 0 to 1.
-    pub(super) busy: Option<f64>,
 }
 
 impl Report {
@@ -69,7 +47,7 @@ impl Row {
             "callers": self.step.callers,
             "calls": self.calls,
             "failed": self.failed,
-            "calls_per_second": self.a_second,
+            "calls_per_second": self.calls_per_second,
             "total_us": self.total.map(micros),
             "queue_us": self.queue.map(micros),
             "run_us": self.run.map(micros),

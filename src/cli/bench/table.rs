@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::hint::Hint;
-use super::report::{Report, Row};
+use super::report::Report;
+use super::row::Row;
 use crate::cli::times::Quantiles;
 
 /// What comes before the steps.
@@ -25,7 +26,7 @@ pub(super) fn row(row: &Row) -> String {
     };
     let all = [of(total, |all| all.p50), of(total, |all| all.p99), of(total, |all| all.p999)];
     let parts = [of(queue, |all| all.p50), of(queue, |all| all.p99), of(run, |all| all.p50), of(run, |all| all.p99)];
-    let counts = [step.workers.to_string(), step.callers.to_string(), a_second(row.a_second)];
+    let counts = [step.workers.to_string(), step.callers.to_string(), calls_per_second(row.calls_per_second)];
     let cells = counts.into_iter().chain(all).chain(parts);
     let cells: Vec<String> = cells.zip(WIDTHS).map(|(cell, width)| format!("{cell:>width$}")).collect();
     let busy = row.busy.map_or_else(|| "-".to_owned(), |busy| format!("{:.0} %", busy * 100.0));
@@ -33,7 +34,7 @@ pub(super) fn row(row: &Row) -> String {
     format!("{} {busy:>6} {memory:>7} {failed:>7}", cells.join(" "))
 }
 
-fn a_second(calls: f64) -> String {
+fn calls_per_second(calls: f64) -> String {
     if calls < 100.0 { format!("{calls:.1}") } else { format!("{calls:.0}") }
 }
 

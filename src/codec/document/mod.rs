@@ -1,6 +1,6 @@
 //! A pickle that has been read, as offsets into its bytes, ready to be written as a term or as JSON.
 //!
-//! `arena` holds the result of [`from_pickle`](super::from_pickle). The pickle itself is the tree: a node is the offset
+//! `root` is the value, `arena` holds the result of [`from_pickle`](super::from_pickle). The pickle itself is the tree: a node is the offset
 //! of the opcode that made a value (`scalar` reads it again), a container is a run of nodes. `walk` visits all of it,
 //! to any depth, and knows the path. `own` reads values that become a struct, `records` recognises dicts with known
 //! keys, and `term` and `value` are the output formats.
@@ -9,6 +9,7 @@ pub(crate) mod arena;
 pub(crate) mod objection;
 pub(crate) mod own;
 mod records;
+mod root;
 pub(crate) mod scalar;
 mod term;
 mod value;
@@ -16,30 +17,13 @@ mod walk;
 
 use bytes::{Bytes, BytesMut};
 
-use self::arena::{Arena, Node};
 use super::error::CodecError;
+pub use root::Document;
 
 /// The largest value that becomes JSON, measured as a term: JSON takes many times as much memory.
 const LARGEST_JSON: usize = 64 << 20;
 
-/// A value that a worker has sent.
-#[derive(Debug)]
-pub struct Document<'a> {
-    pickle: &'a [u8],
-    arena: Arena,
-    root: Node,
-}
-
-impl<'a> Document<'a> {
-    pub(crate) fn new(pickle: &'a [u8], arena: Arena, root: Node) -> Self {
-        Self { pickle, arena, root }
-    }
-
-    /// The size of the value as a term in bytes, without version byte.
-    pub fn term_size(&self) -> u64 {
-        self.arena.term_size(self.pickle, self.root)
-    }
-
+impl Document<'_> {
     /// Appends the value to `out` as a term, without version byte (docs/protocol.md 11.2).
     ///
     /// # Errors

@@ -2,9 +2,9 @@
 
 use bytes::BufMut;
 
-use super::Document;
 use super::arena::Kind;
 use super::objection::Objection;
+use super::root::Document;
 use super::scalar::Scalar;
 use super::walk::{self, Sink};
 use crate::codec::address;

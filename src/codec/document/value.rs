@@ -4,9 +4,9 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Number, Value};
 
-use super::Document;
 use super::arena::Kind;
 use super::objection::Objection;
+use super::root::Document;
 use super::scalar::{self, Scalar};
 use super::walk::{self, Sink};
 use crate::codec::calendar::Moment;

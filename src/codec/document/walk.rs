@@ -1,10 +1,10 @@
 //! Walks a document from the first value to the last, without recursion, and gives the address if a sink objects.
 
-use super::Document;
 use super::arena::{At, Batches, Container, Kind, Node};
 use super::objection::Objection;
 use super::own;
 use super::records::Records;
+use super::root::Document;
 use super::scalar::{self, Scalar, Use};
 use crate::codec::address;
 use crate::codec::calendar::Moment;

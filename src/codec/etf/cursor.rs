@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::skip;
 use super::token::{self, Token};
+use super::{skip, tag};
 use crate::codec::error::{CodecError, Fault};
 use crate::codec::integer::{Big, Integer};
 use crate::codec::reader::Reader;
@@ -97,9 +97,9 @@ impl<'a> Cursor<'a> {
         Ok(self.reader.since(from))
     }
 
-    /// The tag of the next term, if there is one.
-    pub fn peek_tag(&self) -> Option<u8> {
-        self.reader.peek()
+    /// Whether the next term is a list, in any of its forms.
+    pub fn has_list_next(&self) -> bool {
+        matches!(self.reader.peek(), Some(tag::NIL_EXT | tag::STRING_EXT | tag::LIST_EXT))
     }
 
     /// Checks that no bytes are left (docs/protocol.md 11.3).

@@ -4,7 +4,7 @@
 //! `EMPTY_LIST MARK .. APPENDS`, a map `EMPTY_DICT MARK .. SETITEMS`, a tuple its elements and `TUPLE1..3` or `MARK ..
 //! TUPLE`. An improper list is only recognised at its end: the finished list then goes to the memo and comes back as
 //! the first argument of `portpool.ImproperList`. `value` writes one term, or its beginning; `own` writes structs that
-//! have a Python type; `structs` writes the others.
+//! have a Python type; `map_end` and `structs` see to the others.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -21,6 +21,7 @@ use super::pickle_writer::PickleWriter;
 use super::reader::Reader;
 use structs::Structs;
 
+mod map_end;
 mod own;
 mod structs;
 mod value;

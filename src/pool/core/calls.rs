@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{Busy, Core, DELIVERIES, KillCause, State};
 use crate::call::{CallId, OnCancel, WorkerId};
 use crate::pool::backoff::pause_after;
-use crate::pool::event::{Action, Refusal, Run, Seat, Want};
+use crate::pool::event::{Action, Placement, Purpose, Refusal, Run};
 use crate::pool::queue::{Line, Waiting, earliest};
 use crate::pool::timers::Timer;
 
@@ -29,7 +29,7 @@ impl Core {
                 actions.push(Action::Refuse(call, Refusal::CrashLoop));
             }
             Place::Line(_) if waiting.has_expired(now) => actions.push(Action::Refuse(call, Refusal::CheckoutTimeout)),
-            Place::Line(_) if !self.queue.has_room(waiting.terms.bytes, self.workers_to_come()) => {
+            Place::Line(_) if !self.queue.has_room(waiting.demand.bytes, self.spare_capacity()) => {
                 self.totals.refused += 1;
                 actions.push(Action::Refuse(call, Refusal::QueueFull));
             }
@@ -48,22 +48,22 @@ impl Core {
     }
 
     fn place_for(&mut self, now: Instant, waiting: &Waiting) -> Place {
-        let terms = &waiting.terms;
+        let demand = &waiting.demand;
         if self.is_draining() {
             return Place::Never(Refusal::Draining);
         }
         if let Some(refusal) = self.quarantined(now, waiting) {
             return Place::Never(refusal);
         }
-        match terms.seat {
-            Seat::Any => self.any_worker(),
-            Seat::Key(key) => match self.affinity.of(key) {
+        match demand.placement {
+            Placement::Any => self.any_worker(),
+            Placement::Key(key) => match self.affinity.of(key) {
                 Some(home) => self.this_worker(home),
                 None => self.any_worker(),
             },
-            Seat::Worker(worker) if self.roster.is_useful(worker) => self.this_worker(worker),
-            Seat::Worker(worker) => Place::Never(Refusal::WorkerGone(worker)),
-            Seat::Lease(lease) => match self.leases.get(&lease) {
+            Placement::Worker(worker) if self.roster.is_useful(worker) => self.this_worker(worker),
+            Placement::Worker(worker) => Place::Never(Refusal::WorkerGone(worker)),
+            Placement::Lease(lease) => match self.leases.get(&lease) {
                 Some(worker) if matches!(self.roster.state(*worker), Some(State::Leased)) => Place::Now(*worker),
                 Some(_) => Place::Line(Line::Lease(lease)),
                 None => Place::Never(Refusal::LeaseLost),
@@ -73,7 +73,7 @@ impl Core {
 
     /// Why a call must not run, if it has killed too many workers, while it waited perhaps.
     fn quarantined(&mut self, now: Instant, waiting: &Waiting) -> Option<Refusal> {
-        let Want::Run(Run { fingerprint, .. }) = waiting.terms.want else { return None };
+        let Purpose::Run(Run { fingerprint, .. }) = waiting.demand.purpose else { return None };
         self.quarantine.refuses(now, fingerprint).map(|(kills, rest)| Refusal::Quarantined { kills, rest })
     }
 
@@ -97,7 +97,7 @@ impl Core {
 
     /// A worker is free: it takes the call that has waited longest of those that it can take, or leaves, or waits itself.
     pub(super) fn hand_next_call(&mut self, now: Instant, worker: WorkerId, actions: &mut Vec<Action>) {
-        if self.must_leave(worker) {
+        if self.must_retire(worker) {
             return self.retire(now, worker, actions);
         }
         while let Some((call, waiting)) = self.queue.pop_for(worker) {
@@ -116,7 +116,7 @@ impl Core {
 
     /// The worker that a call wants by now, if it is another one: it was given the call's key while the call waited.
     fn elsewhere(&self, worker: WorkerId, waiting: &Waiting) -> Option<WorkerId> {
-        let Seat::Key(key) = waiting.terms.seat else { return None };
+        let Placement::Key(key) = waiting.demand.placement else { return None };
         self.affinity.of(key).filter(|home| *home != worker)
     }
 
@@ -129,16 +129,16 @@ impl Core {
         waiting: Waiting,
         actions: &mut Vec<Action>,
     ) {
-        if let Seat::Key(key) = waiting.terms.seat {
-            self.affinity.settle(key, worker);
+        if let Placement::Key(key) = waiting.demand.placement {
+            self.affinity.assign(key, worker);
         }
-        match &waiting.terms.want {
-            Want::Lease(limit) => self.grant(now, worker, call, *limit, actions),
-            Want::Run(run) => {
+        match &waiting.demand.purpose {
+            Purpose::Lease(limit) => self.grant(now, worker, call, *limit, actions),
+            Purpose::Run(run) => {
                 let expires = run.timeout.and_then(|limit| now.checked_add(limit));
                 self.timers.set(Timer::Worker(worker), earliest(expires, waiting.deadline));
-                self.spend_call(worker);
-                self.roster.turn(worker, State::Busy(Busy { call, waiting, owed: true, interrupted: false }));
+                self.count_call(worker);
+                self.roster.set_state(worker, State::Busy(Busy { call, waiting, awaited: true, interrupted: false }));
                 self.running.insert(call, worker);
                 actions.push(Action::Dispatch(worker, call));
             }
@@ -146,7 +146,7 @@ impl Core {
     }
 
     pub(super) fn call_cancelled(&mut self, now: Instant, call: CallId, actions: &mut Vec<Action>) {
-        if self.queue.remove(call).is_some() || self.resting.remove(&call).is_some() {
+        if self.queue.remove(call).is_some() || self.retrying.remove(&call).is_some() {
             self.timers.set(Timer::Checkout(call), None);
             self.timers.set(Timer::Retry(call), None);
             actions.push(Action::Refuse(call, Refusal::CancelledWaiting));
@@ -159,9 +159,9 @@ impl Core {
 
     fn running_call_cancelled(&mut self, now: Instant, worker: WorkerId, call: CallId, actions: &mut Vec<Action>) {
         let finishes = match self.roster.get_mut(worker).map(|worker| &mut worker.state) {
-            Some(State::Busy(Busy { waiting, owed, .. })) => match &waiting.terms.want {
-                Want::Run(Run { on_cancel: OnCancel::Finish, .. }) => {
-                    *owed = false;
+            Some(State::Busy(Busy { waiting, awaited, .. })) => match &waiting.demand.purpose {
+                Purpose::Run(Run { on_cancel: OnCancel::Finish, .. }) => {
+                    *awaited = false;
                     true
                 }
                 _ => false,
@@ -185,43 +185,43 @@ impl Core {
         undelivered: bool,
         actions: &mut Vec<Action>,
     ) {
-        let Busy { call, mut waiting, owed, .. } = busy;
+        let Busy { call, mut waiting, awaited, .. } = busy;
         self.running.remove(&call);
         if undelivered && waiting.undelivered + 1 < DELIVERIES {
             waiting.undelivered += 1;
-            if owed {
+            if awaited {
                 self.place_again(now, call, waiting, actions);
             }
             return;
         }
-        let Want::Run(run) = &waiting.terms.want else { return };
+        let Purpose::Run(run) = &waiting.demand.purpose else { return };
         let (retry, fingerprint) = (run.retry, run.fingerprint);
         if let Some(fingerprint) = fingerprint.filter(|_| !undelivered) {
             self.quarantine.killed(now, fingerprint);
         }
         // Whoever wanted that very worker, for what it has done to it, is not served by another one.
-        let by_any = matches!(waiting.terms.seat, Seat::Any | Seat::Key(_));
+        let by_any = matches!(waiting.demand.placement, Placement::Any | Placement::Key(_));
         let again = by_any && retry > waiting.killed && self.quarantine.refuses(now, fingerprint).is_none();
-        if owed && !(again && self.rest(now, call, waiting)) {
+        if awaited && !(again && self.retry_later(now, call, waiting)) {
             actions.push(Action::Refuse(call, Refusal::WorkerExit(worker)));
         }
     }
 
     /// Lets a call rest before it is made again; false if there is no time for that.
-    fn rest(&mut self, now: Instant, call: CallId, mut waiting: Waiting) -> bool {
+    fn retry_later(&mut self, now: Instant, call: CallId, mut waiting: Waiting) -> bool {
         let pause = pause_after(u32::from(waiting.killed)).mul_f64(self.random.fraction());
         let until = now + pause;
         let in_time = !self.is_draining() && waiting.deadline.is_none_or(|deadline| until < deadline);
         if in_time {
             waiting.killed += 1;
             self.timers.set(Timer::Retry(call), Some(until));
-            self.resting.insert(call, waiting);
+            self.retrying.insert(call, waiting);
         }
         in_time
     }
 
-    pub(super) fn rest_ended(&mut self, now: Instant, call: CallId, actions: &mut Vec<Action>) {
-        if let Some(mut waiting) = self.resting.remove(&call) {
+    pub(super) fn retry_due(&mut self, now: Instant, call: CallId, actions: &mut Vec<Action>) {
+        if let Some(mut waiting) = self.retrying.remove(&call) {
             waiting.wait_from(now);
             self.place_again(now, call, waiting, actions);
         }

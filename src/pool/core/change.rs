@@ -10,26 +10,26 @@ use crate::pool::timers::Timer;
 
 impl Core {
     /// A worker takes a call of those that it may take. With the last but one its successor is wanted.
-    pub(super) fn spend_call(&mut self, id: WorkerId) {
+    pub(super) fn count_call(&mut self, id: WorkerId) {
         let Some(worker) = self.roster.get_mut(id) else { return };
         let Some(left) = worker.calls_left.as_mut() else { return };
         *left = left.saturating_sub(1);
         let left = *left;
-        worker.spent |= left == 0;
+        worker.exhausted |= left == 0;
         if left <= 1 {
-            self.roster.outdate(id);
+            self.roster.mark_replaceable(id);
         }
     }
 
     /// Whether a worker that is free must not take another call.
-    pub(super) fn must_leave(&self, id: WorkerId) -> bool {
+    pub(super) fn must_retire(&self, id: WorkerId) -> bool {
         let Some(worker) = self.roster.get(id) else { return false };
         // One that is only to be replaced serves until its successor is there.
-        worker.spent || self.is_draining() || (worker.outdated && self.has_successor(id))
+        worker.exhausted || self.is_draining() || (worker.replaceable && self.has_replacement(id))
     }
 
     /// Whether there are enough ready workers without this one.
-    fn has_successor(&self, id: WorkerId) -> bool {
+    fn has_replacement(&self, id: WorkerId) -> bool {
         let is_ready = !self.is_starting(id);
         self.roster.counts().ready() - usize::from(is_ready) >= self.settings.size
     }
@@ -37,10 +37,10 @@ impl Core {
     /// Lets idle workers go that are to be replaced and have been, or that are not wanted any more.
     pub(super) fn replace_workers(&mut self, now: Instant, actions: &mut Vec<Action>) {
         if self.is_draining() {
-            return self.go_on_draining(now, actions);
+            return self.continue_draining(now, actions);
         }
-        while self.roster.outdated() > 0 && self.roster.counts().ready() > self.settings.size {
-            let leaving = self.roster.idle().find(|id| self.roster.get(*id).is_some_and(|worker| worker.outdated));
+        while self.roster.replaceable() > 0 && self.roster.counts().ready() > self.settings.size {
+            let leaving = self.roster.idle().find(|id| self.roster.get(*id).is_some_and(|worker| worker.replaceable));
             let Some(leaving) = leaving else { return };
             self.retire(now, leaving, actions);
         }
@@ -50,15 +50,16 @@ impl Core {
     /// replaced: idle ones at once, busy ones after their call.
     pub(super) fn resized(&mut self, now: Instant, size: usize) {
         self.settings.size = size;
-        let excess = self.roster.counts().useful().saturating_sub(self.slots().saturating_add(self.roster.outdated()));
+        let excess =
+            self.roster.counts().useful().saturating_sub(self.slots().saturating_add(self.roster.replaceable()));
         let mut workers: Vec<(u8, WorkerId)> = self
             .roster
             .iter()
-            .filter(|(id, worker)| !worker.outdated && self.roster.is_useful(*id))
+            .filter(|(id, worker)| !worker.replaceable && self.roster.is_useful(*id))
             .map(|(id, worker)| (worker.state.rank(), id))
             .collect();
         workers.sort_unstable();
-        workers.into_iter().take(excess).for_each(|(_, worker)| self.roster.outdate(worker));
+        workers.into_iter().take(excess).for_each(|(_, worker)| self.roster.mark_replaceable(worker));
         let idle: Vec<WorkerId> = self.roster.idle().collect();
         idle.into_iter().for_each(|worker| self.set_idle_timer(now, worker));
     }
@@ -83,7 +84,7 @@ impl Core {
     /// Starts the first worker of a new generation as soon as there are no more workers than there may be without it.
     pub(super) fn start_candidate(&mut self, now: Instant, actions: &mut Vec<Action>) {
         // A worker that is to be replaced may be busy for long. One of them does not hold up another reload.
-        let spare = usize::from(self.roster.outdated() > 0);
+        let spare = usize::from(self.roster.replaceable() > 0);
         let has_slot = self.roster.counts().all() <= self.slots() + spare;
         let Some(Reload { generation, candidate: None, .. }) = self.reload else { return };
         if has_slot {
@@ -117,7 +118,7 @@ impl Core {
             if is_starting {
                 self.kill(now, id, KillCause::Superseded, actions);
             } else {
-                self.roster.outdate(id);
+                self.roster.mark_replaceable(id);
             }
         }
         actions.extend(reload.asked.into_iter().map(Action::Reloaded));
@@ -142,8 +143,8 @@ impl Core {
         self.timers.set(Timer::Drain, ends);
         self.timers.set(Timer::BackOff, None);
         let reloads = self.reload.take().map(|reload| reload.asked).unwrap_or_default();
-        let resting = std::mem::take(&mut self.resting).into_keys();
-        let waiting = resting.chain(self.queue.take_all());
+        let retrying = std::mem::take(&mut self.retrying).into_keys();
+        let waiting = retrying.chain(self.queue.take_all());
         for call in reloads.into_iter().chain(waiting) {
             self.timers.set(Timer::Retry(call), None);
             self.timers.set(Timer::Checkout(call), None);
@@ -155,7 +156,7 @@ impl Core {
     }
 
     /// Lets go whoever has nothing to do; nobody left is the end.
-    fn go_on_draining(&mut self, now: Instant, actions: &mut Vec<Action>) {
+    fn continue_draining(&mut self, now: Instant, actions: &mut Vec<Action>) {
         let idle: Vec<WorkerId> = self.roster.idle().collect();
         idle.into_iter().for_each(|worker| self.retire(now, worker, actions));
         let starting: Vec<WorkerId> = self.roster.iter().map(|(id, _)| id).filter(|id| self.is_starting(*id)).collect();

@@ -20,7 +20,7 @@ impl Core {
     ) {
         self.timers.set(Timer::Worker(worker), None);
         self.timers.set(Timer::Lease(lease), limit.and_then(|limit| now.checked_add(limit)));
-        self.roster.turn(worker, State::Leased);
+        self.roster.set_state(worker, State::Leased);
         if let Some(worker) = self.roster.get_mut(worker) {
             worker.lease = Some(lease);
         }
@@ -36,7 +36,7 @@ impl Core {
         worker: WorkerId,
         actions: &mut Vec<Action>,
     ) {
-        self.roster.turn(worker, State::Leased);
+        self.roster.set_state(worker, State::Leased);
         self.timers.set(Timer::Worker(worker), None);
         while let Some((call, waiting)) = self.queue.pop(Line::Lease(lease)) {
             self.timers.set(Timer::Checkout(call), None);
@@ -51,7 +51,7 @@ impl Core {
     pub(super) fn checked_in(&mut self, now: Instant, lease: CallId, broken: bool, actions: &mut Vec<Action>) {
         let Some(worker) = self.close_lease(lease, actions) else { return };
         if let Some(worker) = self.roster.get_mut(worker) {
-            worker.spent |= broken;
+            worker.exhausted |= broken;
         }
         if matches!(self.roster.state(worker), Some(State::Leased)) {
             self.hand_next_call(now, worker, actions);

@@ -78,7 +78,7 @@ pub struct Core {
     queue: Queue,
     running: BTreeMap<CallId, WorkerId>,
     /// Calls whose worker died, before they are made again.
-    resting: BTreeMap<CallId, Waiting>,
+    retrying: BTreeMap<CallId, Waiting>,
     leases: BTreeMap<CallId, WorkerId>,
     affinity: Affinity,
     quarantine: Quarantine,
@@ -99,7 +99,7 @@ impl Core {
             roster: Roster::new(settings.strategy),
             queue: Queue::new(settings.max_queue, settings.max_queue_bytes),
             running: BTreeMap::new(),
-            resting: BTreeMap::new(),
+            retrying: BTreeMap::new(),
             leases: BTreeMap::new(),
             affinity: Affinity::default(),
             quarantine: Quarantine::new(settings.quarantine),
@@ -119,12 +119,12 @@ impl Core {
     /// here when its deadline strikes is a reply.
     pub fn handle(&mut self, now: Instant, event: Event, actions: &mut Vec<Action>) {
         match event {
-            Event::CallArrived(call, terms) => self.call_arrived(now, call, Waiting::new(now, terms), actions),
+            Event::CallArrived(call, demand) => self.call_arrived(now, call, Waiting::new(now, demand), actions),
             Event::CallCancelled(call) => self.call_cancelled(now, call, actions),
             Event::CheckedIn { lease, broken } => self.checked_in(now, lease, broken, actions),
             Event::WorkerReady(worker) => self.worker_ready(now, worker, actions),
             Event::CallFinished(worker) => self.call_finished(now, worker, actions),
-            Event::WorkerGrew(worker) => self.roster.outdate(worker),
+            Event::WorkerGrew(worker) => self.roster.mark_replaceable(worker),
             Event::WorkerAnswered(worker) => self.worker_answered(now, worker, actions),
             Event::WorkerExited { worker, undelivered } => self.worker_exited(now, worker, undelivered, actions),
             Event::Resized(size) => self.resized(now, size),
@@ -148,10 +148,10 @@ impl Core {
                     actions.push(Action::Refuse(call, Refusal::CheckoutTimeout));
                 }
             }
-            Timer::Retry(call) => self.rest_ended(now, call, actions),
+            Timer::Retry(call) => self.retry_due(now, call, actions),
             Timer::Lease(lease) => self.end_lease(now, lease, Refusal::LeaseLostRunning, actions),
             Timer::Worker(worker) => self.worker_timer_fell_due(now, worker, actions),
-            Timer::Age(worker) => self.roster.outdate(worker),
+            Timer::Age(worker) => self.roster.mark_replaceable(worker),
             Timer::Drain => self.drain_timed_out(now, actions),
             // Nothing but the end of the pause: `start_workers` looks at it after each event.
             Timer::BackOff => {}
@@ -200,7 +200,7 @@ impl Core {
 
     /// Workers beyond `size`, but for those that are to be replaced and the one that is to prove a new generation.
     pub fn overflow(&self) -> usize {
-        let wanted = self.roster.counts().useful() - self.roster.outdated();
+        let wanted = self.roster.counts().useful() - self.roster.replaceable();
         wanted.saturating_sub(self.settings.size + usize::from(self.has_candidate()))
     }
 
@@ -234,7 +234,7 @@ impl Core {
     /// The call that a worker runs and whose end somebody waits for.
     pub fn call_in_hand(&self, worker: WorkerId) -> Option<CallId> {
         match self.roster.state(worker)? {
-            State::Busy(busy) if busy.owed => Some(busy.call),
+            State::Busy(busy) if busy.awaited => Some(busy.call),
             _ => None,
         }
     }
@@ -248,8 +248,8 @@ impl Core {
     }
 
     /// Whether its worker died and it is to be made again, but not yet.
-    pub fn is_resting(&self, call: CallId) -> bool {
-        self.resting.contains_key(&call)
+    pub fn is_retrying(&self, call: CallId) -> bool {
+        self.retrying.contains_key(&call)
     }
 
     /// Whether it has not said hello yet.

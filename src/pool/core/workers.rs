@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{Busy, CHECK_LIMIT, Core, KillCause, PROGRESS_AGE, PROGRESS_CALLS, RETIRE_GRACE, State, Stop};
 use crate::call::WorkerId;
-use crate::pool::event::{Action, Refusal, Run, Want};
+use crate::pool::event::{Action, Purpose, Refusal, Run};
 use crate::pool::queue::Line;
 use crate::pool::timers::Timer;
 
@@ -86,8 +86,8 @@ impl Core {
     /// With a grace the call is asked to end; without, and after it, it is ended.
     fn ran_too_long(&mut self, now: Instant, id: WorkerId, actions: &mut Vec<Action>) {
         let Some(State::Busy(busy)) = self.roster.get_mut(id).map(|worker| &mut worker.state) else { return };
-        let grace = match &busy.waiting.terms.want {
-            Want::Run(Run { grace, .. }) if !busy.interrupted && !grace.is_zero() => Some(*grace),
+        let grace = match &busy.waiting.demand.purpose {
+            Purpose::Run(Run { grace, .. }) if !busy.interrupted && !grace.is_zero() => Some(*grace),
             _ => None,
         };
         if let Some(grace) = grace {
@@ -96,9 +96,9 @@ impl Core {
             actions.push(Action::InterruptWorker(id));
             return;
         }
-        let (call, owed) = (busy.call, busy.owed);
+        let (call, awaited) = (busy.call, busy.awaited);
         self.kill(now, id, KillCause::Timeout, actions);
-        if owed {
+        if awaited {
             actions.push(Action::Refuse(call, Refusal::Timeout(id)));
         }
     }
@@ -107,7 +107,7 @@ impl Core {
         if self.overflow() > 0 {
             self.retire(now, id, actions);
         } else if self.settings.idle_check.is_some() {
-            self.roster.turn(id, State::Checking);
+            self.roster.set_state(id, State::Checking);
             self.timers.set(Timer::Worker(id), now.checked_add(CHECK_LIMIT));
             actions.push(Action::PingWorker(id));
         }
@@ -116,7 +116,7 @@ impl Core {
     fn ends_too_slowly(&mut self, now: Instant, id: WorkerId, stop: Stop, actions: &mut Vec<Action>) {
         match stop {
             Stop::Retired => {
-                self.roster.turn(id, State::Stopping(Stop::Terminated));
+                self.roster.set_state(id, State::Stopping(Stop::Terminated));
                 self.timers.set(Timer::Worker(id), now.checked_add(RETIRE_GRACE));
                 actions.push(Action::TerminateWorker(id));
             }
@@ -126,7 +126,7 @@ impl Core {
 
     /// Asks a worker that has nothing to do to end.
     pub(super) fn retire(&mut self, now: Instant, id: WorkerId, actions: &mut Vec<Action>) {
-        self.roster.turn(id, State::Stopping(Stop::Retired));
+        self.roster.set_state(id, State::Stopping(Stop::Retired));
         self.timers.set(Timer::Worker(id), now.checked_add(RETIRE_GRACE));
         self.timers.set(Timer::Age(id), None);
         actions.push(Action::RetireWorker(id));
@@ -137,7 +137,7 @@ impl Core {
     pub(super) fn kill(&mut self, now: Instant, id: WorkerId, cause: KillCause, actions: &mut Vec<Action>) {
         let is_candidate = self.is_candidate(id);
         let stop = Stop::Killed(cause == KillCause::StartTimeout && !is_candidate);
-        if let Some(State::Busy(busy)) = self.roster.turn(id, State::Stopping(stop)) {
+        if let Some(State::Busy(busy)) = self.roster.set_state(id, State::Stopping(stop)) {
             self.running.remove(&busy.call);
         }
         self.timers.set(Timer::Worker(id), None);
@@ -159,7 +159,7 @@ impl Core {
     }
 
     pub(super) fn wait_idle(&mut self, now: Instant, worker: WorkerId) {
-        self.roster.turn(worker, State::Idle);
+        self.roster.set_state(worker, State::Idle);
         self.set_idle_timer(now, worker);
     }
 
@@ -184,7 +184,7 @@ impl Core {
         let (useful, starting) = (counts.useful() - candidate, counts.starting - candidate);
         let missing = useful < self.settings.size;
         let overflow = self.queue.unbound() > starting;
-        let successor = self.roster.outdated() > 0 && useful <= self.settings.size && counts.starting == 0;
+        let successor = self.roster.replaceable() > 0 && useful <= self.settings.size && counts.starting == 0;
         let has_slot = counts.all() - candidate < self.slots();
         !self.is_draining()
             && starting < self.settings.max_starting
@@ -193,7 +193,7 @@ impl Core {
 
     /// Enters a worker and has it started.
     pub(super) fn start(&mut self, now: Instant, generation: u64, actions: &mut Vec<Action>) -> WorkerId {
-        let calls = self.settings.max_calls.map(|most| self.less_by_chance(most));
+        let calls = self.settings.max_calls.map(|most| self.jittered(most));
         let worker = self.roster.enter(now, generation, calls);
         self.timers.set(Timer::Worker(worker), now.checked_add(self.settings.start_timeout));
         if let Some(age) = self.settings.max_age {
@@ -205,7 +205,7 @@ impl Core {
     }
 
     /// Up to a tenth less, so that workers which were started together do not leave together.
-    fn less_by_chance(&mut self, most: u64) -> u64 {
+    fn jittered(&mut self, most: u64) -> u64 {
         if most <= 10 { most } else { most - ((most / 10) as f64 * self.random.fraction()) as u64 }
     }
 
@@ -214,7 +214,7 @@ impl Core {
     }
 
     /// Workers that a waiting call may count on: a call that one of them will take is not held against `max_queue`.
-    pub(super) fn workers_to_come(&self) -> usize {
+    pub(super) fn spare_capacity(&self) -> usize {
         let counts = self.roster.counts();
         counts.starting + self.slots().saturating_sub(counts.all())
     }

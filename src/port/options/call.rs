@@ -3,10 +3,11 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
-use super::{Given, each, unknown, wrong};
+use super::each::{each, unknown, wrong};
+use super::given::Given;
 use crate::call::{Checkout, Failure, Policy, Target, WorkerId};
 use crate::codec::etf;
-use crate::port::intake::Rules;
+use crate::port::rules::Rules;
 
 /// The options of a call, for "did you mean". The table is docs/protocol.md 7.3; a test compares the two.
 const CALL_OPTIONS: [&str; 15] = [

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use eetf::Term;
 
-use super::wrong;
+use super::each::wrong;
 use crate::allow_list::AllowList;
 use crate::call::{Failure, OnCancel};
 use crate::cgroup::Home;

@@ -2,12 +2,11 @@
 
 use eetf::Term;
 
-use super::given::MOST_FRAME;
-use super::{Given, each, unknown, wrong};
+use super::each::{each, unknown, wrong};
+use super::given::{Given, MOST_FRAME};
 use crate::call::{Failure, Mfa, StartCall};
 use crate::codec::{self, CodecError, Options, etf};
 use crate::config::{Config, default_busy_poll};
-use crate::port::request::LIST_TAGS;
 
 /// The version of the protocol.
 const PROTOCOL: u64 = 1;
@@ -159,7 +158,7 @@ fn read_start_call(key: &str, span: &[u8], values: Options) -> Result<StartCall,
     }
     let module = cursor.text().map_err(malformed)?;
     let function = cursor.text().map_err(malformed)?;
-    if !cursor.peek_tag().is_some_and(|tag| LIST_TAGS.contains(&tag)) {
+    if !cursor.has_list_next() {
         return Err(wrong(key, "must be {Module, Function, Args}, and Args a list"));
     }
     let args = cursor.term().map_err(malformed)?;

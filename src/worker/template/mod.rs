@@ -17,8 +17,9 @@ use self::process::{Ending, TemplateProcess};
 use self::task::Template;
 use super::boot::{self, Role};
 use super::ends;
-use super::launcher::{self, Launched, Launcher, NoProcess, Recipe, SpawnLauncher};
+use super::launcher::{self, Launched, Launcher, NoProcess, SpawnLauncher};
 use super::orphans::Children;
+use super::recipe::Recipe;
 use super::token;
 use crate::call::WorkerId;
 
@@ -91,7 +92,7 @@ impl TemplateLauncher {
 
     fn start(&self, generation: u64) -> io::Result<Template> {
         let number = token::of_template(generation);
-        let mut command = self.recipe.command(boot::TEMPLATE, number);
+        let mut command = boot::command(&self.recipe, boot::TEMPLATE, number);
         // Threads of numeric libraries do not survive a fork: here they have none, and workers are given theirs.
         command.envs(self.recipe.numeric_threads.iter().map(|(name, _)| (name, "1")));
         let channel = ends::of_template()?;

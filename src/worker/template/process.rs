@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use crate::call::WorkerId;
-use crate::worker::channel::{Channel, Closed, Frame};
-use crate::worker::ends;
+use crate::worker::channel::{Channel, Frame};
+use crate::worker::ends::{self, Closed};
 use crate::worker::event::{Stacks, StartError, fields};
 use crate::worker::hello;
 use crate::worker::launcher::Launched;

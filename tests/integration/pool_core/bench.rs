@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use portpool::call::{CallId, OnCancel, WorkerId};
 use portpool::config::Strategy;
-use portpool::pool::{Action, Core, Event, Run, Seat, Settings, Terms, Want};
+use portpool::pool::{Action, Core, Demand, Event, Placement, Purpose, Run, Settings};
 use proptest::sample::Index;
 
 use super::model::{Ask, Model, Phase, Stage, ms};
@@ -38,9 +38,9 @@ pub fn plain() -> Settings {
 }
 
 /// Any worker, for a call without limits.
-pub fn terms() -> Terms {
+pub fn demand() -> Demand {
     let run = Run { timeout: None, grace: ms(0), on_cancel: OnCancel::Kill, retry: 0, fingerprint: None };
-    Terms { bytes: 1, checkout_timeout: None, deadline: None, seat: Seat::Any, want: Want::Run(run) }
+    Demand { bytes: 1, checkout_timeout: None, deadline: None, placement: Placement::Any, purpose: Purpose::Run(run) }
 }
 
 impl Bench {
@@ -81,7 +81,7 @@ impl Bench {
     fn rest(&mut self) {
         self.model.woken.clear();
         for (id, ask) in &mut self.model.asks {
-            match (ask.stage, self.core.is_resting(*id)) {
+            match (ask.stage, self.core.is_retrying(*id)) {
                 (Stage::Waiting, true) => ask.stage = Stage::Resting,
                 (Stage::Resting, false) => {
                     (ask.stage, ask.waits_since) = (Stage::Waiting, self.model.now);
@@ -97,12 +97,12 @@ impl Bench {
         CallId(self.next - 1)
     }
 
-    pub fn arrive(&mut self, terms: Terms) -> CallId {
+    pub fn arrive(&mut self, demand: Demand) -> CallId {
         let id = self.number();
         let now = self.model.now;
-        let ask = Ask::new(now, terms.clone());
+        let ask = Ask::new(now, demand.clone());
         self.model.asks.insert(id, ask);
-        self.happen(Event::CallArrived(id, terms));
+        self.happen(Event::CallArrived(id, demand));
         id
     }
 
@@ -137,7 +137,7 @@ impl Bench {
     pub fn check_in(&mut self, lease: CallId, broken: bool) {
         if let Some(Ask { stage: Stage::Holding(worker), .. }) = self.model.asks.get(&lease) {
             let worker = self.model.workers.get_mut(worker).unwrap();
-            worker.spent |= broken;
+            worker.exhausted |= broken;
             if worker.phase == Phase::Leased {
                 worker.phase = Phase::Idle;
             }

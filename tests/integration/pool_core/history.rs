@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use portpool::call::{CallId, OnCancel, WorkerId};
 use portpool::config::Strategy as IdleStrategy;
-use portpool::pool::{Event, Run, Seat, Settings, Terms, Want};
+use portpool::pool::{Demand, Event, Placement, Purpose, Run, Settings};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::TestRunner;
@@ -48,7 +48,7 @@ struct Arrival {
     checkout_timeout: Option<u64>,
     deadline: Option<u64>,
     target: Target,
-    want: Wish,
+    purpose: Wish,
 }
 
 #[derive(Clone, Debug)]
@@ -80,9 +80,9 @@ fn arrival() -> impl Strategy<Value = Arrival> {
     let timeout = prop_oneof![Just(None), (1u64..60).prop_map(Some)];
     let run = (timeout.clone(), prop_oneof![3 => Just(0u64), 1 => 1u64..30], prop::bool::weighted(0.2), 0u8..3)
         .prop_map(|(timeout, grace, finish, retry)| Wish::Run { timeout, grace, finish, retry });
-    let want = prop_oneof![5 => run, 2 => timeout.prop_map(Wish::Lease)];
-    (0usize..40, limit(), deadline, target, want).prop_map(|(bytes, checkout_timeout, deadline, target, want)| {
-        Arrival { bytes, checkout_timeout, deadline, target, want }
+    let purpose = prop_oneof![5 => run, 2 => timeout.prop_map(Wish::Lease)];
+    (0usize..40, limit(), deadline, target, purpose).prop_map(|(bytes, checkout_timeout, deadline, target, purpose)| {
+        Arrival { bytes, checkout_timeout, deadline, target, purpose }
     })
 }
 
@@ -141,8 +141,8 @@ impl Bench {
     fn run(&mut self, op: Op) {
         match op {
             Op::Arrive(arrival) => {
-                let terms = self.terms_of(arrival);
-                self.arrive(terms);
+                let demand = self.demand_of(arrival);
+                self.arrive(demand);
             }
             Op::Cancel(index) => {
                 let calls: Vec<CallId> = self.model.asks.keys().chain(&self.model.over).copied().collect();
@@ -187,20 +187,20 @@ impl Bench {
         (!leases.is_empty()).then(|| *index.get(&leases))
     }
 
-    fn terms_of(&self, arrival: Arrival) -> Terms {
-        let Arrival { bytes, checkout_timeout, deadline, target, want } = arrival;
-        let is_lease = matches!(want, Wish::Lease(_));
-        let seat = match target {
-            Target::Key(key) => Seat::Key(key),
+    fn demand_of(&self, arrival: Arrival) -> Demand {
+        let Arrival { bytes, checkout_timeout, deadline, target, purpose } = arrival;
+        let is_lease = matches!(purpose, Wish::Lease(_));
+        let placement = match target {
+            Target::Key(key) => Placement::Key(key),
             Target::Worker(index) if !is_lease => {
-                Seat::Worker(self.pick(index, |_| true).unwrap_or(WorkerId(u64::MAX)))
+                Placement::Worker(self.pick(index, |_| true).unwrap_or(WorkerId(u64::MAX)))
             }
-            Target::Lease(index) if !is_lease => self.lease(index).map_or(Seat::Any, Seat::Lease),
-            _ => Seat::Any,
+            Target::Lease(index) if !is_lease => self.lease(index).map_or(Placement::Any, Placement::Lease),
+            _ => Placement::Any,
         };
-        let want = match want {
-            Wish::Lease(limit) => Want::Lease(limit.map(ms)),
-            Wish::Run { timeout, grace, finish, retry } => Want::Run(Run {
+        let purpose = match purpose {
+            Wish::Lease(limit) => Purpose::Lease(limit.map(ms)),
+            Wish::Run { timeout, grace, finish, retry } => Purpose::Run(Run {
                 timeout: timeout.map(ms),
                 grace: ms(grace),
                 on_cancel: if finish { OnCancel::Finish } else { OnCancel::Kill },
@@ -208,7 +208,7 @@ impl Bench {
                 fingerprint: (retry > 0).then_some(bytes as u64 % 4),
             }),
         };
-        Terms { bytes, checkout_timeout: checkout_timeout.map(ms), deadline: deadline.map(ms), seat, want }
+        Demand { bytes, checkout_timeout: checkout_timeout.map(ms), deadline: deadline.map(ms), placement, purpose }
     }
 
     fn noise(&mut self) {

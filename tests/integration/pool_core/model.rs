@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use portpool::call::{CallId, OnCancel, WorkerId};
-use portpool::pool::{Action, Core, Counts, KillCause, Refusal, Run, Seat, Settings, Terms, Want};
+use portpool::pool::{Action, Core, Counts, Demand, KillCause, Placement, Purpose, Refusal, Run, Settings};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -24,7 +24,7 @@ pub struct Worker {
     pub taken: u64,
     pub lease: Option<CallId>,
     /// It must go without having been replaced: it is broken, its lease was cut off, or it has run all its calls.
-    pub spent: bool,
+    pub exhausted: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub enum Stage {
 
 #[derive(Clone, Debug)]
 pub struct Ask {
-    pub terms: Terms,
+    pub demand: Demand,
     pub stage: Stage,
     pub arrived: Instant,
     pub waits_since: Instant,
@@ -49,24 +49,24 @@ pub struct Ask {
 }
 
 impl Ask {
-    pub fn new(now: Instant, terms: Terms) -> Self {
+    pub fn new(now: Instant, demand: Demand) -> Self {
         let (stage, arrived, waits_since, runs_since) = (Stage::Waiting, now, now, now);
-        Self { terms, stage, arrived, waits_since, runs_since, interrupted: None }
+        Self { demand, stage, arrived, waits_since, runs_since, interrupted: None }
     }
 
     pub fn run(&self) -> Option<&Run> {
-        match &self.terms.want {
-            Want::Run(run) => Some(run),
-            Want::Lease(_) => None,
+        match &self.demand.purpose {
+            Purpose::Run(run) => Some(run),
+            Purpose::Lease(_) => None,
         }
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.terms.deadline.map(|limit| self.arrived + limit)
+        self.demand.deadline.map(|limit| self.arrived + limit)
     }
 
     pub fn expires(&self) -> Option<Instant> {
-        let expires = self.terms.checkout_timeout.map(|limit| self.waits_since + limit);
+        let expires = self.demand.checkout_timeout.map(|limit| self.waits_since + limit);
         expires.into_iter().chain(self.deadline()).min()
     }
 
@@ -133,11 +133,11 @@ impl Model {
 
     /// Whether this worker, free as it is, can take this call.
     fn fits(&self, worker: WorkerId, ask: &Ask) -> bool {
-        match ask.terms.seat {
-            Seat::Any => true,
-            Seat::Key(key) => self.homes.get(&key).is_none_or(|home| *home == worker),
-            Seat::Worker(wanted) => wanted == worker,
-            Seat::Lease(lease) => self.workers[&worker].lease == Some(lease),
+        match ask.demand.placement {
+            Placement::Any => true,
+            Placement::Key(key) => self.homes.get(&key).is_none_or(|home| *home == worker),
+            Placement::Worker(wanted) => wanted == worker,
+            Placement::Lease(lease) => self.workers[&worker].lease == Some(lease),
         }
     }
 
@@ -147,10 +147,10 @@ impl Model {
             Action::Dispatch(worker, call) => self.dispatch(worker, call),
             Action::Grant(worker, lease) => self.grant(worker, lease),
             Action::LeaseEnded(lease) => self.lease_ended(lease),
-            Action::PingWorker(worker) => self.turn(worker, Phase::Idle, Phase::Checking),
+            Action::PingWorker(worker) => self.set_state(worker, Phase::Idle, Phase::Checking),
             Action::InterruptWorker(worker) => self.interrupt(worker),
             Action::RetireWorker(worker) => self.retire(worker),
-            Action::TerminateWorker(worker) => self.turn(worker, Phase::Stopping, Phase::Stopping),
+            Action::TerminateWorker(worker) => self.set_state(worker, Phase::Stopping, Phase::Stopping),
             Action::KillWorker(worker, cause) => self.kill(worker, cause),
             Action::Refuse(call, refusal) => self.refuse(call, refusal),
             Action::Reloaded(call) => {
@@ -165,7 +165,7 @@ impl Model {
         }
     }
 
-    fn turn(&mut self, worker: WorkerId, from: Phase, to: Phase) {
+    fn set_state(&mut self, worker: WorkerId, from: Phase, to: Phase) {
         let worker = self.workers.get_mut(&worker).expect("lives");
         assert_eq!(worker.phase, from);
         worker.phase = to;
@@ -178,7 +178,7 @@ impl Model {
         assert!(all <= self.slots() + candidates, "started the {}th worker of {}", all + 1, self.slots());
         let starting = self.count(|worker| worker.phase == Phase::Starting && worker.generation <= self.generation);
         assert!(generation > self.generation || starting < self.settings.max_starting, "too many starts at once");
-        let worker = Worker { phase: Phase::Starting, generation, taken: 0, lease: None, spent: false };
+        let worker = Worker { phase: Phase::Starting, generation, taken: 0, lease: None, exhausted: false };
         assert!(self.workers.insert(id, worker).is_none(), "{id:?} started twice");
     }
 
@@ -189,7 +189,7 @@ impl Model {
         let kills = ask.run().and_then(|run| self.kills.get(&run.fingerprint?)).copied().unwrap_or_default();
         assert!(self.settings.quarantine == 0 || kills < self.settings.quarantine, "{call} has killed {kills}");
         let worker = self.workers[&id];
-        let free = if matches!(ask.terms.seat, Seat::Lease(_)) { Phase::Leased } else { Phase::Idle };
+        let free = if matches!(ask.demand.placement, Placement::Lease(_)) { Phase::Leased } else { Phase::Idle };
         assert_eq!(worker.phase, free, "a call is bound to a worker that is free for it");
         assert!(self.fits(id, ask), "{call} runs where it did not want to");
         self.is_first(id, call);
@@ -198,7 +198,7 @@ impl Model {
         worker.phase = Phase::Busy(call);
         worker.taken += 1;
         if let Some(most) = self.settings.max_calls {
-            worker.spent |= worker.taken >= most - most / 10;
+            worker.exhausted |= worker.taken >= most - most / 10;
             assert!(worker.taken <= most || worker.lease.is_some(), "one call more than max_calls");
         }
         let ask = self.asks.get_mut(&call).unwrap();
@@ -219,8 +219,9 @@ impl Model {
     fn is_first(&self, worker: WorkerId, call: CallId) {
         let expired = |ask: &Ask| ask.expires().is_some_and(|at| at <= self.now);
         let leased = self.workers[&worker].lease;
-        let same =
-            |ask: &Ask| matches!(ask.terms.seat, Seat::Lease(lease) if Some(lease) == leased) == leased.is_some();
+        let same = |ask: &Ask| {
+            matches!(ask.demand.placement, Placement::Lease(lease) if Some(lease) == leased) == leased.is_some()
+        };
         let mut before = self.in_stage(|stage| stage == Stage::Waiting).take_while(|(id, _)| *id < call);
         let first =
             before.find(|(id, ask)| same(ask) && self.fits(worker, ask) && !expired(ask) && !self.woken.contains(id));
@@ -228,7 +229,7 @@ impl Model {
     }
 
     fn settle(&mut self, worker: WorkerId, call: CallId) {
-        if let Seat::Key(key) = self.asks[&call].terms.seat {
+        if let Placement::Key(key) = self.asks[&call].demand.placement {
             self.homes.insert(key, worker);
         }
     }
@@ -240,7 +241,7 @@ impl Model {
         if let Some(worker) = self.workers.get_mut(&worker) {
             worker.lease = None;
             // The bench has turned one that was checked in to idle: this one was cut off.
-            worker.spent |= worker.phase == Phase::Leased;
+            worker.exhausted |= worker.phase == Phase::Leased;
         }
     }
 
@@ -255,10 +256,10 @@ impl Model {
         let worker = self.workers.get_mut(&id).unwrap();
         assert!(matches!(worker.phase, Phase::Idle | Phase::Leased), "retired while {:?}", worker.phase);
         worker.phase = Phase::Stopping;
-        let spent = worker.spent || self.draining;
+        let exhausted = worker.exhausted || self.draining;
         self.homes.retain(|_, home| *home != id);
         let useful = self.count(|worker| worker.phase != Phase::Stopping);
-        assert!(spent || useful >= self.settings.size, "retired below size");
+        assert!(exhausted || useful >= self.settings.size, "retired below size");
     }
 
     fn kill(&mut self, id: WorkerId, cause: KillCause) {
@@ -304,10 +305,10 @@ impl Model {
         match refusal {
             Refusal::QueueFull => {
                 let others = self.in_stage(|stage| stage == Stage::Waiting).filter(|(other, _)| *other != id);
-                let (calls, bytes) = others.fold((0, 0), |sum, (_, ask)| (sum.0 + 1, sum.1 + ask.terms.bytes));
+                let (calls, bytes) = others.fold((0, 0), |sum, (_, ask)| (sum.0 + 1, sum.1 + ask.demand.bytes));
                 let starting = self.count(|worker| worker.phase == Phase::Starting);
                 let room = self.settings.max_queue + starting + self.slots().saturating_sub(self.workers.len());
-                let full = calls >= room || bytes + ask.terms.bytes > self.settings.max_queue_bytes;
+                let full = calls >= room || bytes + ask.demand.bytes > self.settings.max_queue_bytes;
                 assert!(waits && full, "refused although there is room: {calls} calls, {bytes} bytes");
             }
             Refusal::CheckoutTimeout => assert!(waits && ask.expires().is_some_and(|at| at <= self.now), "too early"),
@@ -330,7 +331,7 @@ impl Model {
                 assert!(waits && kills >= self.settings.quarantine && self.kills[&fingerprint] >= kills);
             }
             Refusal::LeaseLost => {
-                let Seat::Lease(lease) = ask.terms.seat else { panic!("no call of a lease") };
+                let Placement::Lease(lease) = ask.demand.placement else { panic!("no call of a lease") };
                 // The calls that wait in it go just before it does.
                 assert!(waits || self.over.contains(&lease), "the lease is held");
             }
@@ -381,20 +382,20 @@ impl Model {
             }
         }
         let waiting: Vec<usize> =
-            self.in_stage(|stage| stage == Stage::Waiting).map(|(_, ask)| ask.terms.bytes).collect();
+            self.in_stage(|stage| stage == Stage::Waiting).map(|(_, ask)| ask.demand.bytes).collect();
         assert_eq!(core.waiting(), (waiting.len(), waiting.iter().sum()));
         assert_eq!(core.leased(), self.count(|worker| worker.lease.is_some()));
     }
 
     fn check_waiting(&self, id: CallId, ask: &Ask) {
         assert!(ask.expires().is_none_or(|at| at > self.now), "{id} waits past its limit");
-        let phase = if matches!(ask.terms.seat, Seat::Lease(_)) { Phase::Leased } else { Phase::Idle };
+        let phase = if matches!(ask.demand.placement, Placement::Lease(_)) { Phase::Leased } else { Phase::Idle };
         let free = self.workers.iter().find(|(worker, entry)| entry.phase == phase && self.fits(**worker, ask));
         assert!(free.is_none(), "{id} waits beside a worker that is free for it: {free:?}");
     }
 }
 
-/// Milliseconds, for settings and terms.
+/// Milliseconds, for settings and demand.
 pub fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }

@@ -1,9 +1,9 @@
 //! Two things at the same moment: whichever comes first, there is one reply.
 
 use portpool::call::OnCancel;
-use portpool::pool::{Event, Run, Terms, Want};
+use portpool::pool::{Demand, Event, Purpose, Run};
 
-use super::bench::{Bench, plain, terms};
+use super::bench::{Bench, demand, plain};
 use super::model::{Phase, Stage, ms};
 
 const HISTORIES: u64 = 100_000;
@@ -19,17 +19,17 @@ impl Chance {
     }
 }
 
-fn call(timeout: Option<u64>, grace: u64, on_cancel: OnCancel) -> Terms {
+fn call(timeout: Option<u64>, grace: u64, on_cancel: OnCancel) -> Demand {
     let run = Run { timeout: timeout.map(ms), grace: ms(grace), on_cancel, retry: 0, fingerprint: None };
-    Terms { want: Want::Run(run), ..terms() }
+    Demand { purpose: Purpose::Run(run), ..demand() }
 }
 
 /// One worker that runs one call; another call waits.
-fn busy(call: Terms) -> Bench {
+fn busy(call: Demand) -> Bench {
     let mut bench = Bench::new(portpool::pool::Settings { size: 1, ..plain() });
     bench.all_ready();
     bench.arrive(call);
-    bench.arrive(terms());
+    bench.arrive(demand());
     bench
 }
 
@@ -86,7 +86,7 @@ fn workers_of_one_and_two_calls_lose_none_in_100_000_calls() {
             let settings = portpool::pool::Settings { size, max_calls: Some(max_calls), max_queue: 10, ..plain() };
             let mut bench = Bench::new(settings);
             for call in 0..10_000 {
-                bench.arrive(terms());
+                bench.arrive(demand());
                 bench.happen(Event::TimePassed);
                 let worker = bench.find(|phase| phase == Phase::Stopping);
                 worker.into_iter().for_each(|worker| bench.die(worker, false));

@@ -1,7 +1,7 @@
 //! Pids, ports, references, exports, funs and bitstrings as text. Only exports and bitstrings can be read back.
 
+use super::style::{Style, Syntax};
 use super::words;
-use super::{Style, Syntax};
 use crate::codec::error::{Fault, What};
 use crate::codec::etf::atom::{self, Name};
 use crate::codec::etf::tag;

@@ -4,7 +4,8 @@
 //! term. Numbers in a list share lines.
 
 use super::check::Records;
-use super::{MAX_INDENT, Style, Syntax, WIDTH, identifier, words};
+use super::style::{MAX_INDENT, Style, Syntax, WIDTH};
+use super::{identifier, words};
 use crate::codec::error::Fault;
 use crate::codec::etf::{Token, skip, token};
 use crate::codec::integer::{Big, Integer};

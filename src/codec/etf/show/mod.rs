@@ -2,40 +2,19 @@
 //!
 //! `check` goes through all of the term first, so that nothing invalid is shown. `layout` breaks the lines, `words`
 //! writes scalars, `identifier` writes pids and the like. Nothing recurses, and the output is bounded by the size of
-//! the term: indentation ends at [`MAX_INDENT`] columns, and long binaries are abbreviated.
+//! the term: indentation ends at 40 columns, and long binaries are abbreviated.
 
 mod check;
 mod identifier;
 mod layout;
+mod style;
 mod words;
 
 use std::fmt;
 
 use super::{open, tag};
 use crate::codec::error::{Fault, What};
-
-/// The maximum line length, where the line can be broken.
-const WIDTH: usize = 100;
-/// The maximum indentation, however deep a term is.
-const MAX_INDENT: usize = 40;
-
-/// The syntax of a language.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Syntax {
-    /// `#{name => <<"a">>}`
-    Erlang,
-    /// `%{name: "a"}`
-    Elixir,
-}
-
-/// How a term is shown.
-#[derive(Debug, Clone, Copy)]
-pub struct Style {
-    /// The syntax.
-    pub syntax: Syntax,
-    /// Shows long binaries, strings and integers in full instead of their beginning and size.
-    pub full: bool,
-}
+pub use style::{Style, Syntax};
 
 /// Why bytes are not a term.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use num_bigint::{BigInt, Sign};
 
-use super::{Style, Syntax};
+use super::style::{Style, Syntax};
 use crate::codec::etf::atom::Name;
 use crate::codec::integer::{Big, Integer};
 

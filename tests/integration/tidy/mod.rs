@@ -1,5 +1,8 @@
 //! The house rules that a machine can check: data flows one way, and a room stays one room.
 
+mod circles;
+mod paths;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

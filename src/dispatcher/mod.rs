@@ -1,0 +1,303 @@
+//! Takes requests, feeds the pool, replies. Owns the obligation to reply to each request.
+//!
+//! - `words`: requests and replies; `obligation`: the duty to reply to one request
+//! - `in_flight`: the table of requests; `decoding`: large calls on their way to it
+
+mod decoding;
+mod in_flight;
+mod obligation;
+mod words;
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::warn;
+
+use crate::allowance::Share;
+use crate::busy_poll::{self, BusyPoll};
+use crate::call::{Blame, Call, CallId, Failure, Outcome, Phase, Reason, Success, Target};
+use crate::config::{OnCrashLoop, Wait};
+use crate::outbox::Outbox;
+use crate::pool::{Done, Pool};
+use decoding::Decoding;
+use in_flight::InFlight;
+use obligation::PendingReply;
+pub use words::{Answer, PortId, Reply, Request};
+
+/// How long the end waits for killed workers to be reaped: only the kernel can make that long.
+const WORKERS_END: Duration = Duration::from_millis(500);
+
+/// Why the dispatcher has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Nobody can make requests any more.
+    Closed,
+    /// It was asked to drain the pool, and has.
+    Drained,
+    /// Workers keep failing, and the owner is to know.
+    CrashLoop,
+}
+
+/// How the dispatcher works.
+#[derive(Clone, Copy, Debug)]
+pub struct DispatcherOptions {
+    /// Which workers must be ready before it says `ready`.
+    pub wait: Wait,
+    /// When it says `ready` in any case.
+    pub latest: Instant,
+    /// What it does when workers keep failing.
+    pub on_crash_loop: OnCrashLoop,
+    /// How many bytes of calls helper threads may be decoding at once.
+    pub max_decoding_bytes: usize,
+    /// How long it stays awake after an event while a request is in flight.
+    pub busy_poll: Duration,
+}
+
+/// Takes requests, feeds the pool, replies.
+#[derive(Debug)]
+pub struct Dispatcher {
+    pool: Pool,
+    in_flight: InFlight,
+    decoding: Decoding,
+    options: DispatcherOptions,
+    /// The requests that wait for the pool to be drained.
+    drains: Vec<CallId>,
+    drained: bool,
+    /// Each entry is the reply to one request, or a line.
+    replies: Outbox<Reply>,
+}
+
+impl Dispatcher {
+    /// A dispatcher for this pool; what it has to say goes to `replies`.
+    pub fn new(pool: Pool, replies: Outbox<Reply>, options: DispatcherOptions) -> Self {
+        Self {
+            pool,
+            in_flight: InFlight::new(),
+            decoding: Decoding::new(options.max_decoding_bytes),
+            options,
+            drains: Vec::new(),
+            drained: false,
+            replies,
+        }
+    }
+
+    /// Works until nobody can make requests any more, the pool is drained, or workers keep failing and that is to be the end; then
+    /// all that is in flight is refused and all workers are killed.
+    pub async fn run(mut self, mut requests: mpsc::Receiver<Request>) -> End {
+        let (wait, latest) = (self.options.wait, self.options.latest);
+        let mut greeted = false;
+        let mut busy = BusyPoll::new(self.options.busy_poll);
+        let end = loop {
+            if !greeted && (self.pool.has_started(wait) || Instant::now() >= latest) {
+                greeted = true;
+                self.say(Reply::Ready(self.pool.status()));
+            }
+            tokio::select! {
+                request = requests.recv() => match request {
+                    Some(request) => self.take(request),
+                    None => break End::Closed,
+                },
+                () = self.pool.progress() => {}
+                Some((number, result)) = self.decoding.next(), if !self.decoding.is_empty() => self.decoded(number, result),
+                () = async { sleep_until(latest).await }, if !greeted => {}
+                () = busy_poll::yield_to_others(), if busy.is_on() => {
+                    busy.no_event(std::time::Instant::now());
+                    continue;
+                }
+            }
+            self.answer_done();
+            if self.in_flight.is_empty() {
+                busy.rest()
+            } else {
+                busy.event(std::time::Instant::now())
+            }
+            if self.drained {
+                break End::Drained;
+            }
+            if self.options.on_crash_loop == OnCrashLoop::Exit && self.pool.crash_loop().is_some() {
+                break End::CrashLoop;
+            }
+        };
+        self.end(end).await;
+        end
+    }
+
+    fn take(&mut self, request: Request) {
+        match request {
+            Request::Call(id, call) => self.call(id, call),
+            Request::LargeCall { id, bytes, decoding } => self.large_call(id, bytes, decoding),
+            Request::Checkout(id, checkout) => {
+                if let Some(number) = self.enter(id) {
+                    self.pool.check_out(number, checkout);
+                }
+            }
+            Request::Checkin { id, lease, broken } => self.check_in(id, lease, broken),
+            Request::Cancel(id) => self.cancel(id),
+            Request::Resize(id, size) => {
+                if self.is_free(id) {
+                    self.pool.resize(size);
+                    self.pending(id).answer(Answer::Resized, Share::none());
+                }
+            }
+            Request::Reload(id) => {
+                if let Some(number) = self.enter(id) {
+                    self.pool.reload(number);
+                }
+            }
+            Request::Drain(id, limit) => {
+                if let Some(number) = self.enter(id) {
+                    self.drains.push(number);
+                    self.pool.drain(limit);
+                }
+            }
+            Request::Stop(limit) => self.pool.drain(limit),
+            Request::Status(id) => {
+                let status = self.pool.status();
+                self.answer_at_once(id, Answer::Status(Box::new(status)));
+            }
+            Request::Ping(id) => self.answer_at_once(id, Answer::Pong),
+            Request::Refuse(id, failure) => self.answer_at_once(id, Answer::Failure(failure)),
+            Request::Error(failure) => self.say(Reply::Error(failure)),
+        }
+    }
+
+    fn call(&mut self, id: PortId, call: Box<Call>) {
+        if let Some(number) = self.enter(id) {
+            self.submit(number, call);
+        }
+    }
+
+    fn submit(&mut self, number: CallId, mut call: Box<Call>) {
+        let Target::Lease(lease) = call.target else { return self.pool.submit(number, call, None) };
+        match self.in_flight.lease(lease) {
+            Some(lease) => self.pool.submit(number, call, Some(lease)),
+            // A drain ends the leases, and says that it is one.
+            None if self.pool.is_draining() => {
+                call.target = Target::Any;
+                self.pool.submit(number, call, None);
+            }
+            None => {
+                let message = format!("there is no lease {lease}, or it is over: {} did not run", call.mfa);
+                self.refuse(number, Failure::new(Reason::LeaseLost, Phase::Checkout, Blame::Caller, message));
+            }
+        }
+    }
+
+    fn check_in(&mut self, id: PortId, lease: PortId, broken: bool) {
+        if !self.is_free(id) {
+            return;
+        }
+        let ended = self.in_flight.lease(lease).is_some_and(|number| self.pool.check_in(number, broken));
+        self.pending(id).answer(Answer::CheckedIn(ended), Share::none());
+    }
+
+    fn large_call(&mut self, id: PortId, bytes: usize, decoding: JoinHandle<Result<Call, Failure>>) {
+        let Some(number) = self.enter(id) else { return decoding.abort() };
+        if let Err(failure) = self.decoding.enter(number, bytes, decoding) {
+            self.refuse(number, failure);
+        }
+    }
+
+    fn decoded(&mut self, number: CallId, result: Result<Call, Failure>) {
+        // It may have been cancelled meanwhile.
+        if !self.in_flight.contains(number) {
+            return;
+        }
+        match result {
+            Ok(call) => self.submit(number, Box::new(call.waited())),
+            Err(failure) => self.refuse(number, failure),
+        }
+    }
+
+    /// Gives a request its number and takes on the obligation to reply; `None` if its id is in flight.
+    fn enter(&mut self, id: PortId) -> Option<CallId> {
+        self.is_free(id).then(|| {
+            let pending = self.pending(id);
+            self.in_flight.enter(pending)
+        })
+    }
+
+    /// A reply with an id that is in flight would be taken for the reply of the call that has it: docs/protocol.md 3.3.
+    fn is_free(&self, id: PortId) -> bool {
+        let is_free = self.in_flight.is_free(id);
+        if !is_free {
+            let message = format!("the id {id} belongs to a call or a lease in flight: this request is thrown away");
+            self.say(Reply::Error(Failure::bad_request(message).with("id", id)));
+        }
+        is_free
+    }
+
+    fn answer_at_once(&self, id: PortId, answer: Answer) {
+        if self.is_free(id) {
+            self.pending(id).answer(answer, Share::none());
+        }
+    }
+
+    fn say(&self, reply: Reply) {
+        self.replies.put(reply);
+    }
+
+    fn cancel(&mut self, id: PortId) {
+        let Some(number) = self.in_flight.number(id) else { return };
+        if self.decoding.cancel(number) {
+            let message = "the call was cancelled before it was read";
+            self.refuse(number, Failure::new(Reason::Cancelled, Phase::Checkout, Blame::Caller, message));
+        } else {
+            self.pool.cancel(number);
+        }
+    }
+
+    fn pending(&self, id: PortId) -> PendingReply {
+        PendingReply::new(id, self.replies.clone())
+    }
+
+    fn answer_done(&mut self) {
+        while let Some(done) = self.pool.take_done() {
+            match done {
+                Done::Job(number, outcome, share) => self.answer(number, outcome, share),
+                Done::Lease(number) => self.in_flight.end_lease(number),
+                Done::Line(line) => self.say(Reply::Line(line)),
+                Done::Drained => self.drained = true,
+            }
+        }
+    }
+
+    fn refuse(&mut self, number: CallId, failure: Failure) {
+        self.answer(number, Err(failure), Share::none());
+    }
+
+    /// Consumes the obligation.
+    fn answer(&mut self, number: CallId, outcome: Outcome, share: Share) {
+        let pending = match &outcome {
+            Ok(Success::Leased { .. }) => self.in_flight.grant(number),
+            _ => self.in_flight.end(number),
+        };
+        let Some(pending) = pending else { return };
+        let answer = match outcome {
+            Ok(Success::Returned(value)) => Answer::Value(value),
+            Ok(Success::Leased { worker, pid }) => Answer::Leased { worker, pid },
+            Ok(Success::Reloaded) => Answer::Reloaded,
+            Err(failure) => Answer::Failure(failure),
+        };
+        pending.answer(answer, share);
+    }
+
+    async fn end(mut self, end: End) {
+        let running: HashSet<CallId> = self.in_flight.numbers().filter(|call| self.pool.runs(*call)).collect();
+        let crash_loop = self.pool.crash_loop().filter(|_| end == End::CrashLoop);
+        // The workers first: whoever reads `shutdown` may count on it that nothing runs any more.
+        if timeout(WORKERS_END, self.pool.close()).await.is_err() {
+            warn!("some workers are not dead {WORKERS_END:?} after they were killed");
+        }
+        let drains: Vec<PendingReply> = self.drains.iter().filter_map(|drain| self.in_flight.end(*drain)).collect();
+        for (call, pending) in self.in_flight.into_pending() {
+            let phase = if running.contains(&call) { Phase::Call } else { Phase::Checkout };
+            let stopping = || Failure::new(Reason::Shutdown, phase, Blame::Server, "the server is stopping");
+            pending.answer(Answer::Failure(crash_loop.clone().unwrap_or_else(stopping)), Share::none());
+        }
+        drains.into_iter().for_each(|drain| drain.answer(Answer::Drained, Share::none()));
+    }
+}

@@ -1,0 +1,54 @@
+//! Workers that were killed and have not ended: why, and what is to be said once they have.
+
+use rustc_hash::FxHashMap;
+
+use super::event::KillCause;
+use crate::call::{CallId, Failure, WorkerId};
+
+/// What is to be said once a worker whose time was over is dead.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// Why this call ended, if somebody waits for it.
+    Call(Option<(CallId, Failure)>),
+    /// Why the worker did not get ready.
+    Start(Failure),
+}
+
+#[derive(Debug)]
+struct Entry {
+    cause: KillCause,
+    verdict: Option<Verdict>,
+}
+
+/// The workers that were killed and have not ended.
+#[derive(Debug, Default)]
+pub(super) struct Stopping(FxHashMap<WorkerId, Entry>);
+
+impl Stopping {
+    /// A worker is killed. With a verdict it is asked first where it is, and the verdict waits for that.
+    pub(super) fn kill(&mut self, worker: WorkerId, cause: KillCause, verdict: Option<Verdict>) {
+        let held = self.0.remove(&worker).and_then(|entry| entry.verdict);
+        self.0.insert(worker, Entry { cause, verdict: verdict.or(held) });
+    }
+
+    /// Keeps what is to be said of a worker's call until the worker is dead; gives it back if there is nothing to wait for.
+    pub(super) fn hold(&mut self, worker: WorkerId, call: CallId, failure: Failure) -> Result<(), Failure> {
+        match self.0.get_mut(&worker).and_then(|entry| entry.verdict.as_mut()) {
+            Some(verdict) => {
+                *verdict = Verdict::Call(Some((call, failure)));
+                Ok(())
+            }
+            None => Err(failure),
+        }
+    }
+
+    /// A worker is dead, or about to be: what is to be said of it.
+    pub(super) fn take_verdict(&mut self, worker: WorkerId) -> Option<Verdict> {
+        self.0.get_mut(&worker)?.verdict.take()
+    }
+
+    /// A worker has ended: why it was killed, if it was.
+    pub(super) fn ended(&mut self, worker: WorkerId) -> Option<KillCause> {
+        self.0.remove(&worker).map(|entry| entry.cause)
+    }
+}
