@@ -5,7 +5,7 @@ defmodule Portpool.AsyncTest do
 
   test "calls that were made first and awaited later have their own outcomes", %{pool: pool} do
     calls = for i <- 1..20, do: Portpool.async(pool, :jobs, :echo, [i])
-    assert calls |> Enum.reverse() |> Enum.map(&Portpool.await/1) == for(i <- 20..1, do: {:ok, i})
+    assert calls |> Enum.reverse() |> Enum.map(&Portpool.await/1) == for(i <- 20..1//-1, do: {:ok, i})
     assert_clean_process()
     assert_no_calls(pool)
   end

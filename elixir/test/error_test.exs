@@ -14,7 +14,7 @@ defmodule Portpool.ErrorTest do
 
   test "the reasons that only this side makes are those of docs/protocol.md 9.3" do
     assert Enum.sort(Map.keys(Error.local()) -- Map.keys(reasons())) == [:incompatible, :noproc, :unsafe_term]
-    assert Protocol.text() =~ "`noproc`, `incompatible`, `unsafe_term`"
+    assert Protocol.prose() =~ "`noproc`, `incompatible`, `unsafe_term`"
   end
 
   test "every reason of docs/protocol.md is one of the type" do

@@ -43,7 +43,7 @@ defmodule Portpool.OptionsTest do
     known = for {key, _type, _default, _doc} <- Options.Table.rows(:call), do: key
     assert Enum.sort(Enum.map(known, &wire/1)) == Enum.sort(documented -- @inside)
 
-    [text] = Regex.run(~r/^7\.4 .*$/m, Protocol.text())
+    [text] = Regex.run(~r/^7\.4 .*?\n\n/ms, Protocol.text())
 
     for table <- [:checkout, :checkin, :stop],
         {key, _type, _default, _doc} <- Options.Table.rows(table),

@@ -6,6 +6,9 @@ defmodule Portpool.Test.Protocol do
   @doc "The whole text."
   def text, do: File.read!(@path)
 
+  @doc "The whole text, whatever its lines: one space between two words."
+  def prose, do: String.replace(text(), ~r/\s+/, " ")
+
   @doc "The rows of the first table after the paragraph or heading with this number."
   def table(number) do
     [_before, after_it] = String.split(text(), ~r/^(## )?#{Regex.escape(number)} /m, parts: 2)

@@ -142,7 +142,7 @@ defmodule Portpool.Options.Type do
   defp ok_if(false, _value), do: :error
 
   defp expected(:name), do: "an atom, {:global, term} or {:via, module, term}"
-  defp expected({:integer, first..last, []}), do: "an integer from #{first} to #{last}"
+  defp expected({:integer, %Range{first: first, last: last}, []}), do: "an integer from #{first} to #{last}"
 
   defp expected({:integer, _range, words} = type),
     do: expected(put_elem(type, 2, [])) <> " or " <> words(words)
