@@ -66,6 +66,7 @@ defmodule Portpool do
     Guard,
     Lease,
     Options,
+    Options.Secret,
     Pool,
     Route,
     Worker
@@ -107,7 +108,7 @@ defmodule Portpool do
   def child_spec(options) do
     %{
       id: Keyword.get(options, :name) || __MODULE__,
-      start: {Pool, :start_child, [__MODULE__, :start_link, [options]]},
+      start: {Pool, :start_child, [__MODULE__, :start_link, [Secret.hide(options)]]},
       type: :supervisor,
       shutdown: Options.child_shutdown(options)
     }

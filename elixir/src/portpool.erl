@@ -19,6 +19,7 @@
 
 -define(PORTPOOL, 'Elixir.Portpool').
 -define(ERROR, 'Elixir.Portpool.Error').
+-define(SECRET, 'Elixir.Portpool.Options.Secret').
 
 %% The name under which a pool is registered, or its pid.
 -type pool() :: atom() | pid() | {global, term()} | {via, module(), term()}.
@@ -39,7 +40,7 @@
 %% @doc A child specification, for a supervisor. Its `shutdown' lets running calls end.
 -spec child_spec(options()) -> supervisor:child_spec().
 child_spec(Options) ->
-    (?PORTPOOL:child_spec(pool_options(Options)))#{start => {?MODULE, start_link, [Options]}}.
+    (?PORTPOOL:child_spec(pool_options(Options)))#{start => {?MODULE, start_link, [?SECRET:hide(Options)]}}.
 
 %% @doc Starts a pool, and returns when it can be called. The options are those of `Portpool'; a name may be `{local, Atom}' too.
 -spec start_link(options()) -> {ok, pid()} | {error, error() | {already_started, pid()}}.

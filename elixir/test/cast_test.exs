@@ -32,6 +32,7 @@ defmodule Portpool.CastTest do
       capture_log(fn ->
         assert Portpool.cast(pool, "jobs", :fail, [0]) == :ok
         assert_no_calls(pool)
+        :ok = Portpool.Owner.flush(route(pool).owner)
       end)
 
     assert log =~ ~s(portpool MyApp.Python: the cast of "jobs", :fail failed: )
@@ -43,6 +44,7 @@ defmodule Portpool.CastTest do
       capture_log(fn ->
         assert Portpool.cast(pool, :jobs, :text, [1_000_000]) == :ok
         assert_no_calls(pool)
+        :ok = Portpool.Owner.flush(route(pool).owner)
       end)
 
     assert log == ""
@@ -61,11 +63,11 @@ defmodule Portpool.CastTest do
 
     log =
       capture_log(fn ->
-        signal(server, "KILL")
-        eventually(fn -> match?({:ok, 1}, Portpool.call(pool, :jobs, :echo, [1])) end, 5_000)
+        await_end_of_log(pool, fn -> kill_server(pool) end)
       end)
 
-    assert log =~ "with 3 casts in flight and is started again"
+    assert log =~
+             "MyApp.Python: the server ended (with status 137) with 3 casts in flight and is started again"
   end
 
   test "is refused when too many are in flight", %{pool: pool} do

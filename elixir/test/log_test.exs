@@ -54,24 +54,93 @@ defmodule Portpool.LogTest do
     log =
       capture_log(fn ->
         {:ok, "done"} = Portpool.call(pool, :logs, :as_it_is, [])
-        %{log: log} = :sys.get_state(route(pool).owner)
-        ref = Process.monitor(log)
-        Process.exit(route(pool).owner, :kill)
-        assert_receive {:DOWN, ^ref, :process, ^log, :normal}
+        await_end_of_log(pool, fn -> Process.exit(route(pool).owner, :kill) end)
       end)
 
     assert log =~ "complained"
   end
 
-  # What is logged until the log of the pool has nothing more to do.
+  test "that is killed is there again, and its pool lives", %{pool: pool} do
+    owner = route(pool).owner
+    end_process(log_pid(pool))
+    assert Portpool.call(pool, :jobs, :echo, [1]) == {:ok, 1}
+    assert route(pool).owner == owner
+    assert logged(pool, fn -> {:ok, "done"} = Portpool.call(pool, :logs, :as_it_is, []) end) =~ "complained"
+  end
+
+  describe "while Logger does not keep up" do
+    test "replies do not wait for casts that fail, and those beyond 1000 are dropped and counted", %{
+      pool: pool
+    } do
+      log =
+        held_up(pool, fn ->
+          for _ <- 1..1_500 do
+            :ok = Portpool.cast(pool, :no_such_module, :at_all, [])
+            # Behind it, and so after it has failed.
+            {:ok, 1} = Portpool.call(pool, :jobs, :echo, [1])
+          end
+        end)
+
+      assert [dropped] =
+               Regex.run(~r/: (\d+) log messages were dropped, because Logger/, log, capture: :all_but_first)
+
+      assert failures(log) <= 1_000
+      assert String.to_integer(dropped) + failures(log) == 1_500
+    end
+
+    test "the end of the server is heard of at once, and is logged all the same", %{pool: pool} do
+      log =
+        held_up(pool, fn ->
+          for _ <- 1..1_100, do: :ok = Portpool.cast(pool, :no_such_module, :at_all, [])
+          assert_no_calls(pool)
+          old = route(pool).owner
+          ref = Process.monitor(old)
+          kill_server(pool)
+          assert_receive {:DOWN, ^ref, :process, ^old, {:shutdown, {:server_exit, "with status 137"}}}, 5_000
+        end)
+
+      assert log =~ "the server ended (with status 137) and is started again"
+    end
+
+    test "what waits is bounded in bytes, too", %{pool: pool} do
+      log =
+        held_up(pool, fn ->
+          for _ <- 1..200 do
+            :ok = Portpool.cast(pool, :jobs, :fail_with, [100_000])
+            {:ok, 1} = Portpool.call(pool, :jobs, :echo, [1])
+          end
+        end)
+
+      assert log =~ "log messages were dropped"
+      assert failures(log) < 200
+    end
+  end
+
+  # What the log of the pool says, which is held up while `fun` runs.
+  defp held_up(pool, fun) do
+    log = log_pid(pool)
+    ref = Process.monitor(log)
+
+    capture_log(fn ->
+      true = :erlang.suspend_process(log)
+      fun.()
+      true = :erlang.resume_process(log)
+      send(log, {:flush, {self(), ref}})
+      # It flushes, or it has ended with its owner.
+      assert_receive done when done == {ref, :ok} or elem(done, 1) == ref, 5_000
+      Process.demonitor(ref, [:flush])
+    end)
+  end
+
+  defp failures(log), do: log |> String.split("the cast of ") |> length() |> Kernel.-(1)
+
+  defp log_pid(pool), do: :sys.get_state(route(pool).owner).log.pid
+
+  # What is logged until all that has been printed is in Logger.
   defp logged(pool, fun) do
     capture_log([format: "$level|$metadata|$message\n", metadata: @metadata], fn ->
       fun.()
-      %{log: log} = :sys.get_state(route(pool).owner)
-
-      eventually(fn ->
-        Process.info(log, [:message_queue_len, :status]) == [message_queue_len: 0, status: :waiting]
-      end)
+      :ok = Portpool.Owner.flush(route(pool).owner)
     end)
   end
 end

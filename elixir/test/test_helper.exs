@@ -12,4 +12,6 @@ if status != 0,
       "#{python} HAS NO NUMPY: the tests of arrays are excluded. `make test-venv` installs it."
     )
 
-ExUnit.start(capture_log: true, exclude: if(status == 0, do: [], else: [:numpy]))
+# A message that is asserted may take a second on a busy machine.
+exclude = if status == 0, do: [], else: [:numpy]
+ExUnit.start(capture_log: true, assert_receive_timeout: 1_000, exclude: exclude)

@@ -5,6 +5,7 @@ defmodule Portpool.Definition do
   # and the options from three places.
 
   alias Portpool.{Error, Options, Pool}
+  alias Portpool.Options.Secret
 
   @doc "Returns the code of a module that is its own pool."
   @spec functions(Macro.t()) :: Macro.t()
@@ -108,7 +109,7 @@ defmodule Portpool.Definition do
   def child_spec(module, used, given) do
     %{
       id: module,
-      start: {Pool, :start_child, [module, :start_link, [given]]},
+      start: {Pool, :start_child, [module, :start_link, [Secret.hide(given)]]},
       type: :supervisor,
       shutdown: module |> options(used, given) |> Options.child_shutdown()
     }

@@ -138,3 +138,7 @@ def wait_for(path):
     while not os.path.exists(path):
         time.sleep(0.001)
     return "there"
+
+
+def fail_with(size):
+    raise ValueError("x" * size)

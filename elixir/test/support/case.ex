@@ -55,6 +55,27 @@ defmodule Portpool.Test.Case do
     pid
   end
 
+  @doc """
+  Kills the server of a pool, and returns when its owner can know how it ended. The owner does not run meanwhile, so
+  nothing that it writes makes the port close in another way.
+  """
+  def kill_server(pool) do
+    %{owner: owner, port: port} = route(pool)
+    server = server_pid(pool)
+    :ok = :sys.suspend(owner)
+    signal(server, "KILL")
+    eventually(fn -> Port.info(port) == nil end)
+    :ok = :sys.resume(owner)
+  end
+
+  @doc "Waits until the log of a pool has ended, with its last words."
+  def await_end_of_log(pool, fun) do
+    %{log: %{pid: log}} = :sys.get_state(route(pool).owner)
+    ref = Process.monitor(log)
+    fun.()
+    assert_receive {:DOWN, ^ref, :process, ^log, :normal}, 5_000
+  end
+
   @doc "Waits until so many calls run in workers, and returns the pids of these workers."
   def busy_workers(pool, count \\ 1) do
     eventually(fn ->

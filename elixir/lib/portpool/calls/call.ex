@@ -3,7 +3,7 @@ defmodule Portpool.Call do
 
   # One request, made, awaited and decoded in the process of its caller.
 
-  alias Portpool.{Calls, Error, Route, Wire}
+  alias Portpool.{Calls, Error, Route, Server, Wire}
 
   @type outcome :: {:ok, term} | {:error, Error.t()}
 
@@ -68,13 +68,15 @@ defmodule Portpool.Call do
 
   # From here on the row is there, and nothing can fail but the port, which may close at any time.
   defp write(%Route{calls: calls, port: port}, id, packet, request) do
-    Port.command(port, packet)
-    {:ok, id}
-  rescue
-    # The server is gone since the route was looked up.
-    ArgumentError ->
-      Calls.take(calls, id)
-      {:error, gone(request)}
+    case Server.write(port, packet) do
+      :ok ->
+        {:ok, id}
+
+      # The server is gone since the route was looked up.
+      :closed ->
+        Calls.take(calls, id)
+        {:error, gone(request)}
+    end
   end
 
   @doc "Ends a request whose owner is gone, and the alias with it."
@@ -103,12 +105,8 @@ defmodule Portpool.Call do
   end
 
   @doc "Writes a `cancel`. A server that is gone needs none."
-  @spec cancel(port, Wire.id()) :: true
-  def cancel(port, id) do
-    Port.command(port, Wire.cancel(id))
-  rescue
-    ArgumentError -> true
-  end
+  @spec cancel(port, Wire.id()) :: :ok | :closed
+  def cancel(port, id), do: Server.write(port, Wire.cancel(id))
 
   @doc false
   @spec stuck() :: Error.t()

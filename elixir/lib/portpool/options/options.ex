@@ -5,7 +5,7 @@ defmodule Portpool.Options do
   # (docs/protocol.md 7). `Portpool.Options.Table` has the options themselves.
 
   alias Portpool.{Binary, Config, Error}
-  alias Portpool.Options.{Table, Type}
+  alias Portpool.Options.{Secret, Table, Type}
 
   # These concern this side alone.
   @local [:name, :binary, :shutdown, :started]
@@ -19,7 +19,7 @@ defmodule Portpool.Options do
   @doc "Validates the options of a pool and fills in the defaults."
   @spec pool(term) :: {:ok, Config.t()} | {:error, Error.t()}
   def pool(options) do
-    with {:ok, given} <- validate(options, :pool),
+    with {:ok, given} <- options |> Secret.reveal() |> validate(:pool),
          config = Map.merge(Table.defaults(), given),
          {:ok, binary} <- Binary.find(config.binary) do
       {:ok, struct!(Config, Map.merge(config, %{binary: binary, started: :atomics.new(1, [])}))}
@@ -166,5 +166,11 @@ defmodule Portpool.Options do
   end
 
   defp no_keywords(options),
-    do: {:error, Error.new(:bad_request, "options must be a keyword list, not #{inspect(options)}")}
+    do: {:error, Error.new(:bad_request, "options must be a keyword list, not #{kind(options)}")}
+
+  # Not what it is: an environment may hold secrets.
+  defp kind(options) when is_map(options), do: "a map"
+  defp kind(options) when is_list(options), do: "another list"
+  defp kind(options) when is_atom(options) or is_number(options), do: inspect(options)
+  defp kind(_options), do: "another term"
 end

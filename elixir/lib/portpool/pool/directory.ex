@@ -1,15 +1,24 @@
 defmodule Portpool.Directory do
   @moduledoc false
 
-  # From the name of a pool to the way to its server: a row `{pool, calls, route}` for each pool, keyed by the pid of
-  # its supervisor, so that every kind of name works and none of them can be stale. Callers read the table
+  # From the name of a pool to the way to its server: a row `{pool, hello, calls, route}` for each pool, keyed by the pid
+  # of its supervisor, so that every kind of name works and none of them can be stale. Callers read the table
   # themselves; this process writes it and removes the rows of pools that are gone.
+  #
+  # `hello` is what each server of the pool is told first. It may hold secrets, in `env` and `init`. It is here and not
+  # in the state of a process of the pool, or in the arguments of its children, because those are shown in crash reports
+  # and by `:sys.get_status/1`. While a pool starts its key is `{:starting, pid}`, with the process that starts it.
 
   use GenServer
 
-  alias Portpool.{Calls, Error, Route}
+  alias Portpool.{Calls, Error, Route, Wire}
 
   @table __MODULE__
+
+  # The places in a row.
+  @hello 2
+  @calls 3
+  @route 4
 
   @doc "Creates the table. Whoever calls this owns it."
   @spec new() :: :ets.table()
@@ -21,19 +30,37 @@ defmodule Portpool.Directory do
   @spec running?() :: boolean
   def running?, do: Process.whereis(__MODULE__) != nil
 
-  @doc "Enters a pool that has its guard, but no server yet."
+  @doc "Runs `fun`, in which `take_hello/1` can be called for the calling process."
+  @spec with_hello(Wire.packet(), (... -> result)) :: result when result: term
+  def with_hello(hello, fun) do
+    starter = self()
+    put({:starting, starter}, [{@hello, hello}])
+    fun.()
+  after
+    GenServer.call(__MODULE__, {:forget, {:starting, self()}}, :infinity)
+  end
+
+  @doc "Enters the calling process as a pool that `starter` has begun to start."
+  @spec take_hello(pid) :: :ok
+  def take_hello(starter), do: put(self(), [{@hello, hello({:starting, starter})}])
+
+  @doc "Enters that a pool has its guard, but no server yet."
   @spec put_calls(pid, Calls.t()) :: :ok
-  def put_calls(pool, calls), do: put({pool, calls, nil})
+  def put_calls(pool, calls), do: put(pool, [{@calls, calls}, {@route, nil}])
 
-  @doc "Enters a pool that can be called."
+  @doc "Enters that a pool can be called."
   @spec put_route(pid, Route.t()) :: :ok
-  def put_route(pool, route), do: put({pool, route.calls, route})
+  def put_route(pool, route), do: put(pool, [{@route, route}])
 
-  defp put(row), do: GenServer.call(__MODULE__, {:put, row}, :infinity)
+  defp put(pool, elements), do: GenServer.call(__MODULE__, {:put, pool, elements}, :infinity)
+
+  @doc "Returns what a server of this pool is told first."
+  @spec hello(pid | {:starting, pid}) :: Wire.packet()
+  def hello(pool), do: :ets.lookup_element(@table, pool, @hello)
 
   @doc "Returns the calls of a pool that has its guard."
   @spec calls(pid) :: Calls.t()
-  def calls(pool), do: :ets.lookup_element(@table, pool, 2)
+  def calls(pool), do: :ets.lookup_element(@table, pool, @calls)
 
   @doc "Finds the way to a pool. `noproc` if there is none."
   @spec route(Portpool.pool()) :: {:ok, Route.t()} | {:error, Error.t()}
@@ -47,7 +74,7 @@ defmodule Portpool.Directory do
   end
 
   defp lookup(pid) do
-    :ets.lookup_element(@table, pid, 3)
+    :ets.lookup_element(@table, pid, @route)
   rescue
     # No row, or no table: the application is not running.
     ArgumentError -> nil
@@ -96,22 +123,30 @@ defmodule Portpool.Directory do
   @impl true
   def init(nil) do
     # After a restart of this process the rows are still there.
-    {:ok, @table |> :ets.select([{{:"$1", :_, :_}, [], [:"$1"]}]) |> Enum.reduce(%{}, &watch/2)}
+    {:ok, @table |> :ets.select([{{:"$1", :_, :_, :_}, [], [:"$1"]}]) |> Enum.reduce(%{}, &watch/2)}
   end
 
   @impl true
-  def handle_call({:put, {pool, _calls, _route} = row}, _from, watched) do
-    :ets.insert(@table, row)
-    {:reply, :ok, watch(pool, watched)}
+  def handle_call({:put, key, elements}, _from, watched) do
+    :ets.insert_new(@table, {key, nil, nil, nil})
+    :ets.update_element(@table, key, elements)
+    {:reply, :ok, watch(key, watched)}
+  end
+
+  def handle_call({:forget, key}, _from, watched) do
+    :ets.delete(@table, key)
+    {:reply, :ok, watched}
   end
 
   @impl true
   def handle_info({:DOWN, _ref, :process, pool, _reason}, watched) do
     :ets.delete(@table, pool)
+    :ets.delete(@table, {:starting, pool})
     {:noreply, Map.delete(watched, pool)}
   end
 
   def handle_info(_other, watched), do: {:noreply, watched}
 
+  defp watch({:starting, starter}, watched), do: watch(starter, watched)
   defp watch(pool, watched), do: Map.put_new_lazy(watched, pool, fn -> Process.monitor(pool) end)
 end

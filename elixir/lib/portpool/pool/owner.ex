@@ -5,11 +5,12 @@ defmodule Portpool.Owner do
   # waits for it. It ends with the server, and the server with it: the port closes, which the server takes as its end.
   # When the supervisor stops it in good order it has the server drain first.
   #
-  # A special process (`:proc_lib`, `:sys`) and no GenServer, as every reply passes through here.
+  # A GenServer, though every reply passes through here: a process that waits in code of its own is killed when that code
+  # is loaded anew and purged, and with this one its pool would end.
 
-  require Logger
+  use GenServer
 
-  alias Portpool.{Calls, Config, Directory, Error, Log, Options, Pulse, Route, Server, Wire}
+  alias Portpool.{Calls, Config, Directory, Error, Log, Pulse, Route, Server, Wire}
 
   # What the server may take beyond `start_timeout` to say that it is ready.
   @margin 5_000
@@ -24,19 +25,17 @@ defmodule Portpool.Owner do
   # docs/protocol.md 12
   @crash_loop 75
 
-  # `server` is `nil` if it could not be started. `stage` is `{:starting, timer, waiting}`, `:ready`, `{:failed, error}`, or `{:draining, reason}`: the reason to end
-  # with. `features` are the requests that the server understands.
-  @enforce_keys [:parent, :config, :calls, :stage]
-  defstruct [:parent, :config, :calls, :stage, :server, :pulse, :log, features: []]
+  # `server` is `nil` if it could not be started. `stage` is `{:starting, timer, waiting}`, `:ready`, `{:failed, error}` or
+  # `:draining`. `features` are the requests that the server understands.
+  @enforce_keys [:pool, :config, :calls, :log, :stage]
+  defstruct [:pool, :config, :calls, :log, :stage, :server, :pulse, features: []]
 
   # A drain has a limit of its own, of which the supervisor need not know.
   @spec child_spec({pid, Config.t()}) :: Supervisor.child_spec()
   def child_spec(args), do: %{id: __MODULE__, start: {__MODULE__, :start_link, [args]}, shutdown: :infinity}
 
-  @spec start_link({pid, Config.t()}) :: {:ok, pid}
-  def start_link({pool, config}) do
-    :proc_lib.start_link(__MODULE__, :init, [self(), pool, config])
-  end
+  @spec start_link({pid, Config.t()}) :: GenServer.on_start()
+  def start_link(args), do: GenServer.start_link(__MODULE__, args)
 
   @doc "Waits until the server is ready, or cannot become so."
   @spec await(pid) :: :ok | {:error, Error.t()}
@@ -54,55 +53,89 @@ defmodule Portpool.Owner do
     :exit, _reason -> :ok
   end
 
+  @doc "Returns when every line that the server has sent until now is in `Logger`."
+  @spec flush(pid) :: :ok
+  def flush(owner) do
+    GenServer.call(owner, :flush, :infinity)
+  catch
+    :exit, _reason -> :ok
+  end
+
   @doc "Says how long running calls will have to end when the pool is stopped."
   @spec drain_within(pid, timeout) :: :ok
   def drain_within(owner, limit), do: GenServer.call(owner, {:drain_within, limit}, :infinity)
 
-  @doc false
-  @spec init(pid, pid, Config.t()) :: no_return
-  def init(parent, pool, config) do
+  @impl true
+  def init({pool, config}) do
     Process.flag(:trap_exit, true)
     timer = Process.send_after(self(), :overdue, config.start_timeout + @margin)
     calls = Directory.calls(pool)
-
-    state = %__MODULE__{parent: parent, config: config, calls: calls, stage: {:starting, timer, []}}
+    log = Log.start(name(config, pool))
+    state = %__MODULE__{pool: pool, config: config, calls: calls, log: log, stage: {:starting, timer, []}}
 
     case Server.start(config.binary, config.cgroup) do
       {:ok, %{port: port} = server} ->
-        Port.command(port, Wire.hello(Options.hello(config)))
+        # One that has ended already takes nothing. How it ended comes as a message.
+        Server.write(port, Directory.hello(pool))
         # Calls may be written from now on (docs/protocol.md 2.5).
         Directory.put_route(pool, Route.new(config, calls, port))
-        :proc_lib.init_ack({:ok, self()})
-        loop(%{state | server: server})
+        {:ok, %{state | server: server}}
 
       {:error, message} ->
-        :proc_lib.init_ack({:ok, self()})
-        state |> fail(no_start(message)) |> loop()
+        {:ok, fail(state, no_start(message))}
     end
   end
 
-  defp loop(%__MODULE__{server: nil} = state), do: loop(state, nil, nil)
-  defp loop(%__MODULE__{server: %{port: port, watch: watch}} = state), do: loop(state, port, watch)
+  @impl true
+  def handle_info({port, {:data, packet}}, %{server: %{port: port}} = state),
+    do: {:noreply, received(state, packet)}
 
-  defp loop(%__MODULE__{parent: parent} = state, port, watch) do
-    receive do
-      {^port, {:data, packet}} -> state |> received(packet) |> loop()
-      {^port, {:exit_status, status}} -> state |> server_exited(exited(status)) |> loop()
-      # Sometimes the exit status is lost (erlang/otp#11278).
-      {:EXIT, ^port, reason} -> state |> server_exited("its port closed: #{inspect(reason)}") |> loop()
-      {:EXIT, ^watch, _reason} -> loop(%{state | server: Server.unwatched(state.server)})
-      {:EXIT, log, _reason} when log == state.log -> loop(%{state | log: nil})
-      {:EXIT, ^parent, reason} -> state |> leave(reason) |> loop()
-      :beat -> state |> beat() |> loop()
-      {:"$gen_call", from, :await} -> state |> asked(from) |> loop()
-      {:"$gen_call", from, :settle} -> state |> answered(from) |> loop()
-      {:"$gen_call", from, {:drain_within, limit}} -> state |> within(limit) |> answered(from) |> loop()
-      {:system, from, request} -> :sys.handle_system_msg(request, from, parent, __MODULE__, [], state)
-      :overdue -> state |> overdue() |> loop()
-      # Nobody else has anything to say here, and what is not received would slow down every receive to come.
-      _other -> loop(state)
-    end
+  def handle_info({port, {:exit_status, status}}, %{server: %{port: port}} = state),
+    do: {:noreply, server_exited(state, exited(status))}
+
+  # Sometimes the exit status is lost (erlang/otp#11278).
+  def handle_info({:EXIT, port, reason}, %{server: %{port: port}} = state),
+    do: {:noreply, server_exited(state, "its port closed: #{inspect(reason)}")}
+
+  def handle_info({:EXIT, watch, _reason}, %{server: %{watch: watch}} = state),
+    do: {:noreply, %{state | server: Server.unwatched(state.server)}}
+
+  # A log does not end by itself: something has killed it.
+  def handle_info({:EXIT, pid, _reason}, %{log: %{pid: pid}} = state),
+    do: {:noreply, %{state | log: Log.start(name(state))}}
+
+  def handle_info(:beat, %{server: %{}} = state), do: {:noreply, beat(state)}
+  def handle_info(:overdue, state), do: {:noreply, overdue(state)}
+  # Nobody else has anything to say here.
+  def handle_info(_other, state), do: {:noreply, state}
+
+  @impl true
+  def handle_call(:await, from, state), do: {:noreply, asked(state, from)}
+  def handle_call(:settle, _from, state), do: {:reply, :ok, state}
+
+  def handle_call({:drain_within, limit}, _from, %{config: config} = state),
+    do: {:reply, :ok, %{state | config: %{config | drain_timeout: limit}}}
+
+  def handle_call(:flush, from, state) do
+    Log.flush(state.log, from)
+    {:noreply, state}
   end
+
+  # Its parent has told it to end, or it has exited of its own accord.
+  @impl true
+  def terminate(:shutdown, %{stage: :ready} = state) do
+    # A supervisor that has a server or guard started again stops the other one in the same way: then nobody is left that
+    # could hear what running calls return.
+    if :drain in state.features and Calls.alive?(state.calls), do: state |> drain() |> drained()
+  end
+
+  def terminate(_reason, _state), do: :ok
+
+  # What is shown of this process, also if it crashes: not what Python has returned, nor what waits in the port.
+  def format_status(%{message: {port, {:data, packet}}} = status) when is_port(port),
+    do: %{status | message: {port, {:data, byte_size(packet)}}}
+
+  def format_status(status), do: status
 
   defp received(state, packet) do
     case Wire.reply_id(packet) do
@@ -114,11 +147,8 @@ defmodule Portpool.Owner do
     end
   end
 
-  # Beside this process: `Logger` may make whoever logs wait.
-  defp logged(%{log: nil} = state, packet), do: logged(%{state | log: Log.start_link(name(state))}, packet)
-
-  defp logged(%{log: log} = state, packet) do
-    Log.line(log, packet)
+  defp logged(state, packet) do
+    Log.line(state.log, packet)
     state
   end
 
@@ -139,14 +169,8 @@ defmodule Portpool.Owner do
   defp hand(_state, alias, packet) when is_reference(alias), do: send(alias, {alias, packet})
 
   defp hand(state, {:unheard, what}, packet) do
-    if Wire.failed?(packet) do
-      {:error, error} = Wire.result(packet)
-      Logger.error("portpool #{name(state)}: the #{named(what)} failed: #{Exception.message(error)}")
-    end
+    if Wire.failed?(packet), do: Log.failed(state.log, what, packet)
   end
-
-  defp named(:checkin), do: "checkin of a worker"
-  defp named({module, function}), do: "cast of #{inspect(module)}, #{inspect(function)}"
 
   defp announced(%{stage: {:starting, timer, waiting}} = state, {:ready, info}) do
     Process.cancel_timer(timer)
@@ -159,7 +183,7 @@ defmodule Portpool.Owner do
 
   # docs/protocol.md 6.1
   defp announced(state, {:error, error}) do
-    Logger.error("portpool #{name(state)}: the server refused a packet: #{Exception.message(error)}")
+    Log.error(state.log, "the server refused a packet: #{Exception.message(error)}")
     state
   end
 
@@ -170,14 +194,14 @@ defmodule Portpool.Owner do
   end
 
   # Whoever has stopped the pool may count on it that nothing is left.
-  defp server_exited(%{stage: {:draining, reason}, server: server}, _how) do
+  defp server_exited(%{stage: :draining, server: server}, _how) do
     Server.await_watch(server)
-    exit(reason)
+    exit(:shutdown)
   end
 
   defp server_exited(%{stage: :ready} = state, how) do
     then = if state.config.on_crash_loop == :exit, do: "and so does the pool", else: "and is started again"
-    Logger.error("portpool #{name(state)}: the server ended (#{how})#{casts(state.calls)} #{then}")
+    Log.last_words(state.log, "the server ended (#{how})#{casts(state.calls)} #{then}")
     exit({:shutdown, {:server_exit, how}})
   end
 
@@ -212,39 +236,39 @@ defmodule Portpool.Owner do
   end
 
   # What it has not ended by now it is told to kill: its stdin is closed.
-  defp overdue(%{stage: {:draining, reason}}), do: exit(reason)
+  defp overdue(%{stage: :draining}), do: exit(:shutdown)
 
   # The timer was cancelled too late.
   defp overdue(state), do: state
 
-  # A supervisor that has a server or guard started again stops the other one in the same way: then nobody is left that
-  # could hear what running calls return.
-  defp leave(%{stage: :ready} = state, :shutdown = reason) do
-    if :drain in state.features and Calls.alive?(state.calls), do: drain(state, reason), else: exit(reason)
-  end
-
-  defp leave(_state, reason), do: exit(reason)
-
-  defp drain(%{config: config} = state, reason) do
-    limit = config.drain_timeout
-
-    Port.command(
+  defp drain(%{config: %{drain_timeout: limit}} = state) do
+    # A server that has just ended says so in the mailbox.
+    Server.write(
       state.server.port,
       Wire.request(Calls.next_id(state.calls, :cast), {:drain, %{drain_timeout: limit}})
     )
 
     if limit != :infinity, do: Process.send_after(self(), :overdue, limit + @ending)
-    %{state | stage: {:draining, reason}}
-  rescue
-    # The server has just ended.
-    ArgumentError -> exit(reason)
+    %{state | stage: :draining}
   end
 
-  defp within(state, limit), do: %{state | config: %{state.config | drain_timeout: limit}}
+  # Goes on as before, until the server has ended or its time is over.
+  defp drained(state) do
+    go_on(state)
+  catch
+    :exit, :shutdown -> :ok
+  end
 
-  defp answered(state, from) do
-    GenServer.reply(from, :ok)
-    state
+  defp go_on(state) do
+    receive do
+      {:"$gen_call", from, request} ->
+        with {:reply, reply, _state} <- handle_call(request, from, state), do: GenServer.reply(from, reply)
+        go_on(state)
+
+      message ->
+        {:noreply, state} = handle_info(message, state)
+        go_on(state)
+    end
   end
 
   defp asked(%{stage: {:starting, timer, waiting}} = state, from) do
@@ -258,7 +282,8 @@ defmodule Portpool.Owner do
 
   defp asked(state, from) do
     :atomics.put(state.config.started, 1, 1)
-    answered(state, from)
+    GenServer.reply(from, :ok)
+    state
   end
 
   # As long as `start_link` waits the error is its to return. Later it is a matter for the supervisor.
@@ -269,7 +294,7 @@ defmodule Portpool.Owner do
     if :atomics.get(state.config.started, 1) == 0 do
       Enum.reduce(waiting, %{state | stage: {:failed, error}, server: nil}, &asked(&2, &1))
     else
-      Logger.error("portpool #{name(state)}: the server did not start again: #{Exception.message(error)}")
+      Log.last_words(state.log, "the server did not start again: #{Exception.message(error)}")
       exit({:shutdown, error})
     end
   end
@@ -279,28 +304,6 @@ defmodule Portpool.Owner do
   defp exited(@crash_loop), do: "since its workers keep failing"
   defp exited(status), do: "with status #{status}"
 
-  defp name(state), do: inspect(state.config.name || state.parent)
-
-  @doc false
-  @spec system_continue(pid, list, struct) :: no_return
-  def system_continue(_parent, _debug, state), do: loop(state)
-
-  @doc false
-  @spec system_terminate(term, pid, list, struct) :: no_return
-  def system_terminate(reason, _parent, _debug, _state), do: exit(reason)
-
-  @doc false
-  @spec system_get_state(struct) :: {:ok, struct}
-  def system_get_state(state), do: {:ok, state}
-
-  @doc false
-  @spec system_replace_state((struct -> struct), struct) :: {:ok, struct, struct}
-  def system_replace_state(fun, state) do
-    replaced = fun.(state)
-    {:ok, replaced, replaced}
-  end
-
-  @doc false
-  @spec system_code_change(struct, module, term, term) :: {:ok, struct}
-  def system_code_change(state, _module, _old, _extra), do: {:ok, state}
+  defp name(state), do: name(state.config, state.pool)
+  defp name(config, pool), do: inspect(config.name || pool)
 end

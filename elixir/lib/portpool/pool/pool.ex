@@ -6,12 +6,13 @@ defmodule Portpool.Pool do
 
   use Supervisor
 
-  alias Portpool.{Config, Directory, Error, Guard, Owner}
+  alias Portpool.{Config, Directory, Error, Guard, Options, Owner, Wire}
+  alias Portpool.Options.Secret
 
   @spec start_link(Config.t()) :: Supervisor.on_start() | {:error, Error.t()}
   def start_link(config) do
     with :ok <- directory(),
-         {:ok, pool} <- Supervisor.start_link(__MODULE__, config, name(config)) do
+         {:ok, pool} <- start(config) do
       case await(pool) do
         :ok -> {:ok, pool}
         {:error, error} -> discard(pool, error)
@@ -20,15 +21,26 @@ defmodule Portpool.Pool do
   end
 
   @doc """
-  Starts a pool as a child of a supervisor, by this function and these arguments.
+  Starts a pool as a child of a supervisor, by this function and these arguments, some of them hidden.
 
   What a supervisor, an application or a VM prints as the reason of an end is a term, but for an exception that has a
   stack trace: that one is printed as its message.
   """
   @spec start_child(module, atom, [term]) :: Supervisor.on_start_child()
   def start_child(module, function, args) do
-    with {:error, %Error{} = error} <- apply(module, function, args),
+    with {:error, %Error{} = error} <- apply(module, function, Enum.map(args, &Secret.reveal/1)),
          do: {:error, {error, [{module, function, length(args), []}]}}
+  end
+
+  # The processes of a pool live without what may be secret: their arguments and states are shown wherever OTP reports
+  # on them.
+  defp start(config) do
+    public = Config.without_secrets(config)
+
+    config
+    |> Options.hello()
+    |> Wire.hello()
+    |> Directory.with_hello(fn -> Supervisor.start_link(__MODULE__, {self(), public}, name(config)) end)
   end
 
   defp directory do
@@ -41,7 +53,8 @@ defmodule Portpool.Pool do
   defp name(%{name: name}), do: [name: name]
 
   @impl true
-  def init(config) do
+  def init({starter, config}) do
+    Directory.take_hello(starter)
     children = [{Guard, {self(), config}}, {Owner, {self(), config}}]
     Supervisor.init(children, strategy: :one_for_all, max_restarts: restarts(config.on_crash_loop))
   end

@@ -7,7 +7,7 @@ defmodule Portpool.Pulse do
   # Beats are counted and not the time: when this VM itself was stopped for a while, or the machine, the server has
   # the same number of beats to show itself.
 
-  alias Portpool.{Calls, Wire}
+  alias Portpool.{Calls, Server, Wire}
 
   # Milliseconds between beats while requests are in flight, or there is doubt; and otherwise.
   @quick 500
@@ -31,7 +31,7 @@ defmodule Portpool.Pulse do
   @doc "Watches a server that is ready. The calling process gets `:beat` from now on, and calls `beat/1`."
   @spec start(port, Calls.t()) :: t
   def start(port, calls) do
-    {:ok, pulse} = beat(%__MODULE__{port: port, calls: calls})
+    {:ok, pulse} = next(pinged(%__MODULE__{port: port, calls: calls}))
     pulse
   end
 
@@ -39,11 +39,11 @@ defmodule Portpool.Pulse do
   @spec limit() :: pos_integer
   def limit, do: @quick * @missed
 
-  @doc "Looks whether something has moved, and sees to the next beat."
+  @doc "Checks whether something has moved, and schedules the next beat."
   @spec beat(t) :: {:ok, t} | :stuck
-  def beat(%__MODULE__{port: port, moved: before, missed: missed} = pulse) do
+  def beat(%__MODULE__{moved: before, missed: missed} = pulse) do
     cond do
-      well?(before, moved(port)) -> next(%{pulse | moved: pinged(pulse), missed: 0})
+      well?(before, moved(pulse.port)) -> next(pinged(pulse))
       missed + 1 == @missed -> :stuck
       true -> next(%{pulse | missed: missed + 1})
     end
@@ -56,25 +56,43 @@ defmodule Portpool.Pulse do
     do: came > came_before or (queued > 0 and left > left_before)
 
   defp moved(port) do
-    case {Port.info(port, :input), Port.info(port, :output), Port.info(port, :queue_size)} do
-      {{:input, came}, {:output, written}, {:queue_size, queued}} -> {came, written - queued, queued}
-      # Its owner is about to hear of it.
-      _closed -> :closed
+    with came when is_integer(came) <- came(port), {left, queued} <- left(port), do: {came, left, queued}
+  end
+
+  defp came(port) do
+    case Port.info(port, :input) do
+      {:input, came} -> came
+      nil -> :closed
     end
   end
 
-  defp pinged(pulse) do
+  # In this order: what leaves or is written between the two makes `left` too small, never too large. A baseline that
+  # is too small costs one beat; one that is too large would hide what a server that is well takes.
+  defp left(port) do
+    with {:output, written} <- Port.info(port, :output),
+         {:queue_size, queued} <- Port.info(port, :queue_size) do
+      {written - queued, queued}
+    else
+      # Its owner is about to hear of it.
+      nil -> :closed
+    end
+  end
+
+  # The order matters. The reply may come at once, so what came is read before the ping is written: a reply that is
+  # part of the baseline would prove nothing. The queue is read after it: whatever the ping has to wait for counts.
+  defp pinged(%__MODULE__{port: port} = pulse) do
+    came = came(port)
     ping(pulse)
-    with :closed <- moved(pulse.port), do: pulse.moved
+
+    case {came, left(port)} do
+      {came, {left, queued}} when is_integer(came) -> %{pulse | moved: {came, left, queued}, missed: 0}
+      _closed -> %{pulse | missed: 0}
+    end
   end
 
   # Nobody waits for the reply: that it comes is enough.
-  defp ping(%{port: port, calls: calls}) do
-    Port.command(port, Wire.request(Calls.next_id(calls, :cast), :ping))
-  rescue
-    # It has just closed.
-    ArgumentError -> true
-  end
+  defp ping(%{port: port, calls: calls}),
+    do: Server.write(port, Wire.request(Calls.next_id(calls, :cast), :ping))
 
   defp next(pulse) do
     quick? = pulse.missed > 0 or Calls.busy?(pulse.calls)

@@ -5,6 +5,8 @@ defmodule Portpool.Server do
   # end by itself once both have been let go of (docs/protocol.md 13). A server that is stopped, by a signal or a
   # debugger, cannot end; and what waits to be written to it would keep this VM from halting for ever.
 
+  alias Portpool.Wire
+
   # How long a watch may take to end after its server, in milliseconds: some hundred times what it does take.
   @ending 1_000
 
@@ -36,6 +38,19 @@ defmodule Portpool.Server do
   rescue
     error in [ErlangError, ArgumentError, SystemLimitError] ->
       {:error, "#{binary} could not be started: #{Exception.message(error)}"}
+  end
+
+  @doc """
+  Writes a packet to a port. `:closed` if the port is no longer open: its owner hears why.
+
+  Nothing is raised, since the packet would be in the stack trace, and may hold secrets.
+  """
+  @spec write(port, Wire.packet()) :: :ok | :closed
+  def write(port, packet) do
+    Port.command(port, packet)
+    :ok
+  rescue
+    ArgumentError -> :closed
   end
 
   defp os_pid(port) do
@@ -73,15 +88,11 @@ defmodule Portpool.Server do
   end
 
   @doc "Kills the server at once."
-  @spec kill(t) :: true
-  def kill(%__MODULE__{watch: nil}), do: true
+  @spec kill(t) :: :ok | :closed
+  def kill(%__MODULE__{watch: nil}), do: :closed
 
-  def kill(%__MODULE__{watch: watch}) do
-    Port.command(watch, "k")
-  rescue
-    # The watch has just ended, with the server or before it.
-    ArgumentError -> true
-  end
+  # The watch may just have ended, with the server or before it.
+  def kill(%__MODULE__{watch: watch}), do: write(watch, "k")
 
   @doc "Lets go of both."
   @spec close(t | nil) :: :ok
