@@ -33,7 +33,7 @@ defmodule Portpool.LeaseTest do
       assert Portpool.call!(worker, :jobs, :keep, [1]) == [1]
       assert Portpool.cast(worker, :jobs, :keep, [2]) == :ok
       assert Portpool.await(Portpool.async(worker, :jobs, :keep, [3])) == {:ok, [1, 2, 3]}
-      assert {:ok, [1, 2, 3, 4], %{worker: id}} = Portpool.call(worker, :jobs, :keep, [4], meta: true)
+      assert {:ok, [1, 2, 3, 4], %{worker: id}} = Portpool.call_with_meta(worker, :jobs, :keep, [4])
       assert id == worker.id
       Portpool.checkin(worker)
       assert_clean_process()

@@ -120,7 +120,9 @@ defmodule Portpool.Definition do
     options = options(module, used, given)
 
     if Keyword.has_key?(options, :name),
-      do: {:error, Options.refused(:name, "is that of the module, #{inspect(module)}")},
+      do:
+        {:error,
+         Options.refused(:name, "cannot be set: the pool has the name of its module, #{inspect(module)}")},
       else: Portpool.start_link([name: module] ++ options)
   end
 

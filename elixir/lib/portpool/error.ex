@@ -1,31 +1,31 @@
 defmodule Portpool.Error do
   @moduledoc """
-  What went wrong with a call or with the start of a pool.
+  Why a call failed, or a pool could not start.
 
   | field | value |
   |---|---|
-  | `reason` | one of `t:reason/0`; the list is closed |
-  | `message` | what happened, why, and what to do about it |
-  | `phase` | `:checkout`, `:start`, `:call` or `:reply`: where it happened |
-  | `blame` | `:caller`, `:worker` or `:server`: whose fault it was |
-  | `retryable` | whether the same call can succeed if it is made again; it says nothing of what the first run has done already |
-  | `detail` | a map that depends on the reason: `:traceback`, `:signal`, `:stderr`, `:elapsed_ms`, `:stacks` and so on |
+  | `reason` | an atom from the closed list `t:reason/0` |
+  | `message` | what happened, why, and what to do |
+  | `phase` | where it happened: `:checkout`, `:start`, `:call` or `:reply` |
+  | `blame` | whose fault it was: `:caller`, `:worker` or `:server` |
+  | `retryable` | whether the same call can succeed the next time. The first run may have had effects all the same |
+  | `detail` | a map whose keys depend on the reason: `:traceback`, `:signal`, `:stderr`, `:elapsed_ms`, `:stacks` and others |
   | `frames` | the Python stack, outermost call first: maps of `:file`, `:line`, `:function`, `:code` |
 
-  `docs/protocol.md` has the table of reasons and the keys of `detail`. These reasons are made on this side and
-  never come from the server:
+  `docs/protocol.md` 9.2 has the table of reasons, with the keys of `detail`. Three reasons never come from the server:
 
   | reason | when |
   |---|---|
-  | `:noproc` | there is no such pool, or it is being restarted; the call did not run |
+  | `:noproc` | the pool does not exist or is being restarted; the call did not run |
   | `:unsafe_term` | the reply has an atom that does not exist in this VM |
-  | `:incompatible` | the program is not a portpool server that speaks this version of the protocol |
+  | `:incompatible` | the program does not speak this version of the protocol |
 
-  Both sides make some: `:queue_full` and `:too_large` of what would not be taken anyway, `:bad_request` of wrong options,
-  `:lease_lost` of a worker whose server is gone, `:shutdown` and `:internal` when the pool ends with calls in flight.
+  Some come from either side. The library itself refuses wrong options (`:bad_request`) and calls that the server would
+  refuse (`:too_large`, `:queue_full`). When a pool ends, it fails the calls in flight (`:shutdown`, `:internal`) and
+  later calls on its workers (`:lease_lost`).
 
-  Atoms exist once a module that has them is loaded, and modules load lazily in development: for
-  `:unsafe_term`, `Code.ensure_loaded/1` on the module that owns the atom is the cure.
+  An atom exists once a module that has it is loaded, and modules load lazily in development. If you get
+  `:unsafe_term`, call `Code.ensure_loaded/1` with the module that owns the atom.
   """
 
   @typedoc "Why a call failed."
@@ -73,8 +73,7 @@ defmodule Portpool.Error do
   @enforce_keys [:reason, :message, :phase, :blame, :retryable]
   defexception [:reason, :message, :phase, :blame, :retryable, detail: %{}, frames: []]
 
-  # Errors that are made on this side, with the same phase, blame and retryable as the server gives them
-  # (docs/protocol.md 9.2).
+  # Errors made on this side have the phase, blame and retryable that the server gives them (docs/protocol.md 9.2).
   @local %{
     queue_full: {:checkout, :server, true},
     too_large: {:call, :caller, false},
@@ -125,7 +124,7 @@ defmodule Portpool.Error do
   end
 
   @doc """
-  Returns the message and, where Python has one, the traceback in the form that Python prints.
+  Returns the message, and the traceback as Python prints it if there is one.
   """
   @impl true
   @spec message(t) :: String.t()
@@ -146,10 +145,10 @@ defmodule Portpool.Error do
   defp describe(message, _detail), do: message
 
   @doc """
-  Returns the Python stack as an Elixir one, innermost call first, for tools that take stack traces.
+  Returns the Python stack as an Elixir stack trace, innermost call first, for tools that take one.
 
-  The entries of a stack trace need atoms and this function creates none: a module or function whose name is
-  not an atom of this VM yet shows as `:python` and `:call`. The file and the line are always there.
+  This function creates no atoms. If the name of a module or function is not an atom of this VM yet, it shows as
+  `:python` or `:call`. The file and the line are always there.
   """
   @spec stacktrace(t) :: Exception.stacktrace()
   def stacktrace(%__MODULE__{frames: frames}), do: frames |> Enum.reverse() |> Enum.map(&entry/1)

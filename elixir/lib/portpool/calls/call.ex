@@ -110,7 +110,7 @@ defmodule Portpool.Call do
 
   @doc false
   @spec stuck() :: Error.t()
-  def stuck, do: Error.new(:internal, "the server of the pool does not answer")
+  def stuck, do: Error.new(:internal, "the pool's server does not answer")
 
   defp owner_exit(:noproc), do: gone(:status)
 
@@ -118,7 +118,7 @@ defmodule Portpool.Call do
     do: Error.new(:shutdown, "the pool was stopped")
 
   defp owner_exit({:shutdown, {:server_exit, how}}) do
-    Error.new(:internal, "the server of the pool ended (#{how}) while the call was in flight")
+    Error.new(:internal, "the pool's server ended (#{how}) while the call was in flight")
   end
 
   defp owner_exit({:shutdown, %Error{} = error}) do
@@ -131,19 +131,22 @@ defmodule Portpool.Call do
 
   # A lease ends with its server: to make the call again in it would be of no use.
   defp gone({:call, _module, _function, _args, %{lease: _lease}}),
-    do: Error.new(:lease_lost, "the server that had the lease has ended; the call did not run")
+    do: Error.new(:lease_lost, "the lease ended with the pool's server; the call did not run")
 
   defp gone(_request),
-    do: Error.new(:noproc, "the pool has stopped or is being restarted; the call did not run")
+    do: Error.new(:noproc, "the pool has stopped, or is being restarted; the call did not run")
 
   defp too_large(bytes, limit) do
-    message = "the call is #{bytes} bytes, and max_frame is #{limit}"
+    message = "the call has #{bytes} bytes; max_frame allows #{limit}"
     Error.new(:too_large, message, %{bytes: bytes, limit: limit})
   end
 
   defp queue_full(calls) do
     {max_calls, max_bytes} = Calls.limits(calls)
-    message = "the server does not keep up: #{max_calls} calls or #{max_bytes} bytes are in flight"
+
+    message =
+      "the server does not keep up: the limit of #{max_calls} calls or #{max_bytes} bytes in flight is reached"
+
     Error.new(:queue_full, message)
   end
 end

@@ -122,7 +122,7 @@ defmodule Portpool.Wire do
   defp unsafe(packet) do
     case Atoms.unknown(packet) do
       {:ok, name} ->
-        hint = "load the module that owns it (Code.ensure_loaded/1), or let Python return a str"
+        hint = "load the module that owns it (Code.ensure_loaded/1), or return a str from Python"
 
         Error.new(
           :unsafe_term,
@@ -132,7 +132,7 @@ defmodule Portpool.Wire do
       :error ->
         Error.new(
           :unsafe_term,
-          "the reply has a term that this VM does not know, a function of a module for example"
+          "the reply has a term that this VM does not know, such as a function of a module that is not loaded"
         )
     end
   end
@@ -157,7 +157,7 @@ defmodule Portpool.Wire do
   defp incompatible do
     Error.new(
       :incompatible,
-      "the program answered what is no answer in version #{@version} of the port protocol"
+      "the program's answer is not of version #{@version} of the port protocol: is it a portpool program of this version?"
     )
   end
 end

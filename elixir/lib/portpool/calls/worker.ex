@@ -1,17 +1,18 @@
 defmodule Portpool.Worker do
   @moduledoc """
-  A worker that is leased: what `Portpool.checkout/2` returns and `Portpool.transaction/3` hands to its function.
+  A worker that is checked out: what `Portpool.checkout/2` returns, and what `Portpool.transaction/3` gives its function.
 
   | field | value |
   |---|---|
   | `id` | the number of the worker in its pool |
-  | `pid` | its pid in the operating system |
-  | `holder` | the process that checked it out, which alone can check it in |
+  | `pid` | the worker's operating system pid |
+  | `holder` | the process that checked it out; only this one can check it in |
 
-  `Portpool.call/5`, `call!/5`, `cast/5` and `async/5` take it in place of a pool, from any process that the holder has
-  given it to; its calls run one after the other. The lease ends by `Portpool.checkin/2`, after `lease_timeout`, with
-  its holder, or with its worker: when that dies, or when a call in it times out or is cancelled. Calls that come later are
-  `:lease_lost`.
+  `Portpool.call/5`, `call!/5`, `call_with_meta/5`, `cast/5` and `async/5` take it in place of a pool, in any process. Its
+  calls run one after the other.
+
+  The lease ends with `Portpool.checkin/2`, after `lease_timeout`, and when its holder dies. It also ends when the worker
+  dies, and when one of its calls times out or is cancelled. Later calls fail with `:lease_lost`.
   """
 
   alias Portpool.{Route, Wire}

@@ -1,8 +1,8 @@
 defmodule Portpool.Bytes do
   @moduledoc """
-  A binary that arrives in Python as `bytes`, whatever the option `binaries` says. `Portpool.bytes/1` makes one.
+  A binary that arrives in Python as `bytes`, whatever the option `binaries` says. Use `Portpool.bytes/1` to make one.
 
-  It may stand at any depth of the arguments. What comes back is a plain binary, as for all `bytes` of Python.
+  It can be at any depth of the arguments. Python's `bytes` always come back as plain binaries.
   """
 
   @enforce_keys [:binary]

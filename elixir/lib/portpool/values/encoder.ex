@@ -1,49 +1,49 @@
 defprotocol Portpool.Encoder do
   @moduledoc """
-  What a struct of yours becomes before it is sent to Python.
+  Says what your structs become before they go to Python.
 
-  Without an implementation a struct crosses as it is: Python gets a dict that has `Atom("__struct__")` among its keys
-  (and `bytes` for `Portpool.Bytes`, an array for `Portpool.Tensor`, a date or time for those of Elixir). An
-  implementation makes something else of it, wherever it stands in the arguments of a call: at any depth, in positional
-  and keyword arguments, also as the key of a map or inside another struct.
+  Without an implementation Python gets a dict, with `Atom("__struct__")` among its keys. (`Portpool.Bytes` becomes
+  `bytes`, `Portpool.Tensor` an array, and Elixir's dates and times become those of Python.) With an implementation, the
+  struct is replaced wherever it is among the arguments of a call: at any depth, in positional and keyword arguments, as
+  the key of a map, inside another struct.
 
       defimpl Portpool.Encoder, for: MyApp.Money do
         def encode(money), do: [money.amount, Atom.to_string(money.currency)]
       end
 
-  `@derive` makes a plain map of the fields, with their atoms as keys and without `__struct__`:
+  `@derive` makes a plain map of the fields, with atoms as keys and without `__struct__`:
 
       defmodule MyApp.Order do
         @derive {Portpool.Encoder, only: [:id, :stops]}
         defstruct [:id, :stops, :customer]
       end
 
-  `only:` and `except:` choose the fields; without them all are taken. For a struct that is not yours there is
-  `Protocol.derive/3`:
+  `only:` and `except:` choose the fields. Without them all fields are taken. To derive it for a struct of another
+  library, use `Protocol.derive/3`:
 
       Protocol.derive(Portpool.Encoder, Decimal, only: [:sign, :coef, :exp])
 
   ## Rules
 
-    * Structs inside the result are encoded in their turn. The result itself is too, if it is a struct, but for each
-      type once: an implementation may change some fields of a struct and return it.
-    * Only structs are asked: an implementation for a built-in type like `Tuple` or `PID` has no effect.
-    * An implementation that raises, throws or exits makes the call end with reason `:unencodable` and blame `:caller`.
-      The message says where the struct stands: `argument 2, key "stops", element 17`. `detail` has that as `path`,
-      the name of the struct as `type`, and as `traceback` what was raised and where.
-    * If two keys of a map become the same, that is `:unencodable` too: nothing is lost in silence.
-    * It is for arguments only. What comes back is what Python returned.
+    * Structs inside the result are encoded too, and so is the result itself, once for each type. An implementation may
+      therefore change some fields of a struct and return it.
+    * Only structs are encoded. An implementation for a built-in type, such as `Tuple` or `PID`, has no effect.
+    * If an implementation raises, throws or exits, the call fails with `:unencodable`. The message says where the struct
+      is: `argument 2, key "stops", element 17`. `detail` has that as `path`, the name of the struct as `type`, and what
+      was raised as `traceback`.
+    * If two keys of a map become equal, the call fails with `:unencodable` too. Nothing is lost silently.
+    * Only arguments are encoded. Results are what Python returned.
 
   ## Cost
 
-  As long as nothing implements it no argument is looked at (once protocols are consolidated, as they are in every
-  build of `mix` unless turned off). With an implementation each call looks for structs in its arguments, which takes
-  somewhat less than encoding them does; terms are built anew only if one is found that has an implementation.
+  If nothing implements the protocol, arguments are not searched. (Protocols must be consolidated, which `mix` does by
+  default.) Otherwise each call searches its arguments for structs, which takes less time than sending them. Terms are
+  built anew only if a struct with an implementation is found.
   """
 
   @fallback_to_any true
 
-  @doc "Returns what is sent to Python in place of the struct."
+  @doc "Returns what to send to Python in place of the struct."
   @spec encode(t) :: term
   def encode(struct)
 end

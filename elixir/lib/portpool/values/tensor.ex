@@ -1,11 +1,11 @@
 defmodule Portpool.Tensor do
   @moduledoc """
-  Numbers of one type in any number of dimensions: an array of numpy in Python, over the very bytes that were sent.
+  An array of numbers, with any number of dimensions. In Python it is a numpy array.
 
       Portpool.Tensor.new(<<1.0::float-64-little, 2.0::float-64-little>>, {:f, 64}, {2})
 
-  Arrays that Python returns are such structs. Types, shapes and the order of the data, row by row and little-endian, are those of
-  [Nx](https://hexdocs.pm/nx), so that neither side is copied or converted more than it must be:
+  Arrays that Python returns become this struct. Types and shapes are those of [Nx](https://hexdocs.pm/nx), and so is the
+  layout of the data, row by row and little-endian. Nothing is converted:
 
       tensor = Nx.iota({2, 3}, type: {:f, 64})
       {:ok, back} = Portpool.call(pool, :numpy, :sqrt, [
@@ -21,22 +21,23 @@ defmodule Portpool.Tensor do
   | `{:c, 64}`, `{:c, 128}` | `complex64`, `complex128` |
   | any other, like `{:bf, 16}` | `portpool.Tensor`, with `type`, `shape` and `data` |
 
-  The array cannot be written to; `array.copy()` can. Where numpy is not installed, every tensor is a `portpool.Tensor`. Arrays of `bool`
-  come back as `{:u, 8}`. A struct whose data do not have the size that type and shape say is a dict in Python, like other structs.
+  The array is read-only; use `array.copy()` to write. Without numpy, every tensor is a `portpool.Tensor` in Python. Arrays
+  of `bool` come back as `{:u, 8}`. If the data do not have the size that type and shape require, the struct becomes a dict,
+  like other structs.
   """
 
   @enforce_keys [:data, :shape, :type]
   defstruct @enforce_keys
 
-  @typedoc "The kind of the elements, and how many bits one of them has."
+  @typedoc "The kind of the elements, and the number of bits of one element."
   @type element :: {kind :: atom, bits :: pos_integer}
 
   @type t :: %__MODULE__{data: binary, shape: tuple, type: element}
 
   @doc """
-  Makes a tensor of these data, which must have the size that `type` and `shape` say.
+  Returns a tensor. The data must have the size that `type` and `shape` require.
 
-  Raises `ArgumentError` if they have another, or if one of the three is not what it must be.
+  Raises `ArgumentError` if an argument is wrong.
 
       iex> Portpool.Tensor.new(<<1, 2, 3, 4, 5, 6>>, {:u, 8}, {2, 3}).shape
       {2, 3}
