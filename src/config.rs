@@ -1,4 +1,4 @@
-//! What a pool is told at its start: the options with their defaults and limits. docs/protocol.md 7.2.
+//! The options of a pool, with their defaults and limits. docs/protocol.md 7.2.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,33 +13,33 @@ use crate::codec::Options;
 /// The workers that `ready` waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
-    /// None: the options are valid and Python was found.
+    /// No worker: the options are valid and Python was found.
     None,
-    /// One.
+    /// One worker.
     First,
-    /// All of `size`.
+    /// All `size` workers.
     All,
 }
 
 /// Which idle worker is next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strategy {
-    /// The one that was used last: warm caches, and the others can leave.
+    /// The most recently used: its caches are warm, and the others can leave.
     Lifo,
-    /// The one that has been idle longest.
+    /// The one idle longest.
     Fifo,
 }
 
 /// What the server does when workers keep failing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnCrashLoop {
-    /// It goes on trying.
+    /// Keeps trying.
     Retry,
-    /// It ends, so that its owner's supervisor decides.
+    /// Ends, so that the owner's supervisor decides.
     Exit,
 }
 
-/// Where what Python prints and logs goes.
+/// Where Python's output and logs go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Logs {
     /// To the server's stderr.
@@ -48,7 +48,7 @@ pub enum Logs {
     Owner,
 }
 
-/// How long the server stays awake after an event, if nobody says: with one processor it would be in the way of its workers.
+/// The default of `busy_poll`. With a single processor, polling would get in the way of the workers.
 pub fn default_busy_poll() -> Duration {
     if processors() > 1 { BUSY_POLL } else { Duration::ZERO }
 }
@@ -56,81 +56,81 @@ pub fn default_busy_poll() -> Duration {
 /// The options of a pool.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// How many processors this process may use, by affinity and cgroup quota.
+    /// The number of processors this process may use, by affinity and cgroup quota.
     pub processors: usize,
-    /// Workers that are always there; `None`: as many as there are processors.
+    /// Number of permanent workers; `None`: one per processor.
     pub size: Option<usize>,
-    /// Workers beyond `size` while calls wait.
+    /// Maximum number of workers beyond `size`, while calls wait.
     pub max_overflow: usize,
     /// How long an idle worker beyond `size` stays.
     pub overflow_ttl: Duration,
     /// Which idle worker is next.
     pub strategy: Strategy,
-    /// The limits of a call that brings none.
+    /// The limits of a call that sets none.
     pub limits: Limits,
-    /// What becomes of a running call that is cancelled.
+    /// What happens to a running call that is cancelled.
     pub on_cancel: OnCancel,
-    /// How often an idempotent call is made again after its worker died.
+    /// How often an idempotent call is run again after its worker died.
     pub retry: u8,
-    /// Workers that a call may kill within ten minutes; 0 is without limit.
+    /// How many workers a call may kill within ten minutes; 0 means no limit.
     pub quarantine: u32,
-    /// Longest lease.
+    /// Maximum duration of a lease.
     pub lease_timeout: Option<Duration>,
-    /// Calls that a worker runs at most.
+    /// Maximum number of calls per worker.
     pub max_calls: Option<u64>,
-    /// Age at which a worker is replaced.
+    /// The age at which a worker is replaced.
     pub max_age: Option<Duration>,
     /// How long a worker may be idle before it is asked whether it is alive.
     pub idle_check: Option<Duration>,
-    /// How long the server stays awake after an event while calls are in flight; 0: not at all.
+    /// How long the server polls after an event while calls are in flight; 0 disables polling.
     pub busy_poll: Duration,
-    /// How long running calls have to end when the pool is drained.
+    /// How long running calls may take to finish when the pool is drained.
     pub drain_timeout: Option<Duration>,
-    /// What happens when workers keep failing.
+    /// What to do when workers keep failing.
     pub on_crash_loop: OnCrashLoop,
     /// The functions that calls may name.
     pub allow: AllowList,
-    /// What values become, for a call that does not say.
+    /// How values are converted in a call that does not say.
     pub values: Options,
-    /// Longest start of a worker.
+    /// Maximum start time of a worker.
     pub start_timeout: Duration,
     /// The workers that `ready` waits for.
     pub wait: Wait,
-    /// Calls that may wait.
+    /// Maximum number of waiting calls.
     pub max_queue: usize,
-    /// Encoded bytes that may wait.
+    /// Maximum encoded size of all waiting calls, in bytes.
     pub max_queue_bytes: usize,
-    /// Bytes of results that may be on their way to the owner.
+    /// Maximum size of results on their way to the owner, in bytes.
     pub max_inflight_bytes: usize,
-    /// Largest packet, and largest message of a worker, in bytes.
+    /// Maximum size of a packet, and of a worker's message, in bytes.
     pub max_frame: usize,
-    /// The interpreter: a path, or a name to be looked up.
+    /// The interpreter: a path, or a name to look up.
     pub python: String,
-    /// Directories before Python's own `sys.path`.
+    /// Directories put before Python's own `sys.path`.
     pub python_path: Vec<PathBuf>,
     /// Variables to set or (`None`) to remove.
     pub env: Vec<(String, Option<String>)>,
-    /// Working directory of the workers.
+    /// The workers' working directory.
     pub cd: Option<PathBuf>,
-    /// Where what Python prints and logs goes.
+    /// Where Python's output and logs go.
     pub logs: Logs,
-    /// Modules that are imported before a worker is ready.
+    /// Modules to import before a worker is ready.
     pub preload: Vec<String>,
-    /// What is called once after that, before workers are forked.
+    /// The call to make once after that, before workers are forked.
     pub warmup: Option<StartCall>,
-    /// What each worker calls before it is ready.
+    /// The call that each worker makes before it is ready.
     pub init: Option<StartCall>,
-    /// Resident memory, in bytes, beyond which a worker is replaced between calls.
+    /// The resident memory, in bytes, beyond which a worker is replaced between calls.
     pub max_memory: Option<u64>,
-    /// Bytes of data that a worker may allocate.
+    /// How many bytes of data a worker may allocate.
     pub memory_limit: Option<u64>,
-    /// Other limits of each process: one of `RLIMITS`, and how much.
+    /// Other limits of each process: one of `RLIMITS`, and its value.
     pub rlimits: Vec<(String, u64)>,
-    /// Whether programs that workers start are kept from more rights than the workers have.
+    /// Whether programs that workers start are kept from gaining privileges.
     pub no_new_privs: bool,
-    /// Where the pool's cgroup is made.
+    /// Where the pool's cgroup is created.
     pub cgroup: Home,
-    /// Bytes that all workers, and what they start, may have together.
+    /// How many bytes all workers, and what they start, may use together.
     pub pool_memory_limit: Option<u64>,
 }
 
@@ -184,13 +184,14 @@ impl Default for Config {
     }
 }
 
-/// The default of `max_frame`, which also holds for the first packet.
+/// The default of `max_frame`, which also applies to the first packet.
 pub const MAX_FRAME: usize = 64 << 20;
 
-/// Longer than the server of a busy pool waits for a small call, and than a processor takes to wake up.
+/// Longer than the server of a busy pool waits for a small call, and longer than a processor takes to wake up.
 const BUSY_POLL: Duration = Duration::from_micros(100);
 
-/// The limits that `rlimits` may set: those of setrlimit(2) that Python's `resource` knows, without `data`, which is `memory_limit`.
+/// The limits that `rlimits` may set: those of setrlimit(2) that Python's `resource` knows, except `data`, which is
+/// `memory_limit`.
 pub const RLIMITS: [&str; 13] = [
     "as",
     "core",
@@ -207,7 +208,7 @@ pub const RLIMITS: [&str; 13] = [
     "stack",
 ];
 
-/// Variables by which numeric libraries choose how many threads each worker gets.
+/// Variables that set the number of threads of numeric libraries.
 const NUMERIC_THREADS: [&str; 6] = [
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -216,16 +217,16 @@ const NUMERIC_THREADS: [&str; 6] = [
     "VECLIB_MAXIMUM_THREADS",
     "BLIS_NUM_THREADS",
 ];
-/// What the BEAM's launcher leaves in the environment of its port programs.
+/// Variables that the BEAM's launcher leaves in the environment of its port programs.
 const OF_THE_BEAM: [&str; 4] = ["BINDIR", "ROOTDIR", "EMU", "PROGNAME"];
 
 impl Config {
-    /// `size`, with `auto` resolved.
+    /// The size, with `auto` resolved.
     pub fn size(&self) -> usize {
         self.size.unwrap_or(self.processors)
     }
 
-    /// Refuses paths that are not there: Python itself would pass over them in silence.
+    /// Refuses paths that do not exist, which Python itself would silently ignore.
     pub fn check_paths(&self) -> Result<(), Failure> {
         let named =
             self.python_path.iter().map(|path| ("python_path", path)).chain(self.cd.iter().map(|path| ("cd", path)));
@@ -241,7 +242,7 @@ impl Config {
         Ok(())
     }
 
-    /// What is changed in the environment of each worker: the user's word comes last.
+    /// The changes to the environment of each worker; the user's settings come last.
     pub fn worker_env(&self) -> Vec<(String, Option<String>)> {
         let threads = (self.processors / self.size()).max(1).to_string();
         let unset = NUMERIC_THREADS.into_iter().filter(|name| std::env::var_os(name).is_none());
@@ -250,7 +251,7 @@ impl Config {
         numeric.chain(beam).chain(self.env.iter().cloned()).collect()
     }
 
-    /// What the variables for numeric libraries are in the environment of each worker.
+    /// The values, in each worker, of the variables for numeric libraries.
     pub fn numeric_threads(&self) -> Vec<(String, Option<String>)> {
         let changed = self.worker_env();
         let value = |name: &str| match changed.iter().rev().find(|(changed, _)| changed == name) {
@@ -261,7 +262,7 @@ impl Config {
     }
 }
 
-/// How many processors this process may use.
+/// The number of processors this process may use.
 pub fn processors() -> usize {
     available_parallelism().map_or(1, usize::from)
 }

@@ -1,4 +1,4 @@
-//! Options -> a pool that starts its workers.
+//! Turns options into a pool that starts its workers.
 
 use std::io;
 use std::sync::Arc;
@@ -11,20 +11,20 @@ use crate::config::{Config, Logs};
 use crate::pool::{Pool, Settings};
 use crate::worker::{self, Children, Interpreter, Launcher, Log, NoPython, Recipe, SpawnLauncher, TemplateLauncher};
 
-/// What the options have become.
+/// A pool and its surroundings.
 #[derive(Debug)]
 pub struct Opened {
-    /// Its workers are on their way.
+    /// The pool, whose workers are starting.
     pub pool: Pool,
-    /// What runs them.
+    /// The interpreter of the workers.
     pub python: Interpreter,
-    /// What they are in. Whoever ends the server removes it.
+    /// The cgroup of the workers. Whoever ends the server removes it.
     pub cgroup: Option<Arc<Group>>,
 }
 
-/// Finds Python, proves that it is new enough, and opens the pool.
+/// Finds Python, checks its version, and opens the pool.
 ///
-/// Cancellation: may be dropped at its await; nothing is there then.
+/// Cancellation: may be dropped at its await; nothing exists yet.
 pub async fn open(config: &Config) -> Result<Opened, Failure> {
     config.check_paths()?;
     let children = Arc::new(Children::default());
@@ -68,7 +68,7 @@ pub async fn open(config: &Config) -> Result<Opened, Failure> {
     Ok(Opened { pool, python, cgroup })
 }
 
-/// With something to do once for all workers, they are forked from a process that has done it.
+/// If there is something to do once for all workers, they are forked from a process that has done it.
 fn launcher(recipe: Recipe, children: Arc<Children>) -> io::Result<Arc<dyn Launcher>> {
     if recipe.preload.is_empty() && recipe.warmup.is_none() {
         return Ok(Arc::new(SpawnLauncher::new(recipe, children)?));
@@ -94,7 +94,7 @@ fn settings(config: &Config) -> Settings {
     }
 }
 
-/// Differs between servers that start at the same time.
+/// A seed that differs between servers started at the same time.
 fn seed() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
     (u64::from(std::process::id()) << 32) | u64::from(now)

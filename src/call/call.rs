@@ -1,4 +1,4 @@
-//! A call, a checkout, and what a process calls while it starts.
+//! A call, a checkout, and the calls that a process makes while it starts.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
@@ -12,24 +12,24 @@ use super::outcome::Form;
 /// A call that a worker or a template makes while it starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StartCall {
-    /// What is called, for messages.
+    /// The name of the function, for messages.
     pub mfa: Mfa,
-    /// As the body of a call frame, without buffers.
+    /// The body of a call frame, without buffers.
     pub pickle: Bytes,
 }
 
-/// The body of a call frame: docs/worker_protocol.md 2.3. Shared, because a call that was not delivered is sent again: a
-/// clone copies none of the bytes.
+/// The body of a call frame: docs/worker_protocol.md 2.3. It is shared, because a call that was not delivered is sent
+/// again: a clone copies no bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Body {
     /// The pickle.
     pub pickle: Bytes,
-    /// The large `bytes` beside it, less than 65,536, parts of the packet that they came in.
+    /// The large `bytes` next to it, fewer than 65,536, as slices of their packet.
     pub buffers: Vec<Bytes>,
 }
 
 impl Body {
-    /// How many bytes that is.
+    /// The size in bytes.
     pub fn size(&self) -> usize {
         self.buffers.iter().map(Bytes::len).fold(self.pickle.len(), usize::saturating_add)
     }
@@ -44,24 +44,24 @@ impl From<Vec<u8>> for Body {
 /// One call, ready to be handed to a worker.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// What is called, for messages and logs.
+    /// The name of the function, for messages and logs.
     pub mfa: Mfa,
-    /// What the worker gets.
+    /// The frame for the worker.
     pub body: Body,
-    /// Its clocks.
+    /// Its time limits.
     pub limits: Limits,
-    /// Where it is to run.
+    /// Where it may run.
     pub target: Target,
     /// What to do where there is a choice.
     pub policy: Policy,
-    /// How its result is to be written.
+    /// How to write its result.
     pub form: Form,
     /// When the server had read it.
     pub arrived: Instant,
 }
 
 impl Call {
-    /// Counts the time since its arrival as waited; 0 stays what it is: only if a worker is idle now.
+    /// Counts the time since its arrival as waiting time. A limit of 0 stays 0: run only if a worker is idle now.
     #[must_use]
     pub fn waited(mut self) -> Self {
         let least = |limit: Duration| limit.min(Duration::from_millis(1));
@@ -71,7 +71,7 @@ impl Call {
         self
     }
 
-    /// What it has in common with the same call made another time.
+    /// A value that is the same for every call of the same function with the same arguments.
     pub fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         (&self.mfa.module, &self.mfa.function, &self.body.pickle, &self.body.buffers).hash(&mut hasher);
@@ -79,16 +79,16 @@ impl Call {
     }
 }
 
-/// A wish for a worker of one's own.
+/// A request for a leased worker.
 #[derive(Clone, Copy, Debug)]
 pub struct Checkout {
-    /// Longest time in the queue.
+    /// Maximum time in the queue.
     pub checkout_timeout: Option<Duration>,
-    /// Longest time until it is granted, from its arrival.
+    /// Maximum time from its arrival until it is granted.
     pub deadline: Option<Duration>,
-    /// Longest lease.
+    /// Maximum duration of the lease.
     pub lease_timeout: Option<Duration>,
-    /// Which worker; never one of a lease.
+    /// Which worker; never that of a lease.
     pub target: Target,
     /// When the server had read it.
     pub arrived: Instant,

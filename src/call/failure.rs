@@ -1,4 +1,4 @@
-//! Why there is no result: the closed list of reasons, and what is known of each case.
+//! Why there is no result: the closed list of reasons, with the details of each case.
 
 use std::fmt;
 
@@ -9,19 +9,19 @@ use serde_json::{Map, Value};
 pub enum Reason {
     /// No worker was free in time; the call did not run.
     CheckoutTimeout,
-    /// The queue is at its limit.
+    /// The queue is full.
     QueueFull,
     /// Workers do not start.
     CrashLoop,
-    /// A worker did not get ready.
+    /// A worker did not become ready.
     WorkerStart,
     /// The call ran too long and was stopped.
     Timeout,
-    /// The caller gave it up.
+    /// The caller cancelled it.
     Cancelled,
-    /// There is no such module or function, or it does not take these arguments.
+    /// The module or function does not exist, or the function does not take these arguments.
     Undef,
-    /// The pool does not allow calls of this function.
+    /// The pool does not allow calls to this function.
     Denied,
     /// The function raised.
     Exception,
@@ -29,13 +29,13 @@ pub enum Reason {
     WorkerExit,
     /// This call has killed too many workers.
     Quarantined,
-    /// The lease in which it was to run is over.
+    /// The lease that it should run in has ended.
     LeaseLost,
-    /// An argument or a result has no form on the other side.
+    /// The other side cannot represent an argument or a result.
     Unencodable,
-    /// A request or a reply is larger than a frame may be.
+    /// A request or reply is larger than a frame may be.
     TooLarge,
-    /// The packet, a term in it or an option is wrong.
+    /// The packet, a term in it or an option is invalid.
     BadRequest,
     /// The server is stopping.
     Shutdown,
@@ -44,7 +44,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// All of them, in the order of the table.
+    /// All reasons, in the order of the table.
     pub const ALL: [Self; 17] = [
         Self::CheckoutTimeout,
         Self::QueueFull,
@@ -88,7 +88,7 @@ impl Reason {
         }
     }
 
-    /// Whether the same call can succeed if it is made again.
+    /// Returns whether the same call can succeed if it is made again.
     pub fn retryable(self) -> bool {
         match self {
             Self::CheckoutTimeout
@@ -119,7 +119,7 @@ pub enum Phase {
     Checkout,
     /// While a worker started.
     Start,
-    /// While it was read, or ran.
+    /// While it was read, or while it ran.
     Call,
     /// While its result was written.
     Reply,
@@ -140,7 +140,7 @@ impl Phase {
 /// Whose fault it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
-    /// Who made the call.
+    /// The caller.
     Caller,
     /// The Python code, or the process that ran it.
     Worker,
@@ -159,10 +159,10 @@ impl Blame {
     }
 }
 
-/// Everything that is known of a call that has no result: docs/protocol.md 9.
+/// Everything known about a call without a result: docs/protocol.md 9.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failure {
-    /// What kind of failure.
+    /// The kind of failure.
     pub reason: Reason,
     /// Where it happened.
     pub phase: Phase,
@@ -170,7 +170,7 @@ pub struct Failure {
     pub blame: Blame,
     /// What happened and what to do, for people.
     pub message: String,
-    /// What a program may want to know; the keys are those of the table.
+    /// Details for programs; the keys are those of the table.
     pub detail: Map<String, Value>,
 }
 
@@ -180,12 +180,12 @@ impl Failure {
         Self { reason, phase, blame, message: message.into(), detail: Map::new() }
     }
 
-    /// The caller's packet, term or option is wrong.
+    /// The caller's packet, term or option is invalid.
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self::new(Reason::BadRequest, Phase::Call, Blame::Caller, message)
     }
 
-    /// Adds one entry to the detail.
+    /// Adds an entry to the detail.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.detail.insert(key.to_owned(), value.into());

@@ -1,9 +1,9 @@
-//! Who is who: the numbers of calls and workers, and the names of functions.
+//! Identities: the numbers of calls and workers, and the names of functions.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// The server's own number of a call: rising, never used twice. What the owner of the port chose is its `PortId`.
+/// The server's own number of a call, ascending and never reused. The id that the owner chose is its `PortId`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallId(pub u64);
 
@@ -13,7 +13,7 @@ impl fmt::Display for CallId {
     }
 }
 
-/// The number of a worker: rising, never used twice, so that it also tells one incarnation from the next.
+/// The number of a worker, ascending and never reused, so that it also tells one incarnation from the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct WorkerId(pub u64);
 
@@ -23,12 +23,12 @@ impl fmt::Display for WorkerId {
     }
 }
 
-/// What is called: `auto_stacking:optimize`. The arguments travel encoded.
+/// The name of a function: `auto_stacking:optimize`. The arguments travel encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mfa {
-    /// The module, dotted if it is inside a package.
+    /// The module, dotted if it is in a package.
     pub module: Arc<str>,
-    /// The function, dotted if it is an attribute of something in the module.
+    /// The function, dotted if it is an attribute of an object in the module.
     pub function: Arc<str>,
 }
 

@@ -1,28 +1,28 @@
-//! What a call may take, which worker it wants, and what happens where there is a choice.
+//! The limits of a call, the worker it wants, and what to do where there is a choice.
 
 use std::time::Duration;
 
 use super::id::WorkerId;
 
-/// How long a call may wait and how long it may run; `None` is without limit.
+/// How long a call may wait and run; `None` means no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Longest time in the queue.
+    /// Maximum time in the queue.
     pub checkout_timeout: Option<Duration>,
-    /// Longest time in a worker.
+    /// Maximum time in a worker.
     pub timeout: Option<Duration>,
-    /// Longest time in all, from its arrival.
+    /// Maximum total time, from its arrival.
     pub deadline: Option<Duration>,
-    /// How long it has after an interrupt when it ran too long; 0: it is killed at once.
+    /// How long it has after an interrupt if it runs too long; 0 kills it at once.
     pub grace: Duration,
 }
 
-/// What becomes of a running call that is cancelled.
+/// What happens to a running call that is cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnCancel {
     /// Its worker is killed.
     Kill,
-    /// It runs to its end, for nobody.
+    /// It finishes, and the result is discarded.
     Finish,
 }
 
@@ -31,21 +31,21 @@ pub enum OnCancel {
 pub enum Target {
     /// Any.
     Any,
-    /// The one that had this key last, while it lives.
+    /// The worker that last had this key, while it lives.
     Key(u64),
-    /// This one and no other.
+    /// This worker and no other.
     Worker(WorkerId),
-    /// The one that the owner's checkout of this id was given.
+    /// The worker of the owner's checkout with this id.
     Lease(u64),
 }
 
-/// How a call is to be treated beside its limits.
+/// The options of a call other than its limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// What becomes of it when it is cancelled while it runs.
+    /// What happens if it is cancelled while it runs.
     pub on_cancel: OnCancel,
-    /// How often it is made again after its worker died; 0 unless it is idempotent.
+    /// How often it is run again after its worker died; 0 unless it is idempotent.
     pub retry: u8,
-    /// Whether its result tells where and how long it ran.
+    /// Whether the result says where and how long it ran.
     pub meta: bool,
 }

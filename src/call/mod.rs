@@ -1,7 +1,7 @@
-//! The values that flow through every room: a call, its limits, its outcome.
+//! The values that pass through every room: a call, its limits, its outcome.
 //!
-//! - `id`: numbers and names; `limits`: what a call may take and where it runs; `call`: what is asked for
-//! - `outcome`: what comes of it; `failure`: why nothing does
+//! - `id`: numbers and names; `limits`: how long a call may take and where it runs; `call`: what is requested
+//! - `outcome`: what it results in; `failure`: why it failed
 
 #[expect(clippy::module_inception, reason = "a call is one of the values of this room")]
 mod call;

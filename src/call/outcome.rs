@@ -1,4 +1,4 @@
-//! How something that was asked for ended.
+//! How a job ended.
 
 use std::time::Duration;
 
@@ -8,23 +8,23 @@ use super::failure::Failure;
 use super::id::WorkerId;
 use crate::codec::NoneIs;
 
-/// What the reply to a call must know of the call.
+/// What the reply needs to know about the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Form {
-    /// What `None` is as a term.
+    /// The atom that `None` becomes.
     pub none: NoneIs,
-    /// Largest reply, in bytes.
+    /// Maximum size of the reply, in bytes.
     pub max_frame: usize,
 }
 
 /// The result of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Returned {
-    /// As the worker pickled it.
+    /// As pickled by the worker.
     pub pickle: Bytes,
-    /// How it is to be written.
+    /// How to write it.
     pub form: Form,
-    /// Where and how long it ran, for those who asked.
+    /// Where and how long it ran, if requested.
     pub meta: Option<Meta>,
 }
 
@@ -39,16 +39,16 @@ pub struct Meta {
     pub worker: WorkerId,
     /// Its operating system pid.
     pub pid: u32,
-    /// 1, or more if it was made again.
+    /// 1, or more if it was run again.
     pub attempt: u32,
 }
 
-/// What somebody who asked for it gets.
+/// The success of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Success {
     /// A call's result.
     Returned(Returned),
-    /// A worker of one's own.
+    /// A leased worker.
     Leased {
         /// Its number.
         worker: WorkerId,
@@ -59,5 +59,5 @@ pub enum Success {
     Reloaded,
 }
 
-/// How something that was asked for ended: what there is, or why there is none.
+/// How a job ended: its result, or why there is none.
 pub type Outcome = Result<Success, Failure>;

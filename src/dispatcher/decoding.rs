@@ -1,11 +1,11 @@
-//! The large calls that helper threads are decoding, bounded in bytes. The pool has not heard of them.
+//! Large calls that helper threads are decoding, limited in bytes. The pool does not know them yet.
 
 use rustc_hash::FxHashMap;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
 use crate::call::{Blame, Call, CallId, Failure, Phase, Reason};
 
-/// What comes of decoding a call.
+/// The result of decoding a call.
 type Decoded = Result<Call, Failure>;
 
 /// The calls that are being decoded.
@@ -18,7 +18,7 @@ pub(super) struct Decoding {
 }
 
 impl Decoding {
-    /// Allows so many bytes at once; one call that is larger goes alone.
+    /// Allows this many bytes at once; a larger call goes alone.
     pub(super) fn new(max_bytes: usize) -> Self {
         Self { tasks: JoinSet::new(), handles: FxHashMap::default(), bytes: 0, max_bytes }
     }
@@ -27,7 +27,7 @@ impl Decoding {
         self.tasks.is_empty()
     }
 
-    /// Takes a call in.
+    /// Adds a call.
     pub(super) fn enter(&mut self, number: CallId, bytes: usize, decoding: JoinHandle<Decoded>) -> Result<(), Failure> {
         if self.bytes > 0 && self.bytes.saturating_add(bytes) > self.max_bytes {
             decoding.abort();
@@ -43,7 +43,7 @@ impl Decoding {
         Ok(())
     }
 
-    /// The next call that is decoded; `None` if none is being decoded.
+    /// Waits for the next decoded call; `None` if none is being decoded.
     ///
     /// Cancellation: may be dropped at any await.
     pub(super) async fn next(&mut self) -> Option<(CallId, Decoded)> {
@@ -53,7 +53,7 @@ impl Decoding {
         Some((number, decoded))
     }
 
-    /// Stops decoding a call; false if it is not being decoded. Its bytes count until its thread is done.
+    /// Stops decoding a call; false if it is not being decoded. Its bytes count until its thread has finished.
     pub(super) fn cancel(&mut self, number: CallId) -> bool {
         self.handles.remove(&number).map(|handle| handle.abort()).is_some()
     }

@@ -1,4 +1,4 @@
-//! The requests in flight and the leases that were granted, by the owner's id and by our own number.
+//! The requests in flight and the granted leases, by the owner's id and by our own number.
 
 use rustc_hash::FxHashMap;
 
@@ -10,7 +10,7 @@ use crate::call::CallId;
 #[derive(Debug)]
 pub(super) struct InFlight {
     pending: FxHashMap<CallId, PendingReply>,
-    /// The ids in use: those of requests in flight and of leases.
+    /// The ids in use, of requests in flight and of leases.
     ids: FxHashMap<PortId, CallId>,
     leases: FxHashMap<CallId, PortId>,
     next_call: u64,
@@ -25,12 +25,12 @@ impl InFlight {
         self.pending.is_empty()
     }
 
-    /// Whether no request in flight and no lease has this id.
+    /// Returns whether no request in flight and no lease has this id.
     pub(super) fn is_free(&self, id: PortId) -> bool {
         !self.ids.contains_key(&id)
     }
 
-    /// Takes an obligation on and gives the request its number. Its id must be free.
+    /// Takes on an obligation and gives the request its number. The id must be free.
     pub(super) fn enter(&mut self, pending: PendingReply) -> CallId {
         let number = CallId(self.next_call);
         self.next_call += 1;
@@ -53,21 +53,21 @@ impl InFlight {
         self.number(id).filter(|lease| self.leases.contains_key(lease))
     }
 
-    /// Takes out a request that has ended; its id is free again.
+    /// Removes a request that has ended and frees its id.
     pub(super) fn end(&mut self, number: CallId) -> Option<PendingReply> {
         let pending = self.pending.remove(&number)?;
         self.ids.remove(&pending.id());
         Some(pending)
     }
 
-    /// Takes out a checkout that was granted; its id names the lease from now on.
+    /// Removes a checkout that was granted; its id now names the lease.
     pub(super) fn grant(&mut self, number: CallId) -> Option<PendingReply> {
         let pending = self.pending.remove(&number)?;
         self.leases.insert(number, pending.id());
         Some(pending)
     }
 
-    /// Takes out a lease that is over; its id is free again.
+    /// Removes a lease that has ended and frees its id.
     pub(super) fn end_lease(&mut self, number: CallId) {
         if let Some(id) = self.leases.remove(&number) {
             self.ids.remove(&id);
@@ -79,7 +79,7 @@ impl InFlight {
         self.pending.keys().copied()
     }
 
-    /// All obligations that are left.
+    /// All remaining obligations.
     pub(super) fn into_pending(self) -> impl Iterator<Item = (CallId, PendingReply)> {
         self.pending.into_iter()
     }

@@ -27,32 +27,32 @@ use in_flight::InFlight;
 use obligation::PendingReply;
 pub use words::{Answer, PortId, Reply, Request};
 
-/// How long the end waits for killed workers to be reaped: only the kernel can make that long.
+/// How long to wait at the end for killed workers to be reaped. Only the kernel can make that long.
 const WORKERS_END: Duration = Duration::from_millis(500);
 
-/// Why the dispatcher has ended.
+/// Why the dispatcher ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Nobody can make requests any more.
+    /// No more requests can arrive.
     Closed,
-    /// It was asked to drain the pool, and has.
+    /// The pool was drained, as requested.
     Drained,
-    /// Workers keep failing, and the owner is to know.
+    /// Workers keep failing, and the owner wants to know.
     CrashLoop,
 }
 
 /// How the dispatcher works.
 #[derive(Clone, Copy, Debug)]
 pub struct DispatcherOptions {
-    /// Which workers must be ready before it says `ready`.
+    /// Which workers must be ready before it sends `Ready`.
     pub wait: Wait,
-    /// When it says `ready` in any case.
+    /// When it sends `Ready` in any case.
     pub latest: Instant,
     /// What it does when workers keep failing.
     pub on_crash_loop: OnCrashLoop,
-    /// How many bytes of calls helper threads may be decoding at once.
+    /// How many bytes of calls helper threads may decode at once.
     pub max_decoding_bytes: usize,
-    /// How long it stays awake after an event while a request is in flight.
+    /// How long it polls after an event while a request is in flight.
     pub busy_poll: Duration,
 }
 
@@ -66,12 +66,12 @@ pub struct Dispatcher {
     /// The requests that wait for the pool to be drained.
     drains: Vec<CallId>,
     drained: bool,
-    /// Each entry is the reply to one request, or a line.
+    /// Each entry is the reply to one request, or a log line.
     replies: Outbox<Reply>,
 }
 
 impl Dispatcher {
-    /// A dispatcher for this pool; what it has to say goes to `replies`.
+    /// A dispatcher for this pool, which sends to `replies`.
     pub fn new(pool: Pool, replies: Outbox<Reply>, options: DispatcherOptions) -> Self {
         Self {
             pool,
@@ -84,8 +84,8 @@ impl Dispatcher {
         }
     }
 
-    /// Works until nobody can make requests any more, the pool is drained, or workers keep failing and that is to be the end; then
-    /// all that is in flight is refused and all workers are killed.
+    /// Runs until no more requests can arrive, the pool is drained, or workers keep failing and that ends the server.
+    /// Then refuses everything in flight and kills all workers.
     pub async fn run(mut self, mut requests: mpsc::Receiver<Request>) -> End {
         let (wait, latest) = (self.options.wait, self.options.latest);
         let mut greeted = false;
@@ -174,7 +174,7 @@ impl Dispatcher {
         let Target::Lease(lease) = call.target else { return self.pool.submit(number, call, None) };
         match self.in_flight.lease(lease) {
             Some(lease) => self.pool.submit(number, call, Some(lease)),
-            // A drain ends the leases, and says that it is one.
+            // A drain ends the leases, so the reply says that the pool is draining.
             None if self.pool.is_draining() => {
                 call.target = Target::Any;
                 self.pool.submit(number, call, None);
@@ -202,7 +202,7 @@ impl Dispatcher {
     }
 
     fn decoded(&mut self, number: CallId, result: Result<Call, Failure>) {
-        // It may have been cancelled meanwhile.
+        // It may have been cancelled in the meantime.
         if !self.in_flight.contains(number) {
             return;
         }
@@ -220,7 +220,7 @@ impl Dispatcher {
         })
     }
 
-    /// A reply with an id that is in flight would be taken for the reply of the call that has it: docs/protocol.md 3.3.
+    /// A reply to an id in flight would be taken for the reply to its call: docs/protocol.md 3.3.
     fn is_free(&self, id: PortId) -> bool {
         let is_free = self.in_flight.is_free(id);
         if !is_free {
@@ -288,7 +288,7 @@ impl Dispatcher {
     async fn end(mut self, end: End) {
         let running: HashSet<CallId> = self.in_flight.numbers().filter(|call| self.pool.runs(*call)).collect();
         let crash_loop = self.pool.crash_loop().filter(|_| end == End::CrashLoop);
-        // The workers first: whoever reads `shutdown` may count on it that nothing runs any more.
+        // The workers first: whoever reads `shutdown` may rely on nothing running any more.
         if timeout(WORKERS_END, self.pool.close()).await.is_err() {
             warn!("some workers are not dead {WORKERS_END:?} after they were killed");
         }

@@ -1,11 +1,11 @@
-//! The obligation to reply: a value that is consumed once.
+//! The obligation to reply: a value that is consumed exactly once.
 
 use super::words::{Answer, PortId, Reply};
 use crate::allowance::Share;
 use crate::call::{Blame, Failure, Phase, Reason};
 use crate::outbox::Outbox;
 
-/// The obligation to reply to one request. Dropped without a reply it still sends one: that would be a defect of ours.
+/// The obligation to reply to one request. If it is dropped without a reply, which would be a bug, it sends one anyway.
 #[must_use]
 #[derive(Debug)]
 pub(super) struct PendingReply {

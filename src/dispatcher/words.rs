@@ -1,4 +1,4 @@
-//! What is asked of the server, and what it says.
+//! The requests to the server, and what it sends.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub enum Request {
         id: PortId,
         /// The size of its packet.
         bytes: usize,
-        /// The call, or why the packet is not one.
+        /// The call, or why the packet is not a call.
         decoding: JoinHandle<Result<Call, Failure>>,
     },
     /// Checks a worker out.
@@ -42,7 +42,7 @@ pub enum Request {
     Resize(PortId, usize),
     /// Replaces all workers with new ones.
     Reload(PortId),
-    /// Refuses new calls, gives running ones this long to end, then ends the server.
+    /// Refuses new calls, gives running ones this long to finish, then ends the server.
     Drain(PortId, Option<Duration>),
     /// Drains, for a sender that expects no reply.
     Stop(Option<Duration>),
@@ -50,18 +50,18 @@ pub enum Request {
     Status(PortId),
     /// Asks whether the server is alive.
     Ping(PortId),
-    /// Stands for a request that was refused before it got here.
+    /// Stands for a request that was refused earlier.
     Refuse(PortId, Failure),
     /// Stands for a packet that is not a request.
     Error(Failure),
 }
 
-/// Something the server says.
+/// A message from the server.
 #[derive(Debug)]
 pub enum Reply {
-    /// The pool has the workers that were waited for, or `start_timeout` is over.
+    /// The workers to wait for are ready, or `start_timeout` is over.
     Ready(Status),
-    /// The reply to the request with this id, and the room it takes until it is written.
+    /// The reply to the request with this id, and the share of the allowance that it holds until it is written.
     To(PortId, Answer, Share),
     /// A line that a worker printed or logged.
     Line(Line),
@@ -70,7 +70,7 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// The room it takes, to be given back once the reply is written.
+    /// The share to return once the reply is written.
     pub fn into_share(self) -> Share {
         match self {
             Self::To(_, _, share) => share,

@@ -1,4 +1,5 @@
-//! Which worker had a key last: calls with the same key run on the same worker while it lives (docs/protocol.md 4.4).
+//! Remembers which worker last had a key: calls with the same key run on the same worker while it lives
+//! (docs/protocol.md 4.4).
 
 use std::collections::{HashMap, HashSet, VecDeque};
 

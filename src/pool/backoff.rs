@@ -1,4 +1,4 @@
-//! When workers may be started again after they failed, and when to stop promising that they will.
+//! When workers may be started again after failures, and when to stop promising that they will be.
 
 use std::time::{Duration, Instant};
 
@@ -8,10 +8,10 @@ use super::random::Random;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// So many failures in a row, with no call finished between them, are a crash loop.
+/// This many failures in a row, without a finished call in between, are a crash loop.
 const CRASH_LOOP: u32 = 5;
 
-/// The longest pause after so many failures before the last: 100 ms, 200 ms, .. 30 s. docs/protocol.md 8.3
+/// The longest pause after this many earlier failures: 100 ms, 200 ms, .. 30 s. docs/protocol.md 8.3
 pub(super) fn pause_after(failures: u32) -> Duration {
     FIRST_PAUSE.saturating_mul(1 << failures.min(9)).min(LONGEST_PAUSE)
 }
@@ -25,12 +25,13 @@ pub(super) struct BackOff {
 }
 
 impl BackOff {
-    /// No failure yet. The seed makes the jitter repeatable.
+    /// Starts without failures. The seed makes the jitter repeatable.
     pub(super) fn new(seed: u64) -> Self {
         Self { failures: 0, until: None, random: Random::new(seed) }
     }
 
-    /// A worker failed: no start before the time this returns. Full jitter, so that pools which failed together do not start together.
+    /// Records a failure of a worker; no start before the returned time. Full jitter, so that pools that failed
+    /// together do not start together.
     pub(super) fn failed(&mut self, now: Instant) -> Instant {
         let pause = pause_after(self.failures);
         self.failures = self.failures.saturating_add(1);
@@ -39,18 +40,18 @@ impl BackOff {
         until
     }
 
-    /// A call was finished: whatever failed before does not count any more. A pause goes on, else a busy pool would start a
-    /// worker that cannot start again and again.
+    /// Records a finished call: earlier failures no longer count. A running pause continues, or a busy pool would keep
+    /// starting a worker that cannot start.
     pub(super) fn progressed(&mut self) {
         self.failures = 0;
     }
 
-    /// Whether a worker may be started.
+    /// Returns whether a worker may be started.
     pub(super) fn allows_start(&self, now: Instant) -> bool {
         self.until.is_none_or(|until| until <= now)
     }
 
-    /// Whether workers fail one after the other.
+    /// Returns whether workers keep failing.
     pub(super) fn is_crash_loop(&self) -> bool {
         self.failures >= CRASH_LOOP
     }

@@ -1,4 +1,4 @@
-//! Feeds the core with what happens and performs what it says. Owns the workers and whatever waits or runs.
+//! Feeds the core with events and performs its actions. Owns the workers and everything that waits or runs.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -22,26 +22,26 @@ use crate::call::{Call, CallId, Checkout, Failure, Outcome, Success, WorkerId};
 use crate::config::Wait;
 use crate::worker::{self, Ended, Handle, Launcher, Line, Lines, Stacks};
 
-/// Events of workers that the pool has not taken in yet; a worker's task waits when there are more.
+/// Events of workers that the pool has not yet taken; beyond it, a worker's task waits.
 const EVENTS: usize = 256;
 
-/// How far away the alarm is set when the core has no timer.
+/// How far ahead the alarm is set when the core has no timer.
 const NO_TIMER: Duration = Duration::from_secs(3600);
 
-/// What the pool is through with.
+/// Something that the pool has finished.
 #[derive(Debug)]
 pub enum Done {
-    /// A call, a checkout or a reload; the room that the outcome takes.
+    /// A call, a checkout or a reload, with the share of its outcome.
     Job(CallId, Outcome, Share),
     /// A lease.
     Lease(CallId),
     /// A line that a worker printed, for the owner.
     Line(Line),
-    /// Itself: it was drained, and no worker is left.
+    /// The pool itself: it was drained, and no worker is left.
     Drained,
 }
 
-/// A pool of Python workers. All of them are killed when this is dropped.
+/// A pool of Python workers. Dropping it kills all of them.
 pub struct Pool {
     core: Core,
     settings: Settings,
@@ -55,19 +55,19 @@ pub struct Pool {
     events: mpsc::Receiver<(WorkerId, worker::Event)>,
     sender: mpsc::Sender<(WorkerId, worker::Event)>,
     lines: Lines,
-    /// Set for the next timer of the core or earlier: it is moved only when it must be.
+    /// Set for the next timer of the core or earlier; moved only when necessary.
     alarm: Pin<Box<Sleep>>,
-    /// The one list of actions, reused.
+    /// The list of actions, reused.
     actions: Vec<Action>,
     last_start_error: Option<Failure>,
-    /// Why the newest reload did not work; no trouble of the workers that serve.
+    /// Why the last reload failed; this is no trouble of the workers that serve.
     reload_error: Option<Failure>,
     last_exit: Option<LastExit>,
 }
 
 impl Pool {
-    /// A pool whose workers the launcher starts, at once and beside the caller. `lines` is what they print, for the owner; their results
-    /// take their room from the allowance.
+    /// A pool whose workers the launcher starts, at once and in the background. `lines` receives what they print, for
+    /// the owner; their results take their share from the allowance.
     pub fn new(
         settings: Settings,
         launcher: Arc<dyn Launcher>,
@@ -99,12 +99,12 @@ impl Pool {
         pool
     }
 
-    /// Takes a call in, and the lease in which it is to run. It will come out of `take_done`, exactly once.
+    /// Submits a call, with the lease in which it runs. It comes out of `take_done`, exactly once.
     pub fn submit(&mut self, id: CallId, call: Box<Call>, lease: Option<CallId>) {
         self.enter(id, Job::Call(call), lease);
     }
 
-    /// Takes a checkout in. It will come out of `take_done`, exactly once; if it was granted, so will its lease.
+    /// Submits a checkout. It comes out of `take_done`, exactly once; if it was granted, so does its lease.
     pub fn check_out(&mut self, id: CallId, checkout: Checkout) {
         self.enter(id, Job::Checkout(checkout), None);
     }
@@ -115,47 +115,47 @@ impl Pool {
         self.step(Event::CallArrived(id, demand), None);
     }
 
-    /// Ends a lease; its worker serves others, or is retired if it is `broken`. False if it had ended.
+    /// Ends a lease. Its worker serves others, or is retired if it is `broken`. Returns false if the lease had ended.
     pub fn check_in(&mut self, lease: CallId, broken: bool) -> bool {
         let is_leased = self.core.has_lease(lease);
         self.step(Event::CheckedIn { lease, broken }, None);
         is_leased
     }
 
-    /// Gives a call or a checkout up, which ends with `cancelled` unless it has ended already, or ends a lease.
+    /// Cancels a call or a checkout, which ends with `cancelled` unless it has already ended, or ends a lease.
     pub fn cancel(&mut self, id: CallId) {
         self.step(Event::CallCancelled(id), None);
     }
 
-    /// Changes how many workers are always there.
+    /// Changes the number of permanent workers.
     pub fn resize(&mut self, size: usize) {
         self.step(Event::Resized(size), None);
     }
 
-    /// Replaces all workers by new ones, if those start. The answer will come out of `take_done`, exactly once.
+    /// Replaces all workers with new ones, if those start. The answer comes out of `take_done`, exactly once.
     pub fn reload(&mut self, id: CallId) {
         self.in_hand.insert(id, InHand::new(Job::Reload));
         self.step(Event::ReloadAsked(id), None);
     }
 
-    /// Takes no more, and lets what runs end within this time. The end will come out of `take_done`.
+    /// Accepts nothing more, and lets running calls finish within this time. The end comes out of `take_done`.
     pub fn drain(&mut self, limit: Option<Duration>) {
         self.step(Event::DrainAsked(limit), None);
     }
 
-    /// What has ended.
+    /// The next thing that has ended.
     pub fn take_done(&mut self) -> Option<Done> {
         self.done.pop_front()
     }
 
-    /// Waits for the next thing that happens and deals with it.
+    /// Waits for the next event and handles it.
     ///
-    /// Cancellation: may be dropped at any await; nothing is half done there.
+    /// Cancellation: may be dropped at any await; nothing is left half done.
     pub async fn progress(&mut self) {
         tokio::select! {
             biased;
             Some((worker, event)) = self.events.recv() => {
-                // What a worker has said before comes before.
+                // What a worker printed before comes first.
                 while let Some(line) = self.lines.take() {
                     self.done.push_back(Done::Line(line));
                 }
@@ -166,7 +166,7 @@ impl Pool {
         }
     }
 
-    /// Whether there is no more to wait for: the workers are ready, or they keep failing.
+    /// Returns whether there is nothing more to wait for: the workers are ready, or they keep failing.
     pub fn has_started(&self, wait: Wait) -> bool {
         let wanted = match wait {
             Wait::None => 0,
@@ -176,17 +176,17 @@ impl Pool {
         self.core.counts().ready() >= wanted || self.core.is_crash_loop()
     }
 
-    /// Whether the pool takes no more.
+    /// Returns whether the pool accepts nothing more.
     pub fn is_draining(&self) -> bool {
         self.core.is_draining()
     }
 
-    /// Whether workers keep failing and none is ready; the newest failure.
+    /// The last failure, if workers keep failing and none is ready.
     pub fn crash_loop(&self) -> Option<Failure> {
         self.core.is_crash_loop().then(|| outcome::crash_loop(self.last_start_error.as_ref()))
     }
 
-    /// The pool as it stands.
+    /// A snapshot of the pool.
     pub fn status(&self) -> Status {
         Status::of(&Sources {
             core: &self.core,
@@ -199,12 +199,12 @@ impl Pool {
         })
     }
 
-    /// Whether a worker has this call in hand.
+    /// Returns whether a worker is running this call.
     pub fn runs(&self, call: CallId) -> bool {
         self.in_hand.get(&call).is_some_and(|in_hand| in_hand.started.is_some())
     }
 
-    /// Kills all workers and waits until they are reaped and have had their last words logged.
+    /// Kills all workers, and waits until they are reaped and their last lines are logged.
     pub async fn close(mut self) {
         self.workers.values().for_each(Handle::kill);
         while !self.workers.is_empty() {
@@ -244,7 +244,7 @@ impl Pool {
         self.done.push_back(Done::Job(call, outcome, share));
     }
 
-    /// A worker whose time was over has been killed: now that can be said, and where it was.
+    /// A worker whose time was over is dead: now the failure can be reported, with where Python was.
     fn worker_stopped(&mut self, worker: WorkerId, stacks: &Stacks) {
         match self.stopping.take_verdict(worker) {
             Some(Verdict::Call(Some((call, failure)))) => {
@@ -257,7 +257,7 @@ impl Pool {
 
     fn start_failed(&mut self, worker: WorkerId, failure: Failure) {
         let known = if self.core.is_candidate(worker) { &mut self.reload_error } else { &mut self.last_start_error };
-        // One line for what goes wrong again and again in the same way.
+        // One line for the same repeated failure.
         if known.as_ref().is_some_and(|last| last.message == failure.message) {
             debug!(worker = worker.0, "{}", failure.message);
         } else {
@@ -279,12 +279,12 @@ impl Pool {
             };
             self.last_exit = Some(LastExit { worker, pid: ended.pid, how });
         }
-        // A call that was handed over while the worker ended was not even taken.
+        // A call that was handed over while the worker ended was never read.
         let undelivered = ended.undelivered || self.core.runs(worker) != ended.call;
         self.step(Event::WorkerExited { worker, undelivered }, Some(ended));
     }
 
-    /// Tells the core what happened and does what it says.
+    /// Tells the core what happened and performs its actions.
     fn step(&mut self, event: Event, ended: Option<&Ended>) {
         let now = Instant::now();
         let mut actions = std::mem::take(&mut self.actions);
@@ -371,7 +371,7 @@ impl Pool {
         if matches!(refusal, Refusal::ReloadFailed) {
             self.launcher.settled(self.core.generation());
         }
-        // The worker that ran too long is still being killed: `worker_stopped` answers.
+        // The worker that ran too long is still being killed; `worker_stopped` replies.
         let said = match refusal.worker() {
             Some(worker) => self.stopping.hold(worker, call, failure),
             None => Err(failure),
@@ -381,7 +381,7 @@ impl Pool {
         }
     }
 
-    /// What was asked for ends with something of our own, which is small.
+    /// Ends a job with an outcome of our own, which is small.
     fn end(&mut self, call: CallId, outcome: Outcome) {
         self.done.push_back(Done::Job(call, outcome, Share::none()));
     }

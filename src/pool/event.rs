@@ -1,4 +1,4 @@
-//! The words of the pool's core: what it is told at the start, what happened, what is to be done.
+//! The vocabulary of the pool's core: its settings, events and actions.
 
 use std::time::Duration;
 
@@ -8,46 +8,46 @@ use crate::config::Strategy;
 /// The pool's shape and limits, `auto` resolved.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Workers that are always there.
+    /// Number of permanent workers.
     pub size: usize,
-    /// Workers beyond `size` while calls wait.
+    /// Maximum number of workers beyond `size`, while calls wait.
     pub max_overflow: usize,
     /// How long an idle worker beyond `size` stays.
     pub overflow_ttl: Duration,
     /// Which idle worker is next.
     pub strategy: Strategy,
-    /// Longest start of a worker.
+    /// Maximum start time of a worker.
     pub start_timeout: Duration,
-    /// How many may start at the same time.
+    /// How many workers may start at the same time.
     pub max_starting: usize,
-    /// Calls that may wait.
+    /// Maximum number of waiting calls.
     pub max_queue: usize,
-    /// Encoded bytes that may wait.
+    /// Maximum encoded size of all waiting calls, in bytes.
     pub max_queue_bytes: usize,
-    /// Calls that a worker runs at most.
+    /// Maximum number of calls per worker.
     pub max_calls: Option<u64>,
-    /// Age at which a worker is replaced.
+    /// The age at which a worker is replaced.
     pub max_age: Option<Duration>,
     /// How long a worker may be idle before it is asked whether it is alive.
     pub idle_check: Option<Duration>,
-    /// Workers that a call may kill within ten minutes; 0 is without limit.
+    /// How many workers a call may kill within ten minutes; 0 means no limit.
     pub quarantine: u32,
     /// Makes jitter repeatable.
     pub seed: u64,
 }
 
-/// What a job demands of the pool.
+/// What a job needs from the pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Demand {
-    /// Encoded size, for the bound in bytes.
+    /// Encoded size, for the limit in bytes.
     pub bytes: usize,
     /// How long it may wait.
     pub checkout_timeout: Option<Duration>,
-    /// How long it may take in all.
+    /// How long it may take in total.
     pub deadline: Option<Duration>,
     /// Which worker may take it.
     pub placement: Placement,
-    /// What it needs the worker for.
+    /// What it needs a worker for.
     pub purpose: Purpose,
 }
 
@@ -56,11 +56,11 @@ pub struct Demand {
 pub enum Placement {
     /// Any.
     Any,
-    /// The one that had this key last, while it lives.
+    /// The worker that last had this key, while it lives.
     Key(u64),
-    /// This one and no other.
+    /// This worker and no other.
     Worker(WorkerId),
-    /// The one of this lease.
+    /// The worker of this lease.
     Lease(CallId),
 }
 
@@ -69,69 +69,70 @@ pub enum Placement {
 pub enum Purpose {
     /// To run a call.
     Run(Run),
-    /// To be leased, for so long.
+    /// To be leased for this long.
     Lease(Option<Duration>),
 }
 
-/// How a call is to be run.
+/// How to run a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
     /// How long it may run.
     pub timeout: Option<Duration>,
     /// How long it has after an interrupt.
     pub grace: Duration,
-    /// What becomes of it when it is cancelled while it runs.
+    /// What happens if it is cancelled while it runs.
     pub on_cancel: OnCancel,
-    /// How often it may still be made again after its worker died.
+    /// How often it may still be run again after its worker died.
     pub retry: u8,
-    /// What it has in common with the same call made another time; `None` if nobody counts whom it kills.
+    /// A value that is the same for every call of the same function with the same arguments; `None` if its kills are
+    /// not counted.
     pub fingerprint: Option<u64>,
 }
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Something wants a worker: a call, or a checkout. Its id says since when: a large one may come in behind later ones and
-    /// goes before them.
+    /// A job wants a worker: a call or a checkout. Its id gives its place in the queue: a large call may arrive after
+    /// later ones and goes before them.
     CallArrived(CallId, Demand),
-    /// The caller gave a call, a checkout or a lease up.
+    /// The caller cancelled a call, a checkout or a lease.
     CallCancelled(CallId),
-    /// The holder of a lease gave its worker back.
+    /// The holder of a lease returned its worker.
     CheckedIn {
         /// Which lease.
         lease: CallId,
-        /// The worker is of no use any more.
+        /// The worker must not be used again.
         broken: bool,
     },
     /// A worker has said hello.
     WorkerReady(WorkerId),
-    /// A worker's reply to its call is here.
+    /// A worker has answered its call.
     CallFinished(WorkerId),
-    /// A worker takes too much memory.
+    /// A worker uses too much memory.
     WorkerGrew(WorkerId),
-    /// A worker that was asked is alive.
+    /// A worker answered that it is alive.
     WorkerAnswered(WorkerId),
     /// A worker is dead and reaped, or could not be started at all.
     WorkerExited {
-        /// Which.
+        /// The worker.
         worker: WorkerId,
-        /// It is certain that it had not begun with its call.
+        /// It certainly had not begun its call.
         undelivered: bool,
     },
-    /// There are to be so many workers.
+    /// The number of permanent workers changes.
     Resized(usize),
-    /// Whoever has this number wants the workers to be replaced by new ones.
+    /// A reload was requested under this number.
     ReloadAsked(CallId),
-    /// No more calls; those that run have so long to end.
+    /// A drain was requested; running calls have this long to finish.
     DrainAsked(Option<Duration>),
-    /// A timer may have fallen due.
+    /// A timer may be due.
     TimePassed,
 }
 
-/// What is to be done, in this order.
+/// What to do, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Start a worker beside the loop; `WorkerReady` or `WorkerExited` will follow.
+    /// Start a worker in the background; `WorkerReady` or `WorkerExited` follows.
     StartWorker {
         /// Its number.
         worker: WorkerId,
@@ -140,23 +141,23 @@ pub enum Action {
     },
     /// Hand a call to a worker that is idle, or leased by the call's lease.
     Dispatch(WorkerId, CallId),
-    /// A checkout has its worker.
+    /// Give a checkout its worker.
     Grant(WorkerId, CallId),
-    /// A lease that was granted is over.
+    /// A granted lease has ended.
     LeaseEnded(CallId),
-    /// Ask a worker that is idle whether it is alive; `WorkerAnswered` or `WorkerExited` will follow.
+    /// Ask an idle worker whether it is alive; `WorkerAnswered` or `WorkerExited` follows.
     PingWorker(WorkerId),
-    /// Interrupt a worker's call, so that it may end by itself.
+    /// Interrupt a worker's call, so that it can end by itself.
     InterruptWorker(WorkerId),
-    /// Ask a worker that has nothing to do to end; `WorkerExited` will follow.
+    /// Ask an idle worker to end; `WorkerExited` follows.
     RetireWorker(WorkerId),
     /// Ask it again, as the system does.
     TerminateWorker(WorkerId),
-    /// Kill a worker's process group now; `WorkerExited` will follow.
+    /// Kill a worker's process group now; `WorkerExited` follows.
     KillWorker(WorkerId, KillCause),
-    /// A call, checkout or reload has ended without a result.
+    /// End a call, checkout or reload without a result.
     Refuse(CallId, Refusal),
-    /// A reload has worked.
+    /// A reload succeeded.
     Reloaded(CallId),
     /// After `DrainAsked`: no worker is left.
     Drained,
@@ -171,15 +172,15 @@ pub enum KillCause {
     Timeout,
     /// Its call was cancelled.
     Cancelled,
-    /// The lease in which its call ran is over.
+    /// The lease in which its call ran has ended.
     LeaseEnded,
     /// It was asked to end and did not.
     RetireTimeout,
     /// It was asked whether it is alive and did not answer.
     Silent,
-    /// It was still starting when it was not wanted any more.
+    /// It was still starting when it was no longer wanted.
     Superseded,
-    /// The time to drain is over.
+    /// The drain took too long.
     DrainTimeout,
 }
 
@@ -200,24 +201,24 @@ pub enum Refusal {
     Timeout(WorkerId),
     /// Its worker died.
     WorkerExit(WorkerId),
-    /// It has killed so many workers; for so long it is not run again.
+    /// It has killed too many workers, and may not run for a while.
     Quarantined {
-        /// How many.
+        /// How many workers it killed.
         kills: u32,
-        /// How long.
+        /// How long it may not run.
         rest: Duration,
     },
-    /// Its lease is over.
+    /// Its lease has ended.
     LeaseLost,
     /// The lease ended while it ran.
     LeaseLostRunning(WorkerId),
-    /// The one worker that it wanted is gone.
+    /// The worker that it wanted is gone.
     WorkerGone(WorkerId),
     /// The new generation does not start.
     ReloadFailed,
-    /// The pool takes no more.
+    /// The pool accepts nothing more.
     Draining,
-    /// The time to drain ended while it ran.
+    /// The drain took too long while it ran.
     DrainTimeout(WorkerId),
 }
 

@@ -1,11 +1,11 @@
-//! The jobs that the pool has in hand: calls, checkouts and reloads that have not ended.
+//! The jobs of the pool that have not ended: calls, checkouts and reloads.
 
 use std::time::{Duration, Instant};
 
 use super::event::{Demand, Placement, Purpose, Run};
 use crate::call::{Body, Call, CallId, Checkout, Meta, Mfa, Target, WorkerId};
 
-/// Something that was asked of the pool.
+/// A job of the pool.
 #[derive(Debug)]
 pub(super) enum Job {
     /// Runs a call.
@@ -17,7 +17,7 @@ pub(super) enum Job {
 }
 
 impl Job {
-    /// What the core is told; `lease` is the one that a call's target names, if that is a lease.
+    /// The demand for the core; `lease` is the lease that a call's target names, if any.
     pub(super) fn demand(&self, lease: Option<CallId>) -> Option<Demand> {
         let placement = |target| match target {
             Target::Any => Some(Placement::Any),
@@ -50,7 +50,7 @@ impl Job {
         }
     }
 
-    /// What it is, for messages.
+    /// Its name, for messages.
     pub(super) fn name(&self) -> String {
         match self {
             Self::Call(call) => call.mfa.to_string(),
@@ -66,9 +66,9 @@ pub(super) struct InHand {
     pub(super) job: Job,
     /// When a worker got it.
     pub(super) started: Option<Instant>,
-    /// How many workers have got it.
+    /// How many workers have received it.
     pub(super) attempt: u32,
-    /// Whether it has been asked to end.
+    /// Whether it has been interrupted.
     pub(super) interrupted: bool,
 }
 
@@ -77,7 +77,7 @@ impl InHand {
         Self { job, started: None, attempt: 0, interrupted: false }
     }
 
-    /// A worker gets it.
+    /// Hands it to a worker.
     pub(super) fn start(&mut self, now: Instant) -> Option<(Mfa, Body)> {
         self.started = Some(now);
         self.attempt += 1;
@@ -105,7 +105,7 @@ impl InHand {
         }
     }
 
-    /// How long it may take in all.
+    /// How long it may take in total.
     pub(super) fn deadline(&self) -> Option<Duration> {
         match &self.job {
             Job::Call(call) => call.limits.deadline,
@@ -114,7 +114,7 @@ impl InHand {
         }
     }
 
-    /// Where and how long it has run, if that is wanted.
+    /// Where and how long it ran, if requested.
     pub(super) fn meta(&self, worker: WorkerId, pid: u32) -> Option<Meta> {
         let Job::Call(call) = &self.job else { return None };
         let Call { policy, arrived, .. } = &**call;

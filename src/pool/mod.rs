@@ -1,10 +1,11 @@
-//! Who gets which worker when.
+//! Decides which job gets which worker, and when.
 //!
-//! - `core`: the rules, a pure state machine; `event`: its words
-//! - `roster` (the workers), `queue` (the calls that wait), `timers`, `backoff`, `affinity` (whose keys are where), `quarantine`, `random`: its parts
-//! - `driver`: feeds the core with what happens and performs what it says; `in_hand`: what it has been asked for
-//! - `outcome`: what the caller is told of a call; `stopping`: what is to be said of workers that were killed
-//! - `status`: the pool as it stands
+//! - `core`: the rules, a pure state machine; `event`: its vocabulary
+//! - `roster` (the workers), `queue` (waiting calls), `timers`, `backoff`, `affinity` (keys and their workers),
+//!   `quarantine`, `random`: its parts
+//! - `driver`: feeds the core with events and performs its actions; `in_hand`: the jobs
+//! - `outcome`: what a caller is told about a call; `stopping`: what to report about killed workers
+//! - `status`: a snapshot of the pool
 
 mod affinity;
 mod backoff;

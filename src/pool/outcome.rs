@@ -1,4 +1,4 @@
-//! What the caller is told of a call: the one place where a `Failure` of a call is made.
+//! What a caller is told about a call: the only place that makes a call's `Failure`.
 
 use std::time::{Duration, Instant};
 
@@ -16,13 +16,13 @@ pub(super) struct Context<'a> {
     pub(super) pid: Option<u32>,
     pub(super) ended: Option<&'a Ended>,
     pub(super) last_start_error: Option<&'a Failure>,
-    /// Why the newest reload did not work.
+    /// Why the last reload failed.
     pub(super) reload_error: Option<&'a Failure>,
     /// Calls in the queue.
     pub(super) waiting: usize,
 }
 
-/// What a worker's answer to a call means.
+/// The outcome that a worker's answer means.
 pub(super) fn of_answer(in_hand: &InHand, kind: FromWorker, body: Bytes, worker: WorkerId, pid: u32) -> Outcome {
     let Job::Call(call) = &in_hand.job else { return Ok(Success::Reloaded) };
     if in_hand.interrupted
@@ -33,7 +33,7 @@ pub(super) fn of_answer(in_hand: &InHand, kind: FromWorker, body: Bytes, worker:
     of_reply(kind, body, call.form, in_hand.meta(worker, pid))
 }
 
-/// What an answer means by its kind: docs/worker_protocol.md 4.
+/// The outcome that an answer means by its kind: docs/worker_protocol.md 4.
 fn of_reply(kind: FromWorker, body: Bytes, form: Form, meta: Option<Meta>) -> Outcome {
     let (reason, phase, blame) = match kind {
         FromWorker::Result => return Ok(Success::Returned(Returned { pickle: body, form, meta })),
@@ -56,7 +56,7 @@ fn of_reply(kind: FromWorker, body: Bytes, form: Form, meta: Option<Meta>) -> Ou
     Err(Failure { detail, ..Failure::new(reason, phase, blame, message) })
 }
 
-/// What an answer means that comes after an interrupt: an exception is the end that was asked for, anything else stands.
+/// The outcome of an answer after an interrupt: an exception is the requested end, anything else stands.
 fn of_interrupt(kind: FromWorker, body: &[u8], in_hand: &InHand, worker: WorkerId, pid: u32) -> Option<Failure> {
     if kind != FromWorker::Raised {
         return None;
@@ -80,7 +80,7 @@ pub(super) fn with_stacks(mut failure: Failure, stacks: &Stacks) -> Failure {
     }
 }
 
-/// Why a worker did not get ready.
+/// Why a worker did not become ready.
 pub(super) fn of_start(ended: &Ended) -> Failure {
     if let Some(error) = &ended.start_error {
         let failure = start_failure(format!("the worker did not get ready: {}", error.message));
@@ -89,7 +89,7 @@ pub(super) fn of_start(ended: &Ended) -> Failure {
     with_exit(start_failure(format!("the worker did not get ready: {}", how_it_ended(ended))), ended)
 }
 
-/// A worker that did not get ready in time.
+/// The failure of a worker that did not become ready in time.
 pub(super) fn of_slow_start(limit: Duration) -> Failure {
     start_failure(format!("the worker was not ready after {} ms (start_timeout) and was killed", limit.as_millis()))
 }
@@ -98,7 +98,7 @@ fn start_failure(message: String) -> Failure {
     Failure::new(Reason::WorkerStart, Phase::Start, Blame::Worker, message)
 }
 
-/// What the core's refusal means for the caller.
+/// The failure that a refusal by the core means for the caller.
 pub(super) fn of_refusal(refusal: Refusal, in_hand: &InHand, context: Context<'_>) -> Failure {
     let what = in_hand.job.name();
     let failure = match refusal {
@@ -132,7 +132,7 @@ pub(super) fn of_refusal(refusal: Refusal, in_hand: &InHand, context: Context<'_
     with_worker(failure, refusal, in_hand, &context)
 }
 
-/// What has become of a call that no worker has.
+/// What happened to a call that no worker has.
 fn not_run(in_hand: &InHand) -> &'static str {
     if in_hand.attempt == 0 { "it did not run" } else { "it was not made again after its worker died" }
 }
@@ -179,12 +179,12 @@ pub(super) fn crash_loop(last: Option<&Failure>) -> Failure {
     with_start_error(failure, last)
 }
 
-/// Which of its limits a call has reached after so long.
+/// Which of its limits a call has reached after this time.
 fn limit_reached(elapsed: Duration, limit: Option<Duration>, name: &'static str) -> &'static str {
     if limit.is_some_and(|limit| elapsed >= limit) { name } else { "deadline" }
 }
 
-/// That a call ran too long, and for which of its limits.
+/// The message for a call that ran too long, with the limit it reached.
 fn too_long(in_hand: &InHand) -> String {
     let elapsed = in_hand.started.map(|started| started.elapsed()).unwrap_or_default();
     let name = limit_reached(elapsed, in_hand.timeout(), "timeout");
@@ -223,7 +223,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// How a worker ended, in words.
+/// How a worker ended, as text.
 pub(super) fn how_it_ended(ended: &Ended) -> String {
     let exit = ended.exit.map(|exit| match ended.oom {
         true => format!("{exit}, most likely by the kernel for want of memory"),
@@ -234,7 +234,7 @@ pub(super) fn how_it_ended(ended: &Ended) -> String {
     parts.join("; ")
 }
 
-/// Why the pool has killed a worker, in words.
+/// Why the pool killed a worker, as text.
 pub(super) fn why_killed(cause: KillCause) -> &'static str {
     match cause {
         KillCause::StartTimeout => "it was not ready in time (start_timeout)",

@@ -1,14 +1,14 @@
-//! Calls that kill workers again and again are not run for a while: docs/protocol.md 8.5.
+//! Refuses calls that keep killing workers, for a while: docs/protocol.md 8.5.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 /// How long a kill counts.
 const WINDOW: Duration = Duration::from_secs(600);
-/// So many different calls are counted at most; then the one whose newest kill is the oldest is forgotten.
+/// How many different calls are counted; beyond it, the one whose last kill is the oldest is forgotten.
 const CALLS: usize = 1024;
 
-/// The kills of each call in the last ten minutes.
+/// The kills of each call within the last ten minutes.
 #[derive(Debug)]
 pub(super) struct Quarantine {
     limit: u32,
@@ -16,12 +16,12 @@ pub(super) struct Quarantine {
 }
 
 impl Quarantine {
-    /// Refuses a call that has killed so many workers; with 0 none.
+    /// Refuses a call that has killed this many workers; 0 refuses none.
     pub(super) fn new(limit: u32) -> Self {
         Self { limit, kills: HashMap::new() }
     }
 
-    /// A worker died while it ran this call.
+    /// Records that a worker died while it ran this call.
     pub(super) fn killed(&mut self, now: Instant, fingerprint: u64) {
         if self.limit == 0 {
             return;

@@ -1,4 +1,4 @@
-//! The calls that wait for a worker: first come, first served, bounded in entries and bytes.
+//! The calls that wait for a worker: first come, first served, limited in entries and bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -8,22 +8,22 @@ use rustc_hash::FxHashMap;
 use super::event::Demand;
 use crate::call::{CallId, WorkerId};
 
-/// What the core knows of a call until it ends.
+/// What the core knows about a call until it ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Waiting {
     pub(super) demand: Demand,
-    /// When it stops to wait.
+    /// When it stops waiting.
     pub(super) expires: Option<Instant>,
-    /// When it ends wherever it is.
+    /// When it ends in any case.
     pub(super) deadline: Option<Instant>,
-    /// How many workers have failed to read it.
+    /// How many workers died before they read it.
     pub(super) undelivered: u8,
-    /// How many have died of it.
+    /// How many workers have died of it.
     pub(super) killed: u8,
 }
 
 impl Waiting {
-    /// Begins to wait at `now`.
+    /// Starts waiting at `now`.
     pub(super) fn new(now: Instant, demand: Demand) -> Self {
         let deadline = demand.deadline.and_then(|limit| now.checked_add(limit));
         let mut waiting = Self { demand, expires: None, deadline, undelivered: 0, killed: 0 };
@@ -37,7 +37,7 @@ impl Waiting {
         self.expires = earliest(expires, self.deadline);
     }
 
-    /// Whether its whole time is over.
+    /// Returns whether its total time is over.
     pub(super) fn is_overdue(&self, now: Instant) -> bool {
         self.deadline.is_some_and(|at| at <= now)
     }
@@ -47,12 +47,12 @@ impl Waiting {
     }
 }
 
-/// The earlier of two limits, where `None` is no limit.
+/// The earlier of two limits; `None` means no limit.
 pub(super) fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     one.into_iter().chain(other).min()
 }
 
-/// Where a call stands.
+/// The line in which a call waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Line {
     /// For any worker.
@@ -63,12 +63,12 @@ pub(super) enum Line {
     Lease(CallId),
 }
 
-/// The queue. Call ids rise with arrival, so a map ordered by id is a FIFO from which any entry can leave, and to which a call
-/// that was not delivered comes back in its old place.
+/// The queue. Call ids ascend with arrival. A map ordered by id is therefore a FIFO from which any entry can leave, and
+/// in which a call that was not delivered returns to its old place.
 #[derive(Debug)]
 pub(super) struct Queue {
     any: BTreeMap<CallId, Waiting>,
-    /// The calls that only one worker can take, and where each of them stands.
+    /// The calls that only one worker can take, and the line of each.
     bound: BTreeMap<(Line, CallId), Waiting>,
     lines: FxHashMap<CallId, Line>,
     bytes: usize,
@@ -77,14 +77,14 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// An empty queue with these bounds.
+    /// An empty queue with these limits.
     pub(super) fn new(max_calls: usize, max_bytes: usize) -> Self {
         let (any, bound, lines) = (BTreeMap::new(), BTreeMap::new(), FxHashMap::default());
         Self { any, bound, lines, bytes: 0, max_calls, max_bytes }
     }
 
-    /// Whether a call of this size may wait, where so many calls will be taken by workers that are on their way. An empty queue
-    /// takes a call of any size.
+    /// Returns whether a call of this size may wait, if workers that are starting will take `spare_capacity` calls. An
+    /// empty queue accepts a call of any size.
     pub(super) fn has_room(&self, bytes: usize, spare_capacity: usize) -> bool {
         self.len() < self.max_calls.saturating_add(spare_capacity)
             && (self.len() == 0 || self.bytes.saturating_add(bytes) <= self.max_bytes)
@@ -109,14 +109,14 @@ impl Queue {
         Some(waiting)
     }
 
-    /// Takes out the first call that this worker can take.
+    /// Removes the first call that this worker can take.
     pub(super) fn pop_for(&mut self, worker: WorkerId) -> Option<(CallId, Waiting)> {
         let any = self.any.first_key_value().map(|(call, _)| *call);
         let call = any.into_iter().chain(self.first_of(Line::Worker(worker))).min()?;
         self.remove(call).map(|waiting| (call, waiting))
     }
 
-    /// Takes out the first call of a line.
+    /// Removes the first call of a line.
     pub(super) fn pop(&mut self, line: Line) -> Option<(CallId, Waiting)> {
         let call = self.first_of(line)?;
         self.remove(call).map(|waiting| (call, waiting))
@@ -130,7 +130,7 @@ impl Queue {
         self.bound.range(all).next().map(|((_, call), _)| *call)
     }
 
-    /// Takes out all calls, whatever they wait for.
+    /// Removes all calls of all lines.
     pub(super) fn take_all(&mut self) -> BTreeSet<CallId> {
         self.bytes = 0;
         self.lines.clear();
@@ -142,7 +142,7 @@ impl Queue {
         self.any.len() + self.bound.len()
     }
 
-    /// Those that any worker can take.
+    /// The number of calls that any worker can take.
     pub(super) fn unbound(&self) -> usize {
         self.any.len()
     }

@@ -1,13 +1,13 @@
-//! Random numbers that can be repeated: xorshift64*, good enough to spread starts.
+//! Repeatable random numbers: xorshift64*, good enough to spread starts.
 
-/// A source of numbers.
+/// A random number generator.
 #[derive(Clone, Debug)]
 pub(super) struct Random(u64);
 
 impl Random {
     /// The same seed gives the same numbers.
     pub(super) fn new(seed: u64) -> Self {
-        // Zero would stay zero. Neighbouring seeds are to give numbers that are none.
+        // Zero would stay zero. Neighbouring seeds should not give neighbouring numbers.
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 

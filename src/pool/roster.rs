@@ -1,4 +1,4 @@
-//! The workers, the state of each, and how many are in which: what is counted here is always true.
+//! The workers and their states, with counts by state that are always right.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
@@ -7,17 +7,17 @@ use super::queue::Waiting;
 use crate::call::{CallId, WorkerId};
 use crate::config::Strategy;
 
-/// One worker's life.
+/// The life of a worker.
 #[derive(Debug)]
 pub(super) enum State {
     Starting,
     Idle,
     /// Idle, and asked whether it is alive.
     Checking,
-    /// Its lease has no call for it at the moment.
+    /// Leased, without a call at the moment.
     Leased,
     Busy(Busy),
-    /// Asked to end or killed: holds its slot until it is reaped.
+    /// Asked to end or killed; holds its slot until it is reaped.
     Stopping(Stop),
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Busy {
     pub(super) waiting: Waiting,
     /// Whether somebody waits for its end. Nobody does after it was cancelled and left to finish.
     pub(super) awaited: bool,
-    /// Whether it has been asked to end.
+    /// Whether it has been interrupted.
     pub(super) interrupted: bool,
 }
 
@@ -50,28 +50,28 @@ pub(super) struct Worker {
     pub(super) started: Instant,
     /// Whether it has said hello.
     pub(super) ready: bool,
-    /// Calls it has finished.
+    /// The number of calls it has finished.
     pub(super) calls: u64,
-    /// Calls it may still take; `None` is without limit.
+    /// The number of calls it may still take; `None` means no limit.
     pub(super) calls_left: Option<u64>,
-    /// It is to be replaced, ahead and between calls.
+    /// Must be replaced, between calls, once its successor is ready.
     pub(super) replaceable: bool,
-    /// It must not take another call.
+    /// Must not take another call.
     pub(super) exhausted: bool,
-    /// Who has leased it.
+    /// The lease that holds it.
     pub(super) lease: Option<CallId>,
 }
 
-/// How many workers are in which state.
+/// The number of workers by state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Not ready yet.
     pub starting: usize,
     /// Waiting for a call.
     pub idle: usize,
-    /// Running one, or leased, or asked whether they are alive.
+    /// Running a call, leased, or asked whether they are alive.
     pub busy: usize,
-    /// Asked to end or killed, not reaped yet.
+    /// Asked to end or killed, not yet reaped.
     pub stopping: usize,
 }
 
@@ -86,7 +86,7 @@ impl Counts {
         self.idle + self.busy
     }
 
-    /// Those that can take a call now or will be able to.
+    /// Those that can take a call now or later.
     pub(super) fn useful(self) -> usize {
         self.starting + self.ready()
     }
@@ -106,10 +106,10 @@ impl Counts {
 pub(super) struct Roster {
     workers: BTreeMap<WorkerId, Worker>,
     counts: Counts,
-    /// Idle workers, the one that was used last at the back.
+    /// Idle workers, the most recently used at the back.
     idle: VecDeque<WorkerId>,
     strategy: Strategy,
-    /// Useful workers that are to be replaced.
+    /// The number of useful workers that are replaceable.
     replaceable: usize,
     next: u64,
 }
@@ -120,7 +120,7 @@ impl Roster {
         Self { workers, counts, idle, strategy, replaceable: 0, next: 1 }
     }
 
-    /// Enters a worker that is about to be started.
+    /// Adds a worker that is about to start.
     pub(super) fn enter(&mut self, now: Instant, generation: u64, calls_left: Option<u64>) -> WorkerId {
         let id = WorkerId(self.next);
         self.next += 1;
@@ -132,7 +132,7 @@ impl Roster {
         id
     }
 
-    /// Takes a worker out that is no more.
+    /// Removes a worker that is gone.
     pub(super) fn remove(&mut self, id: WorkerId) -> Option<Worker> {
         let worker = self.workers.remove(&id)?;
         *self.counts.of(&worker.state) -= 1;
@@ -141,7 +141,7 @@ impl Roster {
         Some(worker)
     }
 
-    /// The one place where a worker's state changes; what it was before.
+    /// Sets a worker's state, which happens only here; returns the previous one.
     pub(super) fn set_state(&mut self, id: WorkerId, state: State) -> Option<State> {
         let worker = self.workers.get_mut(&id)?;
         let counted = worker.is_to_be_replaced();
@@ -159,7 +159,7 @@ impl Roster {
         Some(before)
     }
 
-    /// Notes that a worker is to be replaced.
+    /// Marks a worker as replaceable.
     pub(super) fn mark_replaceable(&mut self, id: WorkerId) {
         if let Some(worker) = self.workers.get_mut(&id) {
             let counted = worker.is_to_be_replaced();
@@ -172,7 +172,7 @@ impl Roster {
         self.workers.get(&id)
     }
 
-    /// A worker, for changes of anything but `state` and `replaceable`.
+    /// A worker, to change anything except `state` and `replaceable`.
     pub(super) fn get_mut(&mut self, id: WorkerId) -> Option<&mut Worker> {
         self.workers.get_mut(&id)
     }
@@ -181,7 +181,7 @@ impl Roster {
         self.workers.get(&id).map(|worker| &worker.state)
     }
 
-    /// The idle worker that is next.
+    /// The idle worker to use next.
     pub(super) fn next_idle(&self) -> Option<WorkerId> {
         match self.strategy {
             Strategy::Lifo => self.idle.back().copied(),
@@ -193,7 +193,7 @@ impl Roster {
         matches!(self.state(id), Some(State::Idle))
     }
 
-    /// Whether it can take a call now or will be able to.
+    /// Returns whether it can take a call now or later.
     pub(super) fn is_useful(&self, id: WorkerId) -> bool {
         self.state(id).is_some_and(|state| !matches!(state, State::Stopping(_)))
     }
@@ -202,7 +202,7 @@ impl Roster {
         self.counts
     }
 
-    /// How many useful workers are to be replaced.
+    /// The number of useful workers that are replaceable.
     pub(super) fn replaceable(&self) -> usize {
         self.replaceable
     }
@@ -211,7 +211,7 @@ impl Roster {
         self.workers.iter().map(|(id, worker)| (*id, worker))
     }
 
-    /// Those that are idle, the one that has been idle longest first.
+    /// The idle workers, the one idle longest first.
     pub(super) fn idle(&self) -> impl Iterator<Item = WorkerId> {
         self.idle.iter().copied()
     }
@@ -234,7 +234,7 @@ impl State {
         }
     }
 
-    /// How much its end would be felt: the lower, the less.
+    /// How much its end would hurt: the lower, the less.
     pub(super) fn rank(&self) -> u8 {
         match self {
             Self::Idle => 0,

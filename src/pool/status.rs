@@ -1,4 +1,4 @@
-//! The pool as it stands: docs/protocol.md 10.
+//! A snapshot of the pool: docs/protocol.md 10.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,16 +11,16 @@ use super::roster::Counts;
 use crate::call::{CallId, Failure, WorkerId};
 use crate::worker::Handle;
 
-/// A picture of the pool.
+/// A snapshot of the pool.
 #[derive(Clone, Debug)]
 pub struct Status {
-    /// Workers that are always there.
+    /// Number of permanent workers.
     pub size: usize,
-    /// Workers beyond that while calls wait.
+    /// Maximum number of workers beyond `size`, while calls wait.
     pub max_overflow: usize,
     /// Workers by state.
     pub counts: Counts,
-    /// Workers beyond `size`; one that is stopping or about to be replaced does not count.
+    /// Workers beyond `size`, without those that are stopping or about to be replaced.
     pub overflow: usize,
     /// Workers that are leased.
     pub leased: usize,
@@ -28,23 +28,23 @@ pub struct Status {
     pub waiting: usize,
     /// Their encoded size.
     pub waiting_bytes: usize,
-    /// Bytes of results on their way to the owner, each counted twice.
+    /// Bytes of results on their way to the owner. Each counts as received from its worker and again as a packet.
     pub inflight_bytes: usize,
     /// Whether new calls are refused because no worker starts.
     pub crash_loop: bool,
-    /// The newest start that failed since a worker was last ready.
+    /// The last failed start since a worker was last ready.
     pub last_start_error: Option<Failure>,
-    /// How the newest worker ended that was not asked to.
+    /// How the last worker ended that was not asked to.
     pub last_exit: Option<LastExit>,
-    /// What has been counted since the start.
+    /// The counters since the start.
     pub totals: Totals,
-    /// 1, and one more after each reload.
+    /// 1 at the start; increases with each successful reload.
     pub generation: u64,
     /// Whether older workers are still to be replaced.
     pub reloading: bool,
-    /// Whether the pool takes no more.
+    /// Whether the pool accepts nothing more.
     pub draining: bool,
-    /// One row each.
+    /// One row per worker.
     pub workers: Vec<WorkerStatus>,
 }
 
@@ -55,7 +55,7 @@ pub struct LastExit {
     pub worker: WorkerId,
     /// Its operating system pid, if there was a process.
     pub pid: Option<u32>,
-    /// In words.
+    /// How it ended, as text.
     pub how: String,
 }
 
@@ -70,17 +70,17 @@ pub struct WorkerStatus {
     pub state: &'static str,
     /// Calls it has finished.
     pub calls: u64,
-    /// Since its start.
+    /// The time since its start.
     pub age: Duration,
     /// Workers of one generation have seen the same code.
     pub generation: u64,
-    /// Resident memory in bytes; 0 if it is not known.
+    /// Resident memory in bytes; 0 if unknown.
     pub memory: u64,
-    /// The call in hand, and how long it has run.
+    /// The running call, and how long it has run.
     pub call: Option<(String, Duration)>,
 }
 
-/// What the picture is made from.
+/// What the snapshot is made from.
 pub(super) struct Sources<'a> {
     pub(super) core: &'a Core,
     pub(super) workers: &'a BTreeMap<WorkerId, Handle>,
@@ -116,7 +116,7 @@ impl Status {
         }
     }
 
-    /// Poolboy's word for it.
+    /// The state in Poolboy's terms.
     pub fn state(&self) -> &'static str {
         let may_start = self.counts.all() < self.size.saturating_add(self.max_overflow);
         match (self.counts.idle > 0, self.overflow > 0) {

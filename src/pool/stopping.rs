@@ -1,16 +1,16 @@
-//! Workers that were killed and have not ended: why, and what is to be said once they have.
+//! Killed workers that have not ended: why they were killed, and what to report once they have ended.
 
 use rustc_hash::FxHashMap;
 
 use super::event::KillCause;
 use crate::call::{CallId, Failure, WorkerId};
 
-/// What is to be said once a worker whose time was over is dead.
+/// What to report once a worker whose time was over is dead.
 #[derive(Debug)]
 pub(super) enum Verdict {
     /// Why this call ended, if somebody waits for it.
     Call(Option<(CallId, Failure)>),
-    /// Why the worker did not get ready.
+    /// Why the worker did not become ready.
     Start(Failure),
 }
 
@@ -20,18 +20,19 @@ struct Entry {
     verdict: Option<Verdict>,
 }
 
-/// The workers that were killed and have not ended.
+/// The killed workers that have not ended.
 #[derive(Debug, Default)]
 pub(super) struct Stopping(FxHashMap<WorkerId, Entry>);
 
 impl Stopping {
-    /// A worker is killed. With a verdict it is asked first where it is, and the verdict waits for that.
+    /// Records that a worker is killed. With a verdict it is first asked where it is, and the verdict waits for the
+    /// answer.
     pub(super) fn kill(&mut self, worker: WorkerId, cause: KillCause, verdict: Option<Verdict>) {
         let held = self.0.remove(&worker).and_then(|entry| entry.verdict);
         self.0.insert(worker, Entry { cause, verdict: verdict.or(held) });
     }
 
-    /// Keeps what is to be said of a worker's call until the worker is dead; gives it back if there is nothing to wait for.
+    /// Keeps the failure of a worker's call until the worker is dead; returns it if there is nothing to wait for.
     pub(super) fn hold(&mut self, worker: WorkerId, call: CallId, failure: Failure) -> Result<(), Failure> {
         match self.0.get_mut(&worker).and_then(|entry| entry.verdict.as_mut()) {
             Some(verdict) => {
@@ -42,12 +43,12 @@ impl Stopping {
         }
     }
 
-    /// A worker is dead, or about to be: what is to be said of it.
+    /// What to report about a worker that is dead, or about to be.
     pub(super) fn take_verdict(&mut self, worker: WorkerId) -> Option<Verdict> {
         self.0.get_mut(&worker)?.verdict.take()
     }
 
-    /// A worker has ended: why it was killed, if it was.
+    /// Removes a worker that has ended; returns why it was killed, if it was.
     pub(super) fn ended(&mut self, worker: WorkerId) -> Option<KillCause> {
         self.0.remove(&worker).map(|entry| entry.cause)
     }

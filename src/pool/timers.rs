@@ -1,4 +1,4 @@
-//! The core's clocks: what falls due when. Holds times, never looks at a clock.
+//! The core's timers. They hold times and never look at a clock.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -7,14 +7,14 @@ use rustc_hash::FxHashMap;
 
 use crate::call::{CallId, WorkerId};
 
-/// Something that has a time of its own. Each has at most one at once.
+/// Something with a timer. Each has at most one at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Timer {
     /// A waiting call's `checkout_timeout`.
     Checkout(CallId),
-    /// A starting, busy, idle or stopping worker's limit; its state says which.
+    /// The limit of a starting, busy, idle or stopping worker; its state says which.
     Worker(WorkerId),
-    /// The end of a call's rest, before it is made again.
+    /// The end of a call's rest before it is run again.
     Retry(CallId),
     /// A lease's limit.
     Lease(CallId),
@@ -22,7 +22,7 @@ pub(super) enum Timer {
     Age(WorkerId),
     /// Starts are allowed again.
     BackOff,
-    /// The time to drain.
+    /// The end of a drain.
     Drain,
 }
 
@@ -48,12 +48,12 @@ impl Timers {
         }
     }
 
-    /// When the next one falls due.
+    /// When the next timer is due.
     pub(super) fn next(&self) -> Option<Instant> {
         self.due.first().map(|(at, _)| *at)
     }
 
-    /// Takes out one that is due at `now`, the earliest first.
+    /// Removes a timer that is due at `now`, the earliest first.
     pub(super) fn pop(&mut self, now: Instant) -> Option<Timer> {
         let (at, timer) = *self.due.first()?;
         if at > now {

@@ -1,4 +1,4 @@
-//! A call's way through the queue to a worker, and to its end without a result.
+//! The path of a call through the queue to a worker, or to its end without a result.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use crate::pool::event::{Action, Placement, Purpose, Refusal, Run};
 use crate::pool::queue::{Line, Waiting, earliest};
 use crate::pool::timers::Timer;
 
-/// What the pool has for a call at the moment.
+/// What the pool can offer a call at the moment.
 enum Place {
     /// This worker.
     Now(WorkerId),
@@ -37,7 +37,7 @@ impl Core {
         }
     }
 
-    /// A call that had been admitted looks for a worker again. It finds room in the queue in any case.
+    /// Finds a worker for a call that had been admitted before. It always finds room in the queue.
     pub(super) fn place_again(&mut self, now: Instant, call: CallId, waiting: Waiting, actions: &mut Vec<Action>) {
         match self.place_for(now, &waiting) {
             Place::Never(refusal) => actions.push(Action::Refuse(call, refusal)),
@@ -71,13 +71,13 @@ impl Core {
         }
     }
 
-    /// Why a call must not run, if it has killed too many workers, while it waited perhaps.
+    /// Why a call must not run: it has killed too many workers, perhaps while it waited.
     fn quarantined(&mut self, now: Instant, waiting: &Waiting) -> Option<Refusal> {
         let Purpose::Run(Run { fingerprint, .. }) = waiting.demand.purpose else { return None };
         self.quarantine.refuses(now, fingerprint).map(|(kills, rest)| Refusal::Quarantined { kills, rest })
     }
 
-    /// Why a call that has waited is not to be handed to the worker that is free for it now.
+    /// Why a call that has waited must not be handed to the worker that is now free for it.
     pub(super) fn must_not_run(&mut self, now: Instant, waiting: &Waiting) -> Option<Refusal> {
         if waiting.has_expired(now) { Some(Refusal::CheckoutTimeout) } else { self.quarantined(now, waiting) }
     }
@@ -95,7 +95,7 @@ impl Core {
         self.queue.insert(line, call, waiting);
     }
 
-    /// A worker is free: it takes the call that has waited longest of those that it can take, or leaves, or waits itself.
+    /// A worker is free: it takes the call that has waited longest among those it can take, or leaves, or waits.
     pub(super) fn hand_next_call(&mut self, now: Instant, worker: WorkerId, actions: &mut Vec<Action>) {
         if self.must_retire(worker) {
             return self.retire(now, worker, actions);
@@ -114,13 +114,13 @@ impl Core {
         self.wait_idle(now, worker);
     }
 
-    /// The worker that a call wants by now, if it is another one: it was given the call's key while the call waited.
+    /// The worker that a call wants by now, if it is another one, which got the call's key while the call waited.
     fn elsewhere(&self, worker: WorkerId, waiting: &Waiting) -> Option<WorkerId> {
         let Placement::Key(key) = waiting.demand.placement else { return None };
         self.affinity.of(key).filter(|home| *home != worker)
     }
 
-    /// Gives a worker that is idle, or leased by the call's lease, what it is wanted for.
+    /// Hands a job to a worker that is idle, or leased by the call's lease.
     pub(super) fn hand_over(
         &mut self,
         now: Instant,
@@ -176,7 +176,8 @@ impl Core {
         actions.push(Action::Refuse(call, Refusal::CancelledRunning(worker)));
     }
 
-    /// Its worker died: a call that had not begun goes to another one, one that may be made again rests first; else this is its end.
+    /// Its worker died. A call that had not begun goes to another worker, and one that may be run again rests first;
+    /// for others this is the end.
     pub(super) fn call_lost(
         &mut self,
         now: Instant,
@@ -199,7 +200,7 @@ impl Core {
         if let Some(fingerprint) = fingerprint.filter(|_| !undelivered) {
             self.quarantine.killed(now, fingerprint);
         }
-        // Whoever wanted that very worker, for what it has done to it, is not served by another one.
+        // A caller that wanted this very worker, for what it has done to it, is not served by another one.
         let by_any = matches!(waiting.demand.placement, Placement::Any | Placement::Key(_));
         let again = by_any && retry > waiting.killed && self.quarantine.refuses(now, fingerprint).is_none();
         if awaited && !(again && self.retry_later(now, call, waiting)) {
@@ -207,7 +208,7 @@ impl Core {
         }
     }
 
-    /// Lets a call rest before it is made again; false if there is no time for that.
+    /// Lets a call rest before it is run again; returns false if there is no time for that.
     fn retry_later(&mut self, now: Instant, call: CallId, mut waiting: Waiting) -> bool {
         let pause = pause_after(u32::from(waiting.killed)).mul_f64(self.random.fraction());
         let until = now + pause;

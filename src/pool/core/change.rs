@@ -1,4 +1,4 @@
-//! Workers that are replaced, and what the owner changes while the pool runs: resize, reload, drain.
+//! Replacement of workers, and what the owner changes while the pool runs: resize, reload, drain.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::pool::queue::earliest;
 use crate::pool::timers::Timer;
 
 impl Core {
-    /// A worker takes a call of those that it may take. With the last but one its successor is wanted.
+    /// A worker takes one of the calls it may take. When it takes the last but one, it needs a successor.
     pub(super) fn count_call(&mut self, id: WorkerId) {
         let Some(worker) = self.roster.get_mut(id) else { return };
         let Some(left) = worker.calls_left.as_mut() else { return };
@@ -21,20 +21,20 @@ impl Core {
         }
     }
 
-    /// Whether a worker that is free must not take another call.
+    /// Returns whether a free worker must not take another call.
     pub(super) fn must_retire(&self, id: WorkerId) -> bool {
         let Some(worker) = self.roster.get(id) else { return false };
-        // One that is only to be replaced serves until its successor is there.
+        // A worker that is only replaceable serves until its successor is ready.
         worker.exhausted || self.is_draining() || (worker.replaceable && self.has_replacement(id))
     }
 
-    /// Whether there are enough ready workers without this one.
+    /// Returns whether there are enough ready workers without this one.
     fn has_replacement(&self, id: WorkerId) -> bool {
         let is_ready = !self.is_starting(id);
         self.roster.counts().ready() - usize::from(is_ready) >= self.settings.size
     }
 
-    /// Lets idle workers go that are to be replaced and have been, or that are not wanted any more.
+    /// Retires idle workers that have a successor or are no longer wanted.
     pub(super) fn replace_workers(&mut self, now: Instant, actions: &mut Vec<Action>) {
         if self.is_draining() {
             return self.continue_draining(now, actions);
@@ -46,8 +46,8 @@ impl Core {
         }
     }
 
-    /// The size is another. Workers between `size` and `max_overflow` are overflow from now on; those beyond leave as if they had been
-    /// replaced: idle ones at once, busy ones after their call.
+    /// The size changed. Workers between `size` and `max_overflow` are now overflow; those beyond leave as if they had
+    /// been replaced: idle ones at once, busy ones after their call.
     pub(super) fn resized(&mut self, now: Instant, size: usize) {
         self.settings.size = size;
         let excess =
@@ -64,7 +64,7 @@ impl Core {
         idle.into_iter().for_each(|worker| self.set_idle_timer(now, worker));
     }
 
-    /// Wants a worker of a new generation beside the others.
+    /// Requests a worker of a new generation next to the others.
     pub(super) fn reload_asked(&mut self, now: Instant, call: CallId, actions: &mut Vec<Action>) {
         if self.is_draining() {
             return actions.push(Action::Refuse(call, Refusal::Draining));
@@ -74,16 +74,16 @@ impl Core {
         if let Some(candidate) = candidate.filter(|worker| self.is_starting(*worker)) {
             self.kill(now, candidate, KillCause::Superseded, actions);
         }
-        // The code may have changed since: whoever asked first is told what the newest shows.
+        // The code may have changed in between: earlier requesters get the answer of the newest reload.
         let mut asked = before.map(|reload| reload.asked).unwrap_or_default();
         asked.push(call);
         self.reload = Some(Reload { generation: self.next_generation, candidate: None, asked });
         self.next_generation += 1;
     }
 
-    /// Starts the first worker of a new generation as soon as there are no more workers than there may be without it.
+    /// Starts the first worker of a new generation as soon as there is a slot for it.
     pub(super) fn start_candidate(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        // A worker that is to be replaced may be busy for long. One of them does not hold up another reload.
+        // A worker to be replaced may be busy for long. One of them does not hold up another reload.
         let spare = usize::from(self.roster.replaceable() > 0);
         let has_slot = self.roster.counts().all() <= self.slots() + spare;
         let Some(Reload { generation, candidate: None, .. }) = self.reload else { return };
@@ -93,18 +93,18 @@ impl Core {
         }
     }
 
-    /// Whether one of the useful workers is the first of a new generation.
+    /// Returns whether one of the useful workers is the first of a new generation.
     pub(super) fn has_candidate(&self) -> bool {
         let candidate = self.reload.as_ref().and_then(|reload| reload.candidate);
         candidate.is_some_and(|worker| self.roster.is_useful(worker))
     }
 
-    /// Whether this worker is to prove a new generation.
+    /// Returns whether this worker must prove a new generation.
     pub fn is_candidate(&self, worker: WorkerId) -> bool {
         self.reload.as_ref().is_some_and(|reload| reload.candidate == Some(worker))
     }
 
-    /// The new generation has proved itself, if this is its first worker: all others are to be replaced.
+    /// If this is its first worker, the new generation has proved itself: all others are replaceable.
     pub(super) fn candidate_is_ready(&mut self, now: Instant, worker: WorkerId, actions: &mut Vec<Action>) {
         let Some(reload) = self.reload.take_if(|reload| reload.candidate == Some(worker)) else { return };
         self.generation = reload.generation;
@@ -124,14 +124,14 @@ impl Core {
         actions.extend(reload.asked.into_iter().map(Action::Reloaded));
     }
 
-    /// Whether the worker that is gone was to prove a new generation. The old one stays.
+    /// Returns whether the worker that is gone was to prove a new generation. The old generation stays.
     pub(super) fn candidate_is_gone(&mut self, worker: WorkerId, actions: &mut Vec<Action>) -> bool {
         let Some(reload) = self.reload.take_if(|reload| reload.candidate == Some(worker)) else { return false };
         actions.extend(reload.asked.into_iter().map(|call| Action::Refuse(call, Refusal::ReloadFailed)));
         true
     }
 
-    /// Refuses what waits; what runs has so long to end. A second request can only make it shorter.
+    /// Refuses what waits, and gives running calls this long. A second request can only shorten it.
     pub(super) fn drain_asked(&mut self, now: Instant, limit: Option<Duration>, actions: &mut Vec<Action>) {
         let ends = limit.and_then(|limit| now.checked_add(limit));
         if let Some(drain) = &mut self.drain {
@@ -155,7 +155,7 @@ impl Core {
         }
     }
 
-    /// Lets go whoever has nothing to do; nobody left is the end.
+    /// Retires idle workers; when none is left, the drain is over.
     fn continue_draining(&mut self, now: Instant, actions: &mut Vec<Action>) {
         let idle: Vec<WorkerId> = self.roster.idle().collect();
         idle.into_iter().for_each(|worker| self.retire(now, worker, actions));
@@ -168,7 +168,7 @@ impl Core {
         }
     }
 
-    /// Ends all that still runs.
+    /// Kills everything that still runs.
     pub(super) fn drain_timed_out(&mut self, now: Instant, actions: &mut Vec<Action>) {
         let workers: Vec<WorkerId> = self.roster.iter().map(|(id, _)| id).collect();
         for id in workers {

@@ -1,4 +1,4 @@
-//! Workers that one caller has for several calls: docs/protocol.md 4.5 to 4.7.
+//! Leases: a worker that one caller holds for several calls. docs/protocol.md 4.5 to 4.7.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::pool::queue::Line;
 use crate::pool::timers::Timer;
 
 impl Core {
-    /// A checkout has its worker.
+    /// Gives a checkout its worker.
     pub(super) fn grant(
         &mut self,
         now: Instant,
@@ -28,7 +28,7 @@ impl Core {
         actions.push(Action::Grant(worker, lease));
     }
 
-    /// A worker of a lease has finished its call: the lease's next one, if there is one.
+    /// A leased worker has finished its call: hands it the lease's next one, if any.
     pub(super) fn hand_next_call_of(
         &mut self,
         now: Instant,
@@ -47,7 +47,7 @@ impl Core {
         }
     }
 
-    /// The holder gave the worker back. A call that still runs goes on, as one of the pool.
+    /// The holder returned the worker. A call that still runs continues as an ordinary call.
     pub(super) fn checked_in(&mut self, now: Instant, lease: CallId, broken: bool, actions: &mut Vec<Action>) {
         let Some(worker) = self.close_lease(lease, actions) else { return };
         if let Some(worker) = self.roster.get_mut(worker) {
@@ -58,7 +58,7 @@ impl Core {
         }
     }
 
-    /// The holder is gone, or had its worker too long: nobody knows what it did with it.
+    /// The holder is gone, or held its worker too long: the state of the worker is unknown.
     pub(super) fn end_lease(
         &mut self,
         now: Instant,
@@ -77,7 +77,7 @@ impl Core {
         actions.push(Action::Refuse(call, refusal(worker)));
     }
 
-    /// Strikes a lease out and refuses what waits in it. The worker is as it was.
+    /// Removes a lease and refuses the calls that wait in it. The worker is not changed.
     pub(super) fn close_lease(&mut self, lease: CallId, actions: &mut Vec<Action>) -> Option<WorkerId> {
         let worker = self.leases.remove(&lease)?;
         self.timers.set(Timer::Lease(lease), None);

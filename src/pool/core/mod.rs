@@ -1,12 +1,12 @@
-//! Who gets which worker when: a pure state machine. It has no clock, no I/O and no await.
+//! Decides which job gets which worker, and when: a pure state machine without clock, I/O or await.
 //!
-//! Events say what happened, actions say what is to be done about it; the driver feeds the one and performs the other. The rules
-//! are docs/protocol.md 4 and 8.
+//! Events say what happened, actions what to do about it. The driver feeds the former and performs the latter.
+//! docs/protocol.md 4 and 8 have the rules.
 //!
-//! - `calls`: a call's way through the queue to a worker, and to its end without a result
-//! - `leases`: workers that one caller has for several calls
+//! - `calls`: the path of a call through the queue to a worker, or to its end without a result
+//! - `leases`: workers that one caller holds for several calls
 //! - `workers`: starts, replies, deaths
-//! - `change`: workers that are replaced, resize, reload, drain
+//! - `change`: replacement, resize, reload, drain
 
 mod calls;
 mod change;
@@ -28,45 +28,45 @@ use crate::call::{CallId, WorkerId};
 
 /// A call that this many workers have failed to read is not handed to another one.
 const DELIVERIES: u8 = 3;
-/// A worker that finished so many calls, or lived so long, has made progress: its death is no failure of starting.
+/// A worker that finished this many calls, or lived this long, has made progress: its death is not a failed start.
 const PROGRESS_CALLS: u64 = 3;
 const PROGRESS_AGE: Duration = Duration::from_secs(10);
 /// How long a worker that was asked to end has before it is asked as the system does, and again before it is killed.
 const RETIRE_GRACE: Duration = Duration::from_secs(1);
-/// How long a worker has to say that it is alive.
+/// How long a worker has to answer that it is alive.
 const CHECK_LIMIT: Duration = Duration::from_secs(1);
 
-/// What has been counted since the start.
+/// The counters since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Calls that ended in a worker.
     pub finished: u64,
     /// Workers that were replaced after they died or were killed.
     pub restarts: u64,
-    /// Calls that found the queue full.
+    /// Calls refused because the queue was full.
     pub refused: u64,
-    /// The most that have waited at once.
+    /// The highest number of waiting calls so far.
     pub max_waiting: usize,
-    /// The most workers that have been busy at once.
+    /// The highest number of busy workers so far.
     pub max_busy: usize,
 }
 
-/// A new generation that has to prove itself.
+/// A new generation that has yet to prove itself.
 #[derive(Debug)]
 struct Reload {
     generation: u64,
-    /// Its first worker, once that is started.
+    /// Its first worker, once started.
     candidate: Option<WorkerId>,
-    /// Who waits for it.
+    /// The requests that wait for it.
     asked: Vec<CallId>,
 }
 
-/// The end: no call is taken any more.
+/// A drain: no more calls are accepted.
 #[derive(Debug)]
 struct Drain {
-    /// When what still runs is killed.
+    /// When to kill what still runs.
     ends: Option<Instant>,
-    /// No worker is left, and that has been said.
+    /// No worker is left, and this has been reported.
     done: bool,
 }
 
@@ -77,7 +77,7 @@ pub struct Core {
     roster: Roster,
     queue: Queue,
     running: BTreeMap<CallId, WorkerId>,
-    /// Calls whose worker died, before they are made again.
+    /// Calls whose worker died, resting before they are run again.
     retrying: BTreeMap<CallId, Waiting>,
     leases: BTreeMap<CallId, WorkerId>,
     affinity: Affinity,
@@ -115,8 +115,8 @@ impl Core {
         }
     }
 
-    /// Takes in what happened at `now` and appends what is to be done. Timers that are due at `now` come second: a reply that is
-    /// here when its deadline strikes is a reply.
+    /// Handles what happened at `now` and appends the actions. Timers that are due at `now` come second: a reply that
+    /// has arrived when its deadline strikes is a reply.
     pub fn handle(&mut self, now: Instant, event: Event, actions: &mut Vec<Action>) {
         match event {
             Event::CallArrived(call, demand) => self.call_arrived(now, call, Waiting::new(now, demand), actions),
@@ -153,7 +153,7 @@ impl Core {
             Timer::Worker(worker) => self.worker_timer_fell_due(now, worker, actions),
             Timer::Age(worker) => self.roster.mark_replaceable(worker),
             Timer::Drain => self.drain_timed_out(now, actions),
-            // Nothing but the end of the pause: `start_workers` looks at it after each event.
+            // Only the end of the pause: `start_workers` checks it after each event.
             Timer::BackOff => {}
         }
     }
@@ -163,17 +163,17 @@ impl Core {
         self.timers.next()
     }
 
-    /// How many workers are in which state.
+    /// The number of workers by state.
     pub fn counts(&self) -> Counts {
         self.roster.counts()
     }
 
-    /// How many calls wait, and their bytes.
+    /// The number of waiting calls, and their bytes.
     pub fn waiting(&self) -> (usize, usize) {
         (self.queue.len(), self.queue.bytes())
     }
 
-    /// Whether new calls are refused because no worker starts.
+    /// Returns whether new calls are refused because no worker starts.
     pub fn is_crash_loop(&self) -> bool {
         self.backoff.is_crash_loop() && self.roster.counts().ready() == 0
     }
@@ -183,44 +183,44 @@ impl Core {
         self.totals
     }
 
-    /// How many workers are leased.
+    /// The number of leased workers.
     pub fn leased(&self) -> usize {
         self.leases.len()
     }
 
-    /// Whether this lease has been granted and is not over.
+    /// Returns whether this lease has been granted and has not ended.
     pub fn has_lease(&self, lease: CallId) -> bool {
         self.leases.contains_key(&lease)
     }
 
-    /// The generation of workers that proved itself last.
+    /// The generation of workers that last proved itself.
     pub fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Workers beyond `size`, but for those that are to be replaced and the one that is to prove a new generation.
+    /// The number of workers beyond `size`, without replaceable ones and the one that is to prove a new generation.
     pub fn overflow(&self) -> usize {
         let wanted = self.roster.counts().useful() - self.roster.replaceable();
         wanted.saturating_sub(self.settings.size + usize::from(self.has_candidate()))
     }
 
-    /// Workers that are always there.
+    /// The number of permanent workers.
     pub fn size(&self) -> usize {
         self.settings.size
     }
 
-    /// Whether workers of an older generation are being replaced, or the first of a new one is being tried.
+    /// Returns whether workers of an older generation are being replaced, or the first of a new one is being tried.
     pub fn is_reloading(&self) -> bool {
         self.reload.is_some()
             || self.roster.iter().any(|(id, worker)| worker.generation < self.generation && self.roster.is_useful(id))
     }
 
-    /// Whether the pool takes no more calls.
+    /// Returns whether the pool accepts no more calls.
     pub fn is_draining(&self) -> bool {
         self.drain.is_some()
     }
 
-    /// Each worker's picture.
+    /// A row per worker.
     pub fn workers(&self) -> impl Iterator<Item = Row> {
         self.roster.iter().map(|(id, worker)| Row {
             id,
@@ -231,7 +231,7 @@ impl Core {
         })
     }
 
-    /// The call that a worker runs and whose end somebody waits for.
+    /// The call that a worker runs and somebody waits for.
     pub fn call_in_hand(&self, worker: WorkerId) -> Option<CallId> {
         match self.roster.state(worker)? {
             State::Busy(busy) if busy.awaited => Some(busy.call),
@@ -239,7 +239,7 @@ impl Core {
         }
     }
 
-    /// The call that a worker runs, for whomever.
+    /// The call that a worker runs, whether or not somebody waits for it.
     pub fn runs(&self, worker: WorkerId) -> Option<CallId> {
         match self.roster.state(worker)? {
             State::Busy(busy) => Some(busy.call),
@@ -247,32 +247,32 @@ impl Core {
         }
     }
 
-    /// Whether its worker died and it is to be made again, but not yet.
+    /// Returns whether its worker died and it is to be run again, but not yet.
     pub fn is_retrying(&self, call: CallId) -> bool {
         self.retrying.contains_key(&call)
     }
 
-    /// Whether it has not said hello yet.
+    /// Returns whether it has not said hello yet.
     pub fn is_starting(&self, worker: WorkerId) -> bool {
         matches!(self.roster.state(worker), Some(State::Starting))
     }
 
-    /// Whether it was asked to end.
+    /// Returns whether it was asked to end.
     pub fn is_retiring(&self, worker: WorkerId) -> bool {
         matches!(self.roster.state(worker), Some(State::Stopping(Stop::Retired | Stop::Terminated)))
     }
 }
 
-/// What there is to say of a worker.
+/// What is known about a worker.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
     /// Its number.
     pub id: WorkerId,
     /// The name of its state.
     pub state: &'static str,
-    /// When it was started.
+    /// When it started.
     pub started: Instant,
-    /// Calls it has finished.
+    /// The number of calls it has finished.
     pub calls: u64,
     /// Its generation.
     pub generation: u64,

@@ -19,7 +19,7 @@ impl Core {
     }
 
     pub(super) fn call_finished(&mut self, now: Instant, worker: WorkerId, actions: &mut Vec<Action>) {
-        // A worker that is being stopped may still have written a reply: its call has been answered already.
+        // A worker that is being stopped may still have written a reply, after its call has been answered.
         let Some(entry) = self.roster.get_mut(worker) else { return };
         let State::Busy(Busy { call, .. }) = &entry.state else { return };
         let (call, lease) = (*call, entry.lease);
@@ -50,7 +50,7 @@ impl Core {
             State::Stopping(stop) => stop == Stop::Killed(true),
             State::Idle | State::Checking | State::Leased | State::Busy(_) => !progressed,
         };
-        // A reload that fails says so to whoever asked for it; the workers that there are have not failed.
+        // A failed reload is reported to whoever asked for it; the existing workers have not failed.
         if !self.candidate_is_gone(id, actions) && failed {
             let until = self.backoff.failed(now);
             self.timers.set(Timer::BackOff, Some(until));
@@ -83,7 +83,7 @@ impl Core {
         }
     }
 
-    /// With a grace the call is asked to end; without, and after it, it is ended.
+    /// With a grace, interrupts the call; without one, or after it, stops it.
     fn ran_too_long(&mut self, now: Instant, id: WorkerId, actions: &mut Vec<Action>) {
         let Some(State::Busy(busy)) = self.roster.get_mut(id).map(|worker| &mut worker.state) else { return };
         let grace = match &busy.waiting.demand.purpose {
@@ -124,7 +124,7 @@ impl Core {
         }
     }
 
-    /// Asks a worker that has nothing to do to end.
+    /// Asks an idle worker to end.
     pub(super) fn retire(&mut self, now: Instant, id: WorkerId, actions: &mut Vec<Action>) {
         self.roster.set_state(id, State::Stopping(Stop::Retired));
         self.timers.set(Timer::Worker(id), now.checked_add(RETIRE_GRACE));
@@ -133,7 +133,7 @@ impl Core {
         self.unbind(now, id, actions);
     }
 
-    /// The one place where a worker is killed. The kill comes before whatever the caller says of its call.
+    /// Kills a worker, which happens only here. The kill comes before anything the caller reports about its call.
     pub(super) fn kill(&mut self, now: Instant, id: WorkerId, cause: KillCause, actions: &mut Vec<Action>) {
         let is_candidate = self.is_candidate(id);
         let stop = Stop::Killed(cause == KillCause::StartTimeout && !is_candidate);
@@ -149,7 +149,7 @@ impl Core {
         self.unbind(now, id, actions);
     }
 
-    /// A worker takes no more calls: those that waited for it wait for another one, or not at all.
+    /// A worker takes no more calls: those that waited for it wait for another one, or end.
     fn unbind(&mut self, now: Instant, id: WorkerId, actions: &mut Vec<Action>) {
         self.affinity.forget(id);
         while let Some((call, waiting)) = self.queue.pop(Line::Worker(id)) {
@@ -168,8 +168,8 @@ impl Core {
         self.timers.set(Timer::Worker(worker), limit.and_then(|limit| now.checked_add(limit)));
     }
 
-    /// Starts what is missing: up to `size` always, beyond it for calls that wait and have no start under way for them, and
-    /// one more while a worker is to be replaced.
+    /// Starts missing workers: always up to `size`; beyond it, for waiting calls that have no start under way for them;
+    /// and one more while a worker is to be replaced.
     pub(super) fn start_workers(&mut self, now: Instant, actions: &mut Vec<Action>) {
         self.start_candidate(now, actions);
         while self.wants_worker() && self.backoff.allows_start(now) {
@@ -179,7 +179,7 @@ impl Core {
 
     fn wants_worker(&self) -> bool {
         let counts = self.roster.counts();
-        // One that is to prove a new generation may fail to, so the old one is kept at its strength beside it.
+        // A worker that is to prove a new generation may fail, so the old generation keeps its strength next to it.
         let candidate = usize::from(self.has_candidate());
         let (useful, starting) = (counts.useful() - candidate, counts.starting - candidate);
         let missing = useful < self.settings.size;
@@ -191,7 +191,7 @@ impl Core {
             && ((has_slot && (missing || overflow)) || (successor && counts.all() <= self.slots()))
     }
 
-    /// Enters a worker and has it started.
+    /// Adds a worker and starts it.
     pub(super) fn start(&mut self, now: Instant, generation: u64, actions: &mut Vec<Action>) -> WorkerId {
         let calls = self.settings.max_calls.map(|most| self.jittered(most));
         let worker = self.roster.enter(now, generation, calls);
@@ -204,7 +204,7 @@ impl Core {
         worker
     }
 
-    /// Up to a tenth less, so that workers which were started together do not leave together.
+    /// Reduces a limit by up to a tenth at random, so that workers started together do not leave together.
     fn jittered(&mut self, most: u64) -> u64 {
         if most <= 10 { most } else { most - ((most / 10) as f64 * self.random.fraction()) as u64 }
     }
@@ -213,7 +213,8 @@ impl Core {
         self.settings.size.saturating_add(self.settings.max_overflow)
     }
 
-    /// Workers that a waiting call may count on: a call that one of them will take is not held against `max_queue`.
+    /// The number of workers a waiting call may count on: a call that one of them will take does not count towards
+    /// `max_queue`.
     pub(super) fn spare_capacity(&self) -> usize {
         let counts = self.roster.counts();
         counts.starting + self.slots().saturating_sub(counts.all())
