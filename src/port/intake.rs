@@ -1,4 +1,5 @@
-//! Packets -> the dispatcher. The codec works on large ones on a helper thread, so that small calls do not wait behind them.
+//! Sends packets to the dispatcher. Large ones are decoded on helper threads, so that small calls do not wait behind
+//! them.
 
 use std::io;
 use std::time::Instant;
@@ -15,7 +16,7 @@ use crate::call::Failure;
 use crate::dispatcher::{Reply, Request};
 use crate::outbox::Outbox;
 
-/// Reads requests until the owner has no more to say. As long as it does not read its replies, none are read.
+/// Reads requests until the owner closes its end. Reads none while the owner does not read its replies.
 pub async fn read_requests(
     mut reader: Reader,
     rules: Rules,
@@ -38,12 +39,12 @@ pub async fn read_requests(
             Parsed::Request(request) => request,
             Parsed::Error(failure) => Request::Error(failure),
         };
-        // It can only fail once the dispatcher has ended, which ends this task too.
+        // This can only fail once the dispatcher has ended, which ends this task too.
         let _ = requests.send(request).await;
     }
 }
 
-/// The dispatcher hears of a large call at once, so that it can be cancelled and counts; what is in it follows.
+/// The dispatcher learns of a large call at once, so that it counts and can be cancelled; its contents follow.
 fn parse_large(packet: Bytes, rules: &Rules) -> Parsed {
     let arrived = Instant::now();
     let Some(id) = request::id_of_call(&packet) else { return request::parse(Packet::Whole(packet), rules, arrived) };
@@ -51,7 +52,7 @@ fn parse_large(packet: Bytes, rules: &Rules) -> Parsed {
     let decoding = spawn_blocking(move || match request::parse(Packet::Whole(packet), &rules, arrived) {
         Parsed::Request(Request::Call(_, call)) => Ok(*call),
         Parsed::Request(Request::Refuse(_, failure)) | Parsed::Error(failure) => Err(failure),
-        // It begins as a call, so it is one or is refused.
+        // It begins like a call, so it is a call or is refused.
         Parsed::Request(_) => Err(Failure::bad_request("malformed packet")),
     });
     Parsed::Request(Request::LargeCall { id, bytes, decoding })

@@ -1,4 +1,4 @@
-//! What is too large for the one thread.
+//! What counts as large, and is left to helper threads.
 
-/// Packets and replies larger than this are worked on by a helper thread.
+/// Helper threads process packets and replies larger than this.
 pub(super) const LARGE: usize = 256 << 10;

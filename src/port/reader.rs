@@ -8,9 +8,9 @@ use tokio::task::yield_now;
 use super::stream::Input;
 use crate::buffer::{READ, give_back, make_room};
 
-/// How much is kept of what comes while nobody asks for packets.
+/// How much is kept of what arrives while nobody asks for packets.
 const LOOK_AHEAD: usize = 1 << 20;
-/// The first bytes of a packet that is too long: enough to read the id of the call it was to be.
+/// The first bytes of a packet that is too long: enough to read the id of its call.
 const HEAD: usize = 64;
 
 /// One packet.
@@ -18,7 +18,7 @@ const HEAD: usize = 64;
 pub enum Packet {
     /// Its bytes.
     Whole(Bytes),
-    /// It is longer than `max_frame` and was thrown away.
+    /// A packet longer than `max_frame`, which was discarded.
     TooLong {
         /// Its first bytes.
         head: Bytes,
@@ -27,7 +27,7 @@ pub enum Packet {
     },
 }
 
-/// Where in the stream the reader is.
+/// The reader's position in the stream.
 #[derive(Debug)]
 enum State {
     /// Before a length.
@@ -36,7 +36,7 @@ enum State {
     Body(usize),
     /// In the first bytes of a packet that is too long.
     Head(usize),
-    /// In its rest: so many bytes are to be thrown away.
+    /// In the rest of it: this many bytes are still to be discarded.
     Skip(usize),
 }
 
@@ -47,7 +47,7 @@ pub struct Reader {
     buffer: BytesMut,
     state: State,
     max_frame: usize,
-    /// The end of the stream has been seen.
+    /// Whether the end of the stream was seen.
     ended: bool,
 }
 
@@ -57,12 +57,12 @@ impl Reader {
         Self { input, buffer: BytesMut::new(), state: State::Length, max_frame, ended: false }
     }
 
-    /// Changes the limit for the packets to come.
+    /// Changes the limit for later packets.
     pub fn set_max_frame(&mut self, max_frame: usize) {
         self.max_frame = max_frame;
     }
 
-    /// The next packet; `None` at the end of the stream. A packet that the end cut off is nothing.
+    /// The next packet; `None` at the end of the stream. A packet cut off by the end is ignored.
     ///
     /// Cancellation: all progress is kept in `self`, so the future may be dropped at any await.
     pub async fn packet(&mut self) -> io::Result<Option<Packet>> {
@@ -77,14 +77,15 @@ impl Reader {
             make_room(&mut self.buffer, missing);
             match self.input.read(&mut self.buffer).await? {
                 0 => return Ok(None),
-                // A large packet comes in many pieces that are always ready: the others have their turn between them.
+                // The pieces of a large packet are always ready: other tasks get their turn in between.
                 size if size >= READ => yield_now().await,
                 _ => {}
             }
         }
     }
 
-    /// Waits for the end of the stream; what comes before it is kept for `packet`. With more than a little of that it waits for ever.
+    /// Waits for the end of the stream. What comes before it is kept for `packet`; if that is more than a little, it
+    /// waits forever.
     ///
     /// Cancellation: all progress is kept in `self`, so the future may be dropped at any await.
     pub async fn end(&mut self) -> io::Result<()> {

@@ -1,4 +1,4 @@
-//! Replies -> packets: docs/protocol.md 2.4, 5, 6, 9 and 10.
+//! Turns replies into packets: docs/protocol.md 2.4, 5, 6, 9 and 10.
 
 use std::time::Duration;
 
@@ -18,16 +18,16 @@ const META: usize = 128;
 /// The empty list.
 const NIL: [u8; 1] = [106];
 
-/// What `ready` says beside the state of the pool.
+/// What `ready` says besides the state of the pool.
 #[derive(Clone, Debug)]
 pub struct Ready {
-    /// The Python that the workers run on.
+    /// The workers' Python.
     pub python: Interpreter,
-    /// Largest packet, in bytes.
+    /// Maximum size of a packet, in bytes.
     pub max_frame: usize,
 }
 
-/// Appends the packet for a reply. One that cannot be written as it is becomes an error of that call.
+/// Appends the packet for a reply. A reply that cannot be written becomes an error of its call.
 pub(super) fn write(reply: &Reply, ready: &Ready, out: &mut BytesMut) {
     match reply {
         Reply::To(id, answer, _) => write_answer(*id, answer, out),
@@ -130,7 +130,7 @@ fn write_ok(id: PortId, value: &Term, out: &mut BytesMut) {
     finish(body, out);
 }
 
-/// The packet's length is written when it is known; then `{reply, Id, ` as docs/protocol.md 3.2 wants it.
+/// Begins a packet, whose length is written once it is known, with `{reply, Id, ` in the form of docs/protocol.md 3.2.
 fn begin(id: PortId, out: &mut BytesMut) -> usize {
     out.put_u32(0);
     let body = out.len();
@@ -141,7 +141,7 @@ fn begin(id: PortId, out: &mut BytesMut) -> usize {
     body
 }
 
-/// `{ok, ` of a tuple of so many elements.
+/// `{ok, ` of a tuple with this many elements.
 fn put_ok(arity: u8, out: &mut BytesMut) {
     out.put_slice(&[104, arity, 119, 2]);
     out.put_slice(b"ok");
@@ -162,7 +162,7 @@ fn write_packet(term: &Term, out: &mut BytesMut) {
     finish(body, out);
 }
 
-/// Writes a term of our own. It is one that can be written; if it is not after all, the packet says at least that.
+/// Writes one of our own terms. It can always be written; should that fail, the packet says at least so.
 fn put(term: &Term, out: &mut BytesMut) {
     let start = out.len();
     if let Err(problem) = control::encode(term, out) {
@@ -172,7 +172,7 @@ fn put(term: &Term, out: &mut BytesMut) {
     }
 }
 
-/// A result that has no form as a term, where so many bytes of the reply stand around it.
+/// The failure for a result that no term can represent, with `around` bytes of the reply around it.
 fn unencodable(problem: &CodecError, around: u64) -> Failure {
     match problem.kind {
         CodecErrorKind::TooLarge { bytes, limit } => {

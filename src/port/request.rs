@@ -1,4 +1,4 @@
-//! Packets -> requests: docs/protocol.md 3, 4 and 7.3.
+//! Turns packets into requests: docs/protocol.md 3, 4 and 7.3.
 
 use std::borrow::Cow;
 use std::time::Instant;
@@ -12,10 +12,10 @@ use crate::call::{Blame, Body, Call, Failure, Form, Mfa, Phase, Reason};
 use crate::codec::{self, CodecError, CodecErrorKind, etf};
 use crate::dispatcher::{PortId, Request};
 
-/// What the port makes of a packet.
+/// What a packet turns into.
 #[derive(Debug)]
 pub(super) enum Parsed {
-    /// A request; one that was understood only as far as its id is to be refused.
+    /// A request. One that was only understood as far as its id is to be refused.
     Request(Request),
     /// An error that belongs to no request: docs/protocol.md 6.1.
     Error(Failure),
@@ -34,7 +34,7 @@ pub(super) const REQUESTS: [(&str, usize); 9] = [
     ("ping", 2),
 ];
 
-/// Reads a packet that arrived then.
+/// Reads a packet that arrived at this time.
 pub(super) fn parse(packet: Packet, rules: &Rules, arrived: Instant) -> Parsed {
     match packet {
         Packet::Whole(bytes) => parse_whole(&bytes, rules, arrived),
@@ -55,7 +55,7 @@ fn parse_whole(packet: &Bytes, rules: &Rules, arrived: Instant) -> Parsed {
     }
 }
 
-/// Why a packet is no request, with its id if that could be read.
+/// Why a packet is not a request, with its id if that could be read.
 enum Rejection {
     With(PortId, Failure),
     Without(Failure),
@@ -102,7 +102,7 @@ fn read_head(cursor: &mut etf::Cursor<'_>) -> Result<(&'static str, PortId), Fai
     Ok((known, id))
 }
 
-/// The rest of `{call, Id, ...`; `term` is the whole of it.
+/// The rest of `{call, Id, ...`; `term` is all of it.
 fn read_call(cursor: &mut etf::Cursor<'_>, term: &Bytes, rules: &Rules, arrived: Instant) -> Result<Call, Failure> {
     let module = read_name(cursor, "module")?;
     let function = read_name(cursor, "function")?;
@@ -122,7 +122,7 @@ fn read_call(cursor: &mut etf::Cursor<'_>, term: &Bytes, rules: &Rules, arrived:
     Ok(Call { mfa, body, limits: rules.limits, target, policy, form, arrived })
 }
 
-/// The last element of a request: its options.
+/// The options of a request, its last element.
 fn read_options<'a>(cursor: &mut etf::Cursor<'a>) -> Result<&'a [u8], Failure> {
     cursor.term().map_err(|error| malformed(&error))
 }
@@ -149,13 +149,13 @@ fn read_name<'a>(cursor: &mut etf::Cursor<'a>, what: &str) -> Result<Cow<'a, str
         .map_err(|error| Failure::bad_request(format!("the {what} is no atom, UTF-8 binary or charlist: {error}")))
 }
 
-/// The id, if the packet is a call as far as its head goes.
+/// The id, if the beginning of the packet is that of a call.
 pub(super) fn id_of_call(packet: &[u8]) -> Option<PortId> {
     let (name, id) = read_head(&mut etf::Cursor::new(packet.strip_prefix(&[131])?)).ok()?;
     (name == "call").then_some(id)
 }
 
-/// A packet that is too long is not kept, but its head says whose it was.
+/// A packet that is too long is not kept, but its beginning has the id of its call.
 fn too_long(head: &[u8], length: usize, limit: usize) -> Parsed {
     let failure = too_large(length as u64, limit as u64);
     let head = head.strip_prefix(&[131]).and_then(|term| read_head(&mut etf::Cursor::new(term)).ok());
@@ -175,7 +175,7 @@ fn denied(module: &str, function: &str) -> Failure {
     Failure::new(Reason::Denied, Phase::Call, Blame::Caller, message).with("module", module).with("function", function)
 }
 
-/// The bytes are not what they should be.
+/// The bytes are not a valid request.
 fn malformed(error: &CodecError) -> Failure {
     match error.kind {
         CodecErrorKind::TooLarge { bytes, limit } => too_large(bytes, limit),
@@ -185,7 +185,7 @@ fn malformed(error: &CodecError) -> Failure {
     }
 }
 
-/// An argument has no form in Python, or is no term at all.
+/// An argument cannot be represented in Python, or is not a term at all.
 fn refused(error: &CodecError) -> Failure {
     match error.kind {
         CodecErrorKind::Unencodable => Failure::new(Reason::Unencodable, Phase::Call, Blame::Caller, error.to_string())

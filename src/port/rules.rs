@@ -1,4 +1,4 @@
-//! What the requests of a session have in common.
+//! The settings that the requests of a session share.
 
 use std::time::Duration;
 
@@ -7,29 +7,29 @@ use crate::call::{Limits, OnCancel};
 use crate::codec::Options;
 use crate::config::Config;
 
-/// What the requests of a session have in common.
+/// The settings that the requests of a session share.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// The limits of a call that brings none of its own.
+    /// The limits of a call that sets none.
     pub limits: Limits,
-    /// What becomes of a running call that is cancelled, if it does not say.
+    /// What happens to a running call that is cancelled, by default.
     pub on_cancel: OnCancel,
-    /// How often an idempotent call is made again that does not say.
+    /// How often an idempotent call is run again, by default.
     pub retry: u8,
-    /// The longest lease of a checkout that does not say.
+    /// The maximum duration of a lease, by default.
     pub lease_timeout: Option<Duration>,
-    /// How long running calls have to end at a drain that does not say.
+    /// How long running calls may take to finish at a drain, by default.
     pub drain_timeout: Option<Duration>,
-    /// What values become, for a call that does not say.
+    /// How values are converted, by default.
     pub values: Options,
     /// The functions that calls may name.
     pub allow: AllowList,
-    /// The largest packet, what a term may inflate to, and the largest reply.
+    /// The maximum size of a packet, of an inflated term, and of a reply.
     pub max_frame: usize,
 }
 
 impl Rules {
-    /// The rules of a pool.
+    /// The settings of a pool.
     pub fn of(config: &Config) -> Self {
         Self {
             limits: config.limits,

@@ -1,4 +1,4 @@
-//! Descriptors 0 and 1: taken away from the rest of the process, read and written without ever blocking it.
+//! Descriptors 0 and 1: reserved for the port, read and written without blocking.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -9,28 +9,28 @@ use rustix::fs::{FileType, Mode, OFlags};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
-/// How large the pipes are made where the system allows it: a 16 MiB packet takes half the time.
+/// The size of the pipes where the system allows it: a 16 MiB packet takes half the time.
 const PIPE: usize = 1 << 20;
-/// How much of a file is read at once.
+/// How much of a file to read at once.
 const READ: usize = 64 << 10;
 
-/// Where packets come from.
+/// The source of packets.
 #[derive(Debug)]
 pub struct Input(Stream<pipe::Receiver>);
 
-/// Where packets go to.
+/// The destination of packets.
 #[derive(Debug)]
 pub struct Output(Stream<pipe::Sender>);
 
 #[derive(Debug)]
 enum Stream<P> {
-    /// Pipes, sockets and terminals: the system says when they are ready.
+    /// Pipes, sockets and terminals: the system reports when they are ready.
     Polled(P),
-    /// Files and /dev/null: they always are.
+    /// Files and /dev/null, which are always ready.
     File(File),
 }
 
-/// Takes 0 and 1 for the port. Afterwards 0 is /dev/null and 1 is stderr, so that no print can hurt the wire.
+/// Takes 0 and 1 for the port. Afterwards 0 is /dev/null and 1 is stderr, so that no print can disturb the protocol.
 pub fn take_stdio() -> io::Result<(Input, Output)> {
     let input = own(rustix::stdio::stdin(), "/proc/self/fd/0", OFlags::RDONLY)?;
     let output = own(rustix::stdio::stdout(), "/proc/self/fd/1", OFlags::WRONLY)?;
@@ -47,8 +47,8 @@ pub fn take_stdio() -> io::Result<(Input, Output)> {
     Ok((Input(input), Output(output)))
 }
 
-/// A descriptor of our own, non-blocking. Opened anew where that is possible, because the flag belongs to the open file, which others
-/// may share. A socket cannot be opened anew, but its end is ours alone.
+/// A descriptor of our own, non-blocking. It is reopened where possible, because the flag belongs to the open file,
+/// which others may share. A socket cannot be reopened, but its end is ours alone.
 fn own(fd: BorrowedFd<'_>, path: &str, access: OFlags) -> io::Result<Stream<OwnedFd>> {
     let kind = FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode);
     if matches!(kind, FileType::RegularFile | FileType::Directory) || is_null(fd) {
@@ -61,7 +61,7 @@ fn own(fd: BorrowedFd<'_>, path: &str, access: OFlags) -> io::Result<Stream<Owne
     };
     rustix::io::ioctl_fionbio(&owned, true)?;
     if kind == FileType::Fifo {
-        // Beyond a limit for each user this is refused; a small pipe is only slower.
+        // Beyond a limit per user this is refused; a smaller pipe is only slower.
         let _ = rustix::pipe::fcntl_setpipe_size(&owned, PIPE);
     }
     Ok(Stream::Polled(owned))
@@ -73,7 +73,7 @@ fn is_null(fd: BorrowedFd<'_>) -> bool {
 }
 
 impl Input {
-    /// Reads what is there, at least a byte; 0 at the end. There must be room in the buffer.
+    /// Reads what is there, at least one byte; 0 at the end. The buffer must have room.
     ///
     /// Cancellation: may be dropped at any await; nothing has been read then.
     pub async fn read(&mut self, buffer: &mut BytesMut) -> io::Result<usize> {
@@ -106,7 +106,8 @@ impl Output {
         }
     }
 
-    /// Waits until nobody can read any more, where the system tells: for pipes. A socket tells at the next write.
+    /// Waits until nobody can read any more, where the system reports that: for pipes. A socket reports it at the next
+    /// write.
     ///
     /// Cancellation: may be dropped at any time.
     pub async fn closed(&self) {

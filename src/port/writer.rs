@@ -1,4 +1,4 @@
-//! The only owner of stdout: replies -> packets -> bytes.
+//! The only owner of stdout: turns replies into packets and writes them.
 
 use std::collections::VecDeque;
 use std::io;
@@ -15,29 +15,30 @@ use crate::config::processors;
 use crate::dispatcher::{Answer, Reply};
 use crate::outbox::Outgoing;
 
-/// Replies are put together up to this many bytes before they are written.
+/// Replies are gathered up to this many bytes before they are written.
 const BATCH: usize = 64 << 10;
 
-/// Writes replies as they come, as many small ones in one write as are there. The codec works on large ones on helper threads; each is
-/// written as soon as it is done, and the small ones that have come meanwhile go before the next.
+/// Writes replies as they come, as many small ones per write as there are. Large ones are encoded on helper threads.
+/// Each is written as soon as it is done, and small ones that have arrived in between go before the next.
 #[derive(Debug)]
 pub struct Writer {
     output: Output,
     buffer: BytesMut,
-    /// The room that the replies in the buffer take.
+    /// The shares of the replies in the buffer.
     shares: Vec<Share>,
     /// Large replies that wait for a helper thread.
     waiting: VecDeque<Reply>,
-    /// Large packets that are being made or wait to be written: one for each processor, since they may be larger than their pickles.
+    /// Large packets that are being encoded or wait to be written: one per processor, since they may be larger than
+    /// their pickles.
     large: JoinSet<(BytesMut, Share)>,
     helpers: usize,
     ready: Arc<Ready>,
-    /// The last to be said: that nothing more comes.
+    /// The last reply: that nothing more comes.
     drained: Vec<Reply>,
 }
 
 impl Writer {
-    /// Writes to this output; `ready` is what the first packet says.
+    /// Writes to this output; `ready` is the content of the first packet.
     pub fn new(output: Output, ready: Ready) -> Self {
         Self {
             output,
@@ -51,7 +52,7 @@ impl Writer {
         }
     }
 
-    /// Works until nobody has anything to say any more, or nobody reads.
+    /// Runs until there is nothing more to write, or nobody reads.
     pub async fn run(mut self, mut replies: Outgoing<Reply>) -> io::Result<()> {
         loop {
             tokio::select! {
@@ -80,7 +81,7 @@ impl Writer {
 
     fn encode(&mut self, reply: Reply) {
         match reply {
-            // Results of calls that ended before may still be worked on.
+            // Results of earlier calls may still be in the making.
             Reply::To(_, Answer::Drained, _) => self.drained.push(reply),
             Reply::To(_, Answer::Value(ref value), _) if value.pickle.len() > LARGE => {
                 self.waiting.push_back(reply);
@@ -93,7 +94,7 @@ impl Writer {
         }
     }
 
-    /// Gives the helper threads what they can take.
+    /// Gives the helper threads as much as they can take.
     fn help(&mut self) {
         while self.large.len() < self.helpers
             && let Some(reply) = self.waiting.pop_front()
@@ -114,7 +115,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes a large packet and then gives back the room that it has taken.
+    /// Writes a large packet, then returns its share.
     async fn write_large(&mut self, packet: BytesMut, share: Share) -> io::Result<()> {
         self.help();
         self.write(packet).await?;

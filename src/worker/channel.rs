@@ -1,4 +1,4 @@
-//! The server's end of a worker's channel: frames come in while what is in the inbox goes out, neither ever blocking.
+//! The server's end of a worker's channel: reads frames while it writes the inbox, without ever blocking.
 
 use std::io;
 
@@ -14,7 +14,7 @@ use crate::allowance::{Allowance, Claim, Place, Share};
 use crate::buffer::{give_back, make_room};
 use crate::call::CallId;
 
-/// How much of what was not understood is shown.
+/// How much of an unreadable message is shown.
 const REMAINS: usize = 256;
 
 /// A frame from the worker.
@@ -23,11 +23,11 @@ pub(super) struct Frame {
     pub(super) kind: FromWorker,
     pub(super) call: CallId,
     pub(super) body: Bytes,
-    /// The room that the body takes.
+    /// The share of its body.
     pub(super) share: Share,
 }
 
-/// The room for the frame that is being read. Until there is room nothing more is read, and the worker waits.
+/// The share for the frame that is being read. Until there is room, nothing more is read, and the worker waits.
 #[derive(Debug)]
 enum Room {
     Had(Share),
@@ -43,23 +43,23 @@ impl Room {
     }
 }
 
-/// The server's ends of a channel, with what has come in but is no whole frame yet and what has not gone out yet.
+/// The server's ends of a channel, with the incomplete frame received so far and what is still to be written.
 #[derive(Debug)]
 pub(super) struct Channel {
     inbox: Inbox,
     answers: pipe::Receiver,
-    /// How many bytes that pipe holds.
+    /// The capacity of that pipe, in bytes.
     holds: usize,
     max_frame: usize,
     incoming: BytesMut,
     header: Option<Header>,
-    /// What answers to calls take their room from; `None`: nothing has to wait for room.
+    /// The allowance for answers to calls; `None`: they need no room.
     allowance: Option<Allowance>,
     room: Room,
 }
 
 impl Channel {
-    /// Takes our ends and puts the start order on its way, if there is one; it has no header.
+    /// Takes our ends and starts sending the start order, if there is one; it has no header.
     pub(super) fn open(
         Ours { orders, answers }: Ours,
         start_order: Option<Bytes>,
@@ -78,17 +78,17 @@ impl Channel {
         })
     }
 
-    /// What goes to the worker.
+    /// The inbox of the worker.
     pub(super) fn inbox(&self) -> &Inbox {
         &self.inbox
     }
 
-    /// The first bytes of what has come and was not understood.
+    /// The first bytes of what could not be read.
     pub(super) fn remains(&self) -> &[u8] {
         self.incoming.get(..REMAINS).unwrap_or(&self.incoming)
     }
 
-    /// Writes what is to be written until the next frame is there.
+    /// Writes what is pending until the next frame has arrived.
     ///
     /// Cancellation: all progress is kept in `self`, so the future may be dropped at any await.
     pub(super) async fn frame(&mut self) -> Result<Frame, Closed> {
@@ -103,13 +103,13 @@ impl Channel {
             }
             self.wait().await?;
             if self.header.is_some() || self.inbox.full().is_some() {
-                // The pieces of a large frame are always ready: the others have their turn between them.
+                // The pieces of a large frame are always ready: other tasks get their turn in between.
                 yield_now().await;
             }
         }
     }
 
-    /// Takes what a worker that has ended left behind, without waiting for more, nor for room: it is what a pipe holds.
+    /// Takes what an ended worker left behind, without waiting for more, or for room: it is no more than a pipe holds.
     pub(super) fn last_frame(&mut self) -> Result<Option<Frame>, Closed> {
         self.allowance = None;
         if matches!(self.room, Room::Waits(_)) {
@@ -125,7 +125,7 @@ impl Channel {
         }
     }
 
-    /// Waits until something has come, which is in `incoming` then, or there is room again for what is to be written.
+    /// Waits until something has arrived, which is then in `incoming`, or until there is room to write again.
     async fn wait(&mut self) -> Result<(), Closed> {
         let missing = self.missing();
         make_room(&mut self.incoming, missing);
@@ -144,7 +144,7 @@ impl Channel {
         }
     }
 
-    /// Reads what is there; false if that is nothing yet.
+    /// Reads what is there; false if there is nothing yet.
     fn read(&mut self) -> Result<bool, Closed> {
         let missing = self.missing();
         make_room(&mut self.incoming, missing);
@@ -162,7 +162,7 @@ impl Channel {
         self.header.map_or(0, |header| header.length.saturating_sub(self.incoming.len()))
     }
 
-    /// Cuts the next whole frame out of what has come in.
+    /// Cuts the next complete frame from what has arrived.
     fn cut(&mut self) -> Result<Option<Frame>, Closed> {
         if self.header.is_none() {
             let Some(bytes) = self.incoming.first_chunk::<HEADER>() else { return Ok(None) };
@@ -182,7 +182,7 @@ impl Channel {
         Ok(Some(Frame { kind: header.kind, call: header.call, body, share }))
     }
 
-    /// Claims the room that a frame will take, if it answers a call. Whoever has no call in hand is not to take room from others.
+    /// Claims room for a frame that answers a call. A worker without a call must not take room from others.
     fn make_room_for(&mut self, header: Header) -> Result<Room, Closed> {
         if !header.kind.answers_a_call() {
             return Ok(Room::Had(Share::none()));

@@ -1,11 +1,11 @@
-//! What a process of ours says when it is ready: docs/worker_protocol.md 4.
+//! The first frame of a process of ours, when it is ready: docs/worker_protocol.md 4.
 
 use serde_json::Value;
 
 use super::wire::{CODEC, PROTOCOL};
 use crate::codec;
 
-/// Refuses a worker side that is not ours: one from `PORTPOOL_PYTHON_DIR` may be older or newer.
+/// Refuses a foreign worker side: a package from `PORTPOOL_PYTHON_DIR` may be older or newer.
 pub(super) fn check(body: &[u8]) -> Result<(), String> {
     let hello =
         codec::read(body).and_then(|hello| hello.to_json()).map_err(|error| format!("an unreadable hello: {error}"))?;

@@ -1,5 +1,5 @@
-//! What goes to a worker, and the call that it has in hand. Whoever has something for it writes it, as far as the pipe takes it; the
-//! worker's task writes the rest.
+//! What is sent to a worker, and the call that it is running. Whoever sends something writes as much as the pipe takes;
+//! the worker's task writes the rest.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -16,20 +16,21 @@ use super::line::InCall;
 use super::wire::{self, HEADER, ToWorker};
 use crate::call::{Body, CallId, WorkerId};
 
-/// How many pieces of a frame go out in one write: header, table and pickle, and the first of the buffers.
+/// The maximum number of pieces in one write: header, table and pickle, and the first of the buffers.
 const PIECES: usize = 8;
-/// So much is written at once; then the others have their turn: a worker that reads as fast as we write would never have us wait.
+/// How much is written in one turn, before other tasks get theirs: a worker that reads as fast as we write would keep
+/// us busy forever.
 const TURN: usize = 1 << 20;
 
-/// A frame on its way out: its pieces are written from where they are.
+/// A frame on its way out. Its pieces are written from where they are.
 #[derive(Debug)]
 struct Pieces {
     header: [u8; HEADER],
     table: Vec<u8>,
     body: Body,
-    /// How many pieces have been written.
+    /// The number of pieces written.
     whole: usize,
-    /// How much of the next one has been written.
+    /// How much of the next piece is written.
     part: usize,
 }
 
@@ -61,7 +62,7 @@ impl Pieces {
         }
     }
 
-    /// What is to be written next, in as many pieces as one write takes.
+    /// The next pieces, as many as one write takes.
     fn next(&self) -> [IoSlice<'_>; PIECES] {
         std::array::from_fn(|ahead| {
             let piece = self.piece(self.whole + ahead).unwrap_or_default();
@@ -70,7 +71,7 @@ impl Pieces {
         })
     }
 
-    /// Takes note of what was written.
+    /// Records what was written.
     fn advance(&mut self, written: usize) {
         self.part += written;
         while let Some(piece) = self.piece(self.whole).filter(|piece| piece.len() <= self.part) {
@@ -84,8 +85,8 @@ impl Pieces {
     }
 }
 
-/// What goes to a worker. Clones are the same one: the pool's hold on the worker has one, so that a call is written at once and the
-/// worker's task need not be woken for it.
+/// What is sent to a worker. Clones share it. The pool's hold on the worker has one, so that a call is written at once
+/// without waking the worker's task.
 #[derive(Clone, Debug)]
 pub(super) struct Inbox(Arc<Mutex<State>>);
 
@@ -93,19 +94,19 @@ pub(super) struct Inbox(Arc<Mutex<State>>);
 struct State {
     /// `None` once nothing more will be sent.
     orders: Option<Arc<pipe::Sender>>,
-    /// How many bytes the pipe holds.
+    /// The capacity of the pipe, in bytes.
     holds: usize,
     outgoing: VecDeque<Pieces>,
-    /// The call that has not been answered.
+    /// The call that is not yet answered.
     in_hand: Option<InCall>,
-    /// The header of its answer has come.
+    /// Whether the header of its answer has arrived.
     is_answered: bool,
-    /// Pings that have not been answered yet.
+    /// The number of unanswered pings.
     pings: u32,
 }
 
 impl Inbox {
-    /// Takes our end for orders and puts the start order on its way, if there is one; it has no header.
+    /// Takes our end for orders and starts sending the start order, if there is one; it has no header.
     pub(super) fn open(orders: OwnedFd, start_order: Option<Bytes>) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&orders, true)?;
         Ok(Self(Arc::new(Mutex::new(State {
@@ -119,11 +120,12 @@ impl Inbox {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Each change is made in one go: whoever panicked in between left nothing half done.
+        // Each change is made in one step, so a panic in between leaves nothing half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands over a call; there is at most one in hand. False if the worker's task is to write the rest, or to see why it cannot.
+    /// Sends a call; there is at most one at a time. Returns false if the worker's task must write the rest, or find
+    /// out why it cannot.
     pub(super) fn call(&self, call: InCall, body: Body) -> bool {
         let mut state = self.state();
         if let Some(orders) = &state.orders {
@@ -135,7 +137,7 @@ impl Inbox {
         state.write().is_ok() && state.outgoing.is_empty()
     }
 
-    /// Asks whether it is alive, if it has no call in hand. False as for `call`.
+    /// Asks whether it is alive, if it is not running a call. Returns false as for `call`.
     pub(super) fn ping(&self) -> bool {
         let mut state = self.state();
         if state.in_hand.is_none() {
@@ -145,7 +147,7 @@ impl Inbox {
         state.write().is_ok() && state.outgoing.is_empty()
     }
 
-    /// Takes note that it has answered a ping; false if there was none.
+    /// Records the answer to a ping; false if there was no ping.
     pub(super) fn pong(&self) -> bool {
         let mut state = self.state();
         let was_due = state.pings > 0;
@@ -153,8 +155,8 @@ impl Inbox {
         was_due
     }
 
-    /// Asks a template to fork a worker that gets these descriptors: its channel's two, stdout and stderr. All else that was sent must
-    /// have been written and answered; so there is room for a header, and it goes out at once.
+    /// Asks a template to fork a worker with these descriptors: the two of its channel, stdout and stderr. Everything
+    /// sent before must have been written and answered, so there is room for a header, which goes out at once.
     pub(super) fn fork(&self, worker: WorkerId, descriptors: [BorrowedFd<'_>; 4]) -> io::Result<()> {
         let Some(orders) = self.state().orders.clone() else { return Err(io::ErrorKind::NotConnected.into()) };
         let header = wire::header(ToWorker::Fork, CallId(worker.0), 0, 0);
@@ -170,30 +172,31 @@ impl Inbox {
         self.state().write()
     }
 
-    /// The pipe, if there is something to be written once it takes more.
+    /// The pipe, if something is to be written once it takes more.
     pub(super) fn full(&self) -> Option<Arc<pipe::Sender>> {
         let state = self.state();
         state.orders.clone().filter(|_| !state.outgoing.is_empty())
     }
 
-    /// Whether something that was sent cannot have been read in full: by a worker that has ended, it never will be.
+    /// Returns whether something that was sent cannot have been read in full. If the worker has ended, it never will
+    /// be.
     pub(super) fn has_unread(&self) -> bool {
         let state = self.state();
         let in_pipe = |orders: &Arc<pipe::Sender>| rustix::io::ioctl_fionread(orders).is_ok_and(|bytes| bytes > 0);
         !state.outgoing.is_empty() || state.orders.as_ref().is_some_and(in_pipe)
     }
 
-    /// Says that nothing more will come.
+    /// Ends the sending.
     pub(super) fn close(&self) {
         self.state().orders = None;
     }
 
-    /// The call that it has in hand.
+    /// The call that it is running.
     pub(super) fn in_hand(&self) -> Option<InCall> {
         self.state().in_hand.clone()
     }
 
-    /// Takes note that an answer to this call begins; false if it is not the one in hand, or has been answered.
+    /// Records that an answer to this call begins; false if this is not the running call, or it has been answered.
     pub(super) fn answer_begins(&self, call: CallId) -> bool {
         let mut state = self.state();
         let is_due = !state.is_answered && state.in_hand.as_ref().is_some_and(|in_hand| in_hand.id == call);
@@ -201,7 +204,7 @@ impl Inbox {
         is_due
     }
 
-    /// Takes the call out of the worker's hand: it has been answered, or never will be.
+    /// Removes the running call: it has been answered, or never will be.
     pub(super) fn take_in_hand(&self) -> Option<InCall> {
         self.state().in_hand.take()
     }

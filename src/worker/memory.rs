@@ -1,4 +1,4 @@
-//! What the kernel tells of a process's memory, and whether it has killed for want of it.
+//! What the kernel reports about a process's memory, and whether it has killed for lack of memory.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,8 +12,8 @@ pub(super) fn resident(pid: u32) -> Option<u64> {
     pages.checked_mul(rustix::param::page_size() as u64)
 }
 
-/// The memory of a process in bytes: what it alone has, and its part of what it shares (PSS). Where the system does not tell, all that is
-/// resident.
+/// The memory of a process in bytes, with shared pages divided among their users (PSS). Where the system does not
+/// report that, its resident memory.
 pub fn share_of_memory(pid: u32) -> Option<u64> {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
     let pss =
@@ -21,7 +21,8 @@ pub fn share_of_memory(pid: u32) -> Option<u64> {
     pss.map_or_else(|| resident(pid), |kilobytes| kilobytes.checked_mul(1024))
 }
 
-/// How often the kernel has killed for want of memory in the pool's cgroup, or else in the server's own, at some moment.
+/// How often the kernel has killed for lack of memory, in the pool's cgroup or otherwise in the server's own, at some
+/// moment.
 #[derive(Debug)]
 pub(super) struct OomKills {
     events: Option<PathBuf>,
@@ -40,12 +41,12 @@ impl OomKills {
         Self { events, count }
     }
 
-    /// The same, now.
+    /// The same count, now.
     pub(super) fn recounted(&self) -> Self {
         Self::counted(self.events.clone())
     }
 
-    /// Whether there has been one since.
+    /// Returns whether there was a kill in between.
     pub(super) fn any_since(&self) -> bool {
         matches!((self.count, self.recounted().count), (Some(before), Some(now)) if now > before)
     }

@@ -1,5 +1,5 @@
-//! Whose child is it? Processes that a worker left behind become children of the server, which is a subreaper: those of a dead
-//! worker are killed, those of a living one are left alone, and all that end are reaped.
+//! Processes that a worker left behind become children of the server, which is a subreaper. Those of a dead worker are
+//! killed, those of a living one are left alone, and all that end are reaped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,19 +17,19 @@ use tracing::warn;
 use super::token;
 use crate::call::WorkerId;
 
-/// How often the end looks again if no signal tells it to.
+/// How often to check at the end if no signal arrives.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// The processes that the server has started itself, or had forked, and not reaped yet.
+/// The processes that the server has started itself, or had forked, and has not reaped yet.
 #[derive(Debug, Default)]
 pub struct Children {
     own: Mutex<BTreeMap<u32, Option<WorkerId>>>,
-    /// Forks under way: a child that is not registered may be about to be.
+    /// The number of forks under way: an unregistered child may be about to be registered.
     forks: AtomicUsize,
     changed: Notify,
 }
 
-/// A template forks. While this lives, no orphan is touched.
+/// A fork by a template. While this lives, no orphan is touched.
 #[must_use]
 #[derive(Debug)]
 pub(super) struct Forking(Arc<Children>);
@@ -51,19 +51,19 @@ impl Children {
         self.changed.notify_one();
     }
 
-    /// To be held from before a template is asked to fork until the new process is registered. What has become an orphan
-    /// meanwhile is looked at afterwards.
+    /// Hold this from before a template is asked to fork until the new process is registered. Processes orphaned in
+    /// between are checked afterwards.
     pub(super) fn forking(self: &Arc<Self>) -> Forking {
         self.forks.fetch_add(1, Ordering::Relaxed);
         Forking(Arc::clone(self))
     }
 
     fn own(&self) -> MutexGuard<'_, BTreeMap<u32, Option<WorkerId>>> {
-        // Each change is one insert or remove: whoever panicked in between left nothing half done.
+        // Each change is one insert or remove, so a panic in between leaves nothing half done.
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Children that the server did not start, nor ask a template for.
+    /// Children that the server neither started nor had forked.
     fn orphans(&self) -> Vec<u32> {
         if self.forks.load(Ordering::Relaxed) > 0 {
             return Vec::new();
@@ -77,12 +77,12 @@ impl Children {
     }
 }
 
-/// Makes the server inherit what its workers leave behind, and cleans up after them for as long as the server lives.
+/// Makes the server inherit what its workers leave behind, and cleans up for as long as the server lives.
 pub fn adopt_orphans(children: Arc<Children>) -> io::Result<()> {
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     let mut child_ended = signal(SignalKind::child())?;
     tokio::spawn(async move {
-        // Those that have been killed and have not ended yet: one line for each.
+        // Those that were killed and have not ended yet: one log line for each.
         let mut killed = BTreeSet::new();
         loop {
             tokio::select! {
@@ -97,7 +97,7 @@ pub fn adopt_orphans(children: Arc<Children>) -> io::Result<()> {
     Ok(())
 }
 
-/// Reaps an orphan that has ended; kills one whose worker is dead. One without a token belongs to nobody that is known: it stays
+/// Reaps an orphan that has ended; kills one whose worker is dead. One without a token cannot be attributed: it stays
 /// until the server ends.
 fn clean_up(children: &Children, orphan: u32, killed: &mut BTreeSet<u32>) {
     if reap(orphan) {
@@ -116,7 +116,8 @@ fn clean_up(children: &Children, orphan: u32, killed: &mut BTreeSet<u32>) {
     }
 }
 
-/// Kills all that is left, children of children too, and waits until it is gone, at most this long. False if it is not.
+/// Kills everything that is left, including children of children, and waits up to this long until it is gone. Returns
+/// false if it is not.
 pub async fn end_all_children(limit: Duration) -> bool {
     let deadline = Instant::now() + limit;
     let Ok(mut child_ended) = signal(SignalKind::child()) else { return false };
@@ -126,7 +127,7 @@ pub async fn end_all_children(limit: Duration) -> bool {
             return true;
         }
         left.into_iter().for_each(kill);
-        // The children of what is killed become ours only then, so it takes more than one round.
+        // The children of a killed process become ours only then, so one round is not enough.
         let next = timeout(LOOK_AGAIN, child_ended.recv());
         if timeout_at(deadline, next).await.is_err() {
             return false;
@@ -144,7 +145,7 @@ fn children() -> Vec<u32> {
         .collect()
 }
 
-/// Takes the exit status of a child that has ended; false if it still runs.
+/// Takes the exit status of a child that has ended; false if it is still running.
 fn reap(pid: u32) -> bool {
     let Some(pid) = to_pid(pid) else { return true };
     !matches!(rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG), Ok(None))
@@ -152,7 +153,7 @@ fn reap(pid: u32) -> bool {
 
 fn kill(pid: u32) {
     if let Some(pid) = to_pid(pid) {
-        // It can only have ended by itself; it is our child, so the number is still its own.
+        // This can only fail if it ended by itself; it is our child, so the pid is still its own.
         let _ = rustix::process::kill_process(pid, Signal::KILL);
     }
 }

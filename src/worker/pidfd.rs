@@ -1,5 +1,5 @@
-//! A child process as a descriptor: readable once the process has ended, and the way to signal it. Where there are no pidfds, a
-//! pipe and the number stand in.
+//! A child process as a descriptor that becomes readable when the process ends, and the way to signal it. Without
+//! pidfds, a pipe and the pid are used.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -10,21 +10,21 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStat
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A child of this process, which nobody else reaps: until then its number cannot belong to another one.
+/// A child of this process, reaped only here: until then its pid cannot belong to another process.
 #[derive(Debug)]
 pub(super) struct Pidfd {
     pid: Pid,
     ended: AsyncFd<OwnedFd>,
-    /// The kernel, or what stands between it and us (valgrind, a sandbox), has no pidfds.
+    /// Whether a pipe is used, because the kernel, or what stands in front of it (valgrind, a sandbox), has no pidfds.
     stands_in: bool,
 }
 
 impl Pidfd {
-    /// To be called on the runtime's thread.
+    /// Call it on the runtime's thread.
     pub(super) fn open(pid: Pid) -> io::Result<Self> {
         let (fd, stands_in) = match rustix::process::pidfd_open(pid, PidfdFlags::NONBLOCK) {
             Ok(fd) => (fd, false),
-            // Before Linux 5.10 there is no such flag. It would only matter to who waits for a process that has not ended.
+            // Linux before 5.10 lacks this flag. It only matters when waiting for a process that has not ended.
             Err(Errno::INVAL) => (rustix::process::pidfd_open(pid, PidfdFlags::empty())?, false),
             Err(Errno::NOSYS | Errno::PERM) => (closes_when_it_ends(pid)?, true),
             Err(error) => return Err(error.into()),
@@ -55,10 +55,10 @@ impl Pidfd {
         rustix::process::pidfd_send_signal(&self.ended, signal)
     }
 
-    /// How the process has ended, if it has; it is reaped unless the options say otherwise.
+    /// How the process ended, if it has; reaps it unless the options say otherwise.
     ///
     /// # Errors
-    /// CHILD: it is no child of this process, or has been reaped.
+    /// CHILD: it is not a child of this process, or has been reaped.
     pub(super) fn wait(&self, options: WaitIdOptions) -> rustix::io::Result<Option<WaitIdStatus>> {
         let id = if self.stands_in { WaitId::Pid(self.pid) } else { WaitId::PidFd(self.ended.as_fd()) };
         rustix::process::waitid(id, WaitIdOptions::EXITED | WaitIdOptions::NOHANG | options)
@@ -71,7 +71,7 @@ fn closes_when_it_ends(pid: Pid) -> io::Result<OwnedFd> {
     let mut child_ended = signal(SignalKind::child())?;
     tokio::spawn(async move {
         let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        // An error says that it is there no more.
+        // An error means that it no longer exists.
         while let Ok(None) = rustix::process::waitid(WaitId::Pid(pid), look) {
             child_ended.recv().await;
         }

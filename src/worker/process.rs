@@ -35,7 +35,7 @@ impl fmt::Display for Exit {
     }
 }
 
-/// A child process that leads a process group of its own. It is killed when this is dropped.
+/// A child process that leads its own process group. Dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct Process {
     pid: Pid,
@@ -46,9 +46,9 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts a command as the leader of a new process group. To be called on the runtime's thread, which lives as long as the
-    /// server: a parent-death signal is sent when the *thread* that started the child ends. There is no `pre_exec`, so std uses
-    /// `posix_spawn`, whose cost does not grow with our memory.
+    /// Starts a command as the leader of a new process group. Call it on the runtime's thread, which lives as long as
+    /// the server: a parent-death signal is sent when the *thread* that started the child ends. Without `pre_exec`, std
+    /// uses `posix_spawn`, whose cost does not grow with our memory.
     pub(crate) fn spawn(
         command: &mut Command,
         worker: Option<WorkerId>,
@@ -57,7 +57,7 @@ impl Process {
         let mut child = command.process_group(0).spawn()?;
         let pid = Pid::from_child(&child);
         let pidfd = Pidfd::open(pid).inspect_err(|_| {
-            // Without a descriptor left to watch it by, it cannot be kept.
+            // Without a descriptor to watch it by, it cannot be kept.
             let _ = child.kill();
             let _ = child.wait();
         })?;
@@ -75,11 +75,12 @@ impl Process {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
-    /// Takes over a process that a template has forked: a child of ours that was not started here. It is to lead a group of its own.
+    /// Takes over a process that a template has forked: a child of ours that was not started here. It will lead its own
+    /// group.
     pub(crate) fn adopt(pid: u32, worker: WorkerId, children: &Arc<Children>) -> io::Result<Self> {
         let known = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
         let pidfd = Pidfd::open(known)?;
-        // Fails if it is no child of ours, whose number nobody keeps free for us.
+        // Fails if it is not our child: then nobody keeps its pid for us.
         pidfd.wait(WaitIdOptions::NOWAIT)?;
         children.started(pid, Some(worker));
         Ok(Self::watched(known, pidfd, children))
@@ -90,14 +91,14 @@ impl Process {
         if self.reaped.load(Ordering::Relaxed) {
             return;
         }
-        // It can only fail because the process has ended.
+        // This can only fail because the process has ended.
         let _ = self.pidfd.signal(signal);
     }
 
-    /// Whether it is stopped, by a signal or a debugger: then SIGKILL is the only signal that it takes.
+    /// Returns whether it is stopped, by a signal or a debugger: then only SIGKILL works.
     pub(crate) fn is_stopped(&self) -> bool {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
-        // The name of the program, in parentheses, may hold anything.
+        // The name of the program, in parentheses, may contain anything.
         stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['T', 't']))
     }
 
@@ -107,16 +108,17 @@ impl Process {
         self.kill_group();
     }
 
-    /// Whether it was to be killed before it was reaped.
+    /// Returns whether it was killed before it was reaped.
     pub(crate) fn was_killed(&self) -> bool {
         self.killed.load(Ordering::Relaxed)
     }
 
     fn kill_group(&self) {
         if !self.reaped.load(Ordering::Relaxed) {
-            // The leader may have moved itself to another group. If somebody else has reaped it, the number may be another's.
+            // The leader may have moved to another group. If somebody else has reaped it, the pid may belong to another
+            // process.
             if self.pidfd.signal(Signal::KILL) != Err(rustix::io::Errno::SRCH) {
-                // It can only fail because there is nothing left to kill.
+                // This can only fail because there is nothing left to kill.
                 let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
             }
         }
@@ -129,7 +131,7 @@ impl Process {
         self.pidfd.ended().await
     }
 
-    /// Kills what is left of the group, while its number cannot be reused, and takes the exit status.
+    /// Kills the rest of the group, while its number cannot be reused, and takes the exit status.
     pub(crate) fn reap(&self) -> io::Result<Exit> {
         self.kill_group();
         self.reaped.store(true, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! What a dead server leaves behind: the kernel kills the workers with it, but not what they have started themselves.
+//! Cleans up after a dead server: the kernel kills the workers with it, but not what they have started.
 
 use std::fs;
 
@@ -6,14 +6,14 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::token;
 
-/// How often the processes are looked through at most: one that forks without end is faster than any number of looks.
+/// How often to go through the processes: one that forks without end is faster than any number of rounds.
 const ROUNDS: usize = 100;
 
-/// Kills all processes of a server that has ended, also those that lead sessions of their own. They are known by their token: one that
-/// has cleared its environment is not found.
+/// Kills all processes of a server that has ended, including those in sessions of their own. They are known by their
+/// token: one that has cleared its environment is not found.
 pub fn kill_survivors(server: u32) {
     for _ in 0..ROUNDS {
-        // What was forked during a look may have been missed by it.
+        // A round may miss what was forked during it.
         if processes().into_iter().filter(|pid| kill(*pid, server)).count() == 0 {
             return;
         }
@@ -25,16 +25,17 @@ fn processes() -> Vec<u32> {
     entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// Whether the process was one of them. One that has ended already has no environment any more.
+/// Returns whether the process was one of them. One that has ended has no environment any more.
 fn kill(pid: u32, server: u32) -> bool {
     let Some(known) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
-    // The descriptor first: the process whose token is read is the one that is killed.
+    // The descriptor first: the process whose token is read is then the one that is killed.
     let Ok(process) = pidfd_open(known, PidfdFlags::empty()) else { return false };
     let is_left = token::read(pid).is_some_and(|(of, _)| of == server) && counts_as_we_do(pid);
     is_left && pidfd_send_signal(&process, Signal::KILL).is_ok()
 }
 
-/// A process of a container may be seen from outside. The server in its token is one of the container, whatever its number is.
+/// Processes of a container may be visible from outside. The server in their token is a process of the container,
+/// whatever its pid is here.
 fn counts_as_we_do(pid: u32) -> bool {
     let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
     namespace("self").is_some_and(|own| namespace(&pid.to_string()) == Some(own))

@@ -6,23 +6,23 @@ use crate::call::CallId;
 
 /// The version of the protocol.
 pub(crate) const PROTOCOL: u64 = 1;
-/// How values travel.
+/// The encoding of values.
 pub(super) const CODEC: &str = "pickle5";
 /// The length of a header.
 pub(super) const HEADER: usize = 16;
 
-/// The kinds of frame that a worker gets: docs/worker_protocol.md 3.
+/// The kinds of frame sent to a worker: docs/worker_protocol.md 3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ToWorker {
-    /// Run this call.
+    /// Runs this call.
     Call = 1,
-    /// Say that you are alive.
+    /// Asks whether it is alive.
     Ping = 2,
-    /// Fork a worker. For a template alone.
+    /// Forks a worker; only sent to a template.
     Fork = 3,
 }
 
-/// The kinds of frame that a worker sends: docs/worker_protocol.md 4.
+/// The kinds of frame sent by a worker: docs/worker_protocol.md 4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FromWorker {
     /// It is ready.
@@ -31,17 +31,17 @@ pub enum FromWorker {
     Result = 2,
     /// The function raised.
     Raised = 3,
-    /// There is no such function.
+    /// The function does not exist, or does not take these arguments.
     Undef = 4,
-    /// The function returned something that has no form as a term.
+    /// No term can represent what the function returned.
     Unencodable = 5,
     /// The result is larger than a frame may be.
     TooLarge = 6,
-    /// It cannot get ready: what `preload`, `warmup`, `after_fork` or `init` has raised.
+    /// It cannot become ready: what `preload`, `warmup`, `after_fork` or `init` raised.
     Failed = 7,
     /// It is alive.
     Pong = 8,
-    /// It needs more memory than `max_memory`, or has run out of it: it is to be replaced.
+    /// It needs more memory than `max_memory`, or has run out of memory: it must be replaced.
     Grew = 9,
     /// From a template: the pid of the worker that it has forked.
     Forked = 10,
@@ -64,7 +64,7 @@ impl FromWorker {
         Self::Unfit,
     ];
 
-    /// Whether it is one of the answers to a call.
+    /// Returns whether it is an answer to a call.
     pub(super) fn answers_a_call(self) -> bool {
         matches!(self, Self::Result | Self::Raised | Self::Undef | Self::Unencodable | Self::TooLarge)
     }
@@ -74,7 +74,7 @@ impl FromWorker {
     }
 }
 
-/// What stands before the body of a frame.
+/// The header of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) length: usize,
@@ -83,7 +83,7 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// Reads the header of a frame from a worker, or says what is wrong with it. Nothing is allocated from the length.
+    /// Reads the header of a frame from a worker, or says what is wrong with it. Allocates nothing for the length.
     pub(super) fn read(bytes: [u8; HEADER], max_frame: usize) -> Result<Self, String> {
         let [l0, l1, l2, l3, kind, flags, b0, b1, call @ ..] = bytes;
         let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
@@ -98,8 +98,8 @@ impl Header {
     }
 }
 
-/// Writes the header of a frame to a worker, whose body is so long and begins with a table of so many buffers. A body is made of a
-/// packet, which has less than 2 GiB, and each buffer has 64 KiB: both fit their fields.
+/// Writes the header of a frame to a worker, for a body of this length that begins with a table of this many buffers. A
+/// body is made from a packet, which is smaller than 2 GiB, and each buffer has at least 64 KiB: both fit their fields.
 pub(super) fn header(kind: ToWorker, call: CallId, buffers: usize, length: usize) -> [u8; HEADER] {
     let mut bytes = [0; HEADER];
     let (head, number) = bytes.split_at_mut(8);
@@ -110,7 +110,7 @@ pub(super) fn header(kind: ToWorker, call: CallId, buffers: usize, length: usize
     bytes
 }
 
-/// Writes the lengths of the buffers, which stand before the pickle.
+/// Writes the lengths of the buffers, which precede the pickle.
 pub(super) fn table(buffers: &[Bytes]) -> Vec<u8> {
     buffers.iter().flat_map(|buffer| (buffer.len() as u64).to_le_bytes()).collect()
 }

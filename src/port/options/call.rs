@@ -31,10 +31,10 @@ const CHECKOUT_OPTIONS: [&str; 4] = ["checkout_timeout", "deadline", "key", "lea
 const CHECKIN_OPTIONS: [&str; 1] = ["broken"];
 const DRAIN_OPTIONS: [&str; 1] = ["drain_timeout"];
 
-/// What the options of a call bring.
+/// The options of a call.
 #[derive(Debug)]
 pub(in crate::port) struct CallOptions<'a> {
-    /// The session's rules as this call wants them.
+    /// The session's settings, changed for this call.
     pub(in crate::port) rules: Rules,
     pub(in crate::port) policy: Policy,
     pub(in crate::port) target: Target,
@@ -80,7 +80,7 @@ pub(in crate::port) fn read_call<'a>(bytes: &'a [u8], pool: &Rules) -> Result<Ca
     Ok(CallOptions { rules, policy, target, kwargs })
 }
 
-/// Reads the options of a checkout that arrived then.
+/// Reads the options of a checkout that arrived at this time.
 pub(in crate::port) fn read_checkout(bytes: &[u8], pool: &Rules, arrived: Instant) -> Result<Checkout, Failure> {
     let mut checkout = Checkout {
         checkout_timeout: pool.limits.checkout_timeout,
@@ -116,7 +116,7 @@ pub(in crate::port) fn read_checkin(bytes: &[u8]) -> Result<bool, Failure> {
     Ok(broken)
 }
 
-/// Reads the options of a drain: how long running calls have to end.
+/// Reads the options of a drain: how long running calls may take to finish.
 pub(in crate::port) fn read_drain(bytes: &[u8], pool: &Rules) -> Result<Option<Duration>, Failure> {
     let mut limit = pool.drain_timeout;
     each(bytes, |key, value| match key {
@@ -126,7 +126,7 @@ pub(in crate::port) fn read_drain(bytes: &[u8], pool: &Rules) -> Result<Option<D
     Ok(limit)
 }
 
-/// Takes note of where a call is to run, which can be said in one way only.
+/// Sets where a call runs, which may be said in only one way.
 fn aim(target: &mut Target, key: &str, wanted: Target) -> Result<(), Failure> {
     if *target != Target::Any {
         return Err(wrong(key, "key, lease and worker exclude each other"));

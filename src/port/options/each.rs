@@ -1,11 +1,11 @@
-//! The options in a map, one after the other, and what is wrong with one of them.
+//! Reads the options in a map one by one, and reports an invalid one.
 
 use eetf::Term;
 
 use crate::call::Failure;
 use crate::codec::{control, etf};
 
-/// Reads a map of options, one after the other; the bytes of those that `take` wants as they are, it gets so.
+/// Reads a map of options one by one and passes each to `take`, undecoded.
 pub(super) fn each<'a>(
     bytes: &'a [u8],
     mut take: impl FnMut(&str, Raw<'a>) -> Result<(), Failure>,

@@ -1,4 +1,4 @@
-//! One option as it came, and the types that options have: docs/protocol.md 7.1.
+//! One option as received, and the types of options: docs/protocol.md 7.1.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use crate::cgroup::Home;
 use crate::codec::{Binaries, NoneIs};
 use crate::config::{Logs, OnCrashLoop, RLIMITS, Strategy, Wait};
 
-/// The least that `max_frame` may be: there must be room for an error.
+/// The minimum of `max_frame`: there must be room for an error.
 const LEAST_FRAME: usize = 1024;
-/// The most that it may be.
+/// The maximum of `max_frame`.
 pub(super) const MOST_FRAME: usize = 0x7FFF_FFFF;
-/// The most that `retry` may be.
+/// The maximum of `retry`.
 const MOST_RETRIES: u8 = 10;
 
-/// One option as it came.
+/// One option as received.
 pub(super) struct Given<'a> {
     pub(super) key: &'a str,
     pub(super) value: &'a Term,
@@ -65,16 +65,16 @@ impl Given<'_> {
         limit.map(Some).ok_or_else(|| self.must_be("a number of milliseconds or infinity"))
     }
 
-    /// A number of something, or `infinity`.
+    /// A count, or `infinity`.
     pub(super) fn number_or_infinity(&self, least: u64, what: &str) -> Result<Option<u64>, Failure> {
         if self.is_atom("infinity") {
             return Ok(None);
         }
-        // 2^53 is where other languages stop to be exact.
+        // Beyond 2^53, other languages are no longer exact.
         self.number(least, 1 << 53, &format!("{what} or infinity")).map(|number| Some(number as u64))
     }
 
-    /// As `limit`, but not 0.
+    /// Like `limit`, but not 0.
     pub(super) fn pause(&self) -> Result<Option<Duration>, Failure> {
         let pause = self.limit()?;
         if pause == Some(Duration::ZERO) {
@@ -146,7 +146,7 @@ impl Given<'_> {
     }
 
     pub(super) fn paths(&self) -> Result<Vec<PathBuf>, Failure> {
-        // Absolute, because the workers may have another working directory, or change it.
+        // Absolute, because workers may have another working directory, or change it.
         let absolute = |path: &Term| std::path::absolute(text(path)?).ok();
         let paths = list(self.value).map(|list| list.iter().map(absolute).collect());
         paths.flatten().ok_or_else(|| self.must_be("a list of directories, each as text"))
@@ -177,7 +177,7 @@ impl Given<'_> {
     }
 }
 
-/// One limit of a process. Python's numbers for limits have a sign.
+/// One process limit. Python's numbers for limits are signed.
 fn rlimit(name: &Term, most: &Term) -> Option<(String, u64)> {
     let name = text(name).filter(|name| RLIMITS.contains(&name.as_str()))?;
     Some((name, integer(most).filter(|most| i64::try_from(*most).is_ok())?))
@@ -193,7 +193,7 @@ fn variable_pair(pair: &Term) -> Option<(String, Option<String>)> {
     }
 }
 
-/// The system's calls take no NUL and no `=` in a name.
+/// System calls accept no NUL, and no `=` in a name.
 fn variable(name: &Term, value: &Term) -> Option<(String, Option<String>)> {
     let name = text(name).filter(|name| !name.is_empty() && !name.contains(['=', '\0']))?;
     match value {

@@ -1,7 +1,7 @@
-//! The maps in requests: docs/protocol.md 7.
+//! The maps of options in requests: docs/protocol.md 7.
 //!
-//! - `pool`: those in `hello`; `call`: those of calls, checkouts, checkins and drains
-//! - `each`: the options in a map; `given`: one option, and the types that options have
+//! - `pool`: in `hello`; `call`: in calls, checkouts, checkins and drains
+//! - `each`: reads the options in a map; `given`: one option, and the types of options
 
 mod call;
 mod each;

@@ -10,7 +10,7 @@ use crate::config::{Config, default_busy_poll};
 
 /// The version of the protocol.
 const PROTOCOL: u64 = 1;
-/// The largest number of workers.
+/// The maximum number of workers.
 pub(crate) const MAX_WORKERS: u64 = 1024;
 
 /// The options of a pool, for "did you mean". The table is docs/protocol.md 7.2; a test compares the two.
@@ -58,7 +58,7 @@ const POOL_OPTIONS: [&str; 41] = [
     "logs",
 ];
 
-/// What `hello` brings.
+/// The content of `hello`.
 #[derive(Debug)]
 pub struct Hello(pub Config);
 
@@ -86,7 +86,7 @@ pub fn read_hello(packet: &[u8], max_frame: usize) -> Result<Hello, Failure> {
         }
         set(&mut config, key, &value.decode(key)?)
     })?;
-    // Their arguments are data, and what data become depends on the other options.
+    // Their arguments are data, and the other options decide what data become.
     for (key, span) in calls {
         let call = Some(read_start_call(&key, span, config.values)?);
         if key == "init" { config.init = call } else { config.warmup = call }
