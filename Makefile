@@ -1,14 +1,14 @@
-# What people and machines type. `make help` lists it.
+# The commands for people and for continuous integration. `make help` lists them.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# The real interpreter: python3 may be a shim that takes longer to start than Python itself.
+# The real interpreter: python3 may be a shim that starts more slowly than Python itself.
 PYTHON ?= $(shell python3 -c 'import sys; print(sys.executable)' 2>/dev/null)
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 PROGRAM := $(TARGET)/release/portpool
-# Tests of other languages use the program that was just built, and small programs that the Rust tests have built.
+# Tests in other languages use the program just built, and the small programs built for the Rust tests.
 WITH_PROGRAM = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_EXAMPLES=$(TARGET)/debug/examples PORTPOOL_TEST_PYTHON=$(TEST_PYTHON)
 WITH_FLOORS = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_EXAMPLES=$(TARGET)/release/examples PORTPOOL_TEST_PYTHON=$(PYTHON)
 
@@ -17,43 +17,43 @@ export ERLPORT_EBIN POOLBOY_EBIN
 BENCH_JSON := $(TARGET)/bench.json
 PLOT_VENV := $(TARGET)/plot-venv
 
-# That interpreter, with the packages whose values the tests turn into terms.
+# The same interpreter, with the packages whose values the tests convert.
 TEST_VENV := $(TARGET)/test-venv
 TEST_PYTHON := $(TEST_VENV)/bin/python
 
-# What tests have to tell beside that they have passed; it is shown at the end of a run.
+# What tests report beyond passing; shown at the end of a run.
 SUMMARY := $(TARGET)/summary
 SHOW_SUMMARY = @PYTHON=$(TEST_PYTHON) bin/show-summary $(SUMMARY)
 
 .PHONY: help demo test new-summary build floors tools test-venv lint test-rust test-instructions test-python test-elixir test-demo instructions profile bench bench-docs bench-plots bench-codec bench-beside bench-template soak fmt clean
 
-help: ## lists these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: tools build ## stacks four delivery jobs into courier routes, from Elixir, in a pool of Python workers
+demo: tools build ## plan four delivery jobs from Elixir in a pool of Python workers
 	elixir_demo/bin/setup-venv
 	cd elixir_demo && PORTPOOL_BINARY=$(PROGRAM) mix demo
 
 test soak: export PORTPOOL_SUMMARY = $(SUMMARY)
-test: new-summary tools lint test-rust test-instructions test-python test-elixir test-demo ## runs all tests, and sums up what they have seen
+test: new-summary tools lint test-rust test-instructions test-python test-elixir test-demo ## run all tests and print a summary
 	$(SHOW_SUMMARY)
 
 new-summary:
 	@rm -rf $(SUMMARY)
 
-build: ## builds the program
+build: ## build the program
 	cargo build --release --locked
 
-floors: # what the benchmarks set beside it
+floors: # the programs that the benchmarks compare with
 	cargo build --release --locked --example port_echo --example two_hop_echo
 
-tools: ## installs what is missing: Erlang and Elixir, Python with venv, a C linker, valgrind
+tools: ## install what is missing: Erlang and Elixir, Python with venv, a C linker, valgrind
 	@bin/install-tools
 
-test-venv: tools ## makes an interpreter with numpy for the tests, unless it is there
+test-venv: tools ## create the tests' virtual environment with numpy, if it is missing
 	@PYTHON=$(PYTHON) bin/setup-test-venv $(TEST_VENV)
 
-lint: tools ## checks form and lints
+lint: tools ## check formatting and lints
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 	cd elixir && mix format --check-formatted
@@ -67,14 +67,14 @@ test-rust: tools test-venv
 	fi
 	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo test --locked --quiet --bench codec --bench pool_core --bench template
 
-# A test in a bench's clothes: it counts what the released code takes.
+# A test in the form of a bench, because it counts the instructions of optimised code.
 test-instructions: tools test-venv
 	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench instructions
 
-instructions: tools test-venv ## records how many instructions a call takes, which the tests compare with
+instructions: tools test-venv ## record how many instructions a call takes, for the tests to compare with
 	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench instructions -- renew
 
-profile: tools test-venv ## shows which functions of the server take how many instructions in a small call
+profile: tools test-venv ## show which functions of the server take the instructions of a small call
 	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench instructions -- profile
 
 test-python: tools test-venv
@@ -89,39 +89,39 @@ test-demo: tools test-venv build
 	cd elixir_demo && .venv/bin/python -m unittest discover -s test/python
 	cd elixir_demo && $(WITH_PROGRAM) mix test --warnings-as-errors
 
-bench: tools build floors ## measures beside ErlPort + Poolboy and plain echoes: make bench ARGS="--quick --json out.json"; ARGS=--help
+bench: tools build floors ## compare with ErlPort + Poolboy and plain echo programs: make bench ARGS="--quick --json out.json"; ARGS=--help
 	cd elixir && MIX_ENV=bench PORTPOOL_BENCH_ROOT=$(CURDIR) $(WITH_FLOORS) mix run bench/compare.exs $(ARGS)
 
-bench-docs: ## measures all of it and puts tables and plots into docs/ (PYTHON with pandas, both peers, a quiet machine)
+bench-docs: ## run the whole benchmark and put tables and plots into docs/ (needs a PYTHON with pandas, both peers, an idle machine)
 	$(MAKE) bench ARGS="--json $(BENCH_JSON) --docs docs/performance.md"
 	$(MAKE) bench-plots JSON=$(BENCH_JSON)
 
-bench-plots: tools ## draws docs/plots from JSON, a file that make bench has written
+bench-plots: tools ## draw docs/plots from JSON, a file written by make bench
 	test -x $(PLOT_VENV)/bin/python || $(PYTHON) -m venv $(PLOT_VENV)
 	$(PLOT_VENV)/bin/python -m pip --disable-pip-version-check install --quiet -r elixir/bench/requirements.txt
 	$(PLOT_VENV)/bin/python elixir/bench/plots.py $(or $(JSON),$(BENCH_JSON)) docs/plots
 
-bench-codec: tools test-venv ## measures the codec and the pool's core
+bench-codec: tools test-venv ## measure the codec and the pool's core
 	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench codec --bench pool_core
 	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench codec -- legs
 	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench codec -- doubling
 
-bench-beside: tools build floors ## measures small calls beside a stream of 64 MB calls, and a plain port echo
+bench-beside: tools build floors ## measure small calls next to a stream of 64 MB calls, and a plain port echo
 	cd elixir && MIX_ENV=prod $(WITH_FLOORS) mix run bench/beside.exs
 
-bench-template: tools ## measures how fast workers are ready, with and without a template, and what they take: make bench-template MODULES="numpy pandas"
+bench-template: tools ## measure start time and memory of workers, with and without a template: make bench-template MODULES="numpy pandas"
 	PORTPOOL_TEST_PYTHON=$(PYTHON) cargo bench --locked --bench template -- $(MODULES)
 
-soak: new-summary tools test-venv ## random faults for an hour, or so many SECONDS, and 100000 races, or so many HISTORIES; PORTPOOL_CHAOS_SEED repeats a run
+soak: new-summary tools test-venv ## run random faults for an hour (or SECONDS=n) and 100000 races (or HISTORIES=n); PORTPOOL_CHAOS_SEED repeats a run
 	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) PORTPOOL_CHAOS_SECONDS=$(or $(SECONDS),3600) PORTPOOL_RACE_HISTORIES=$(or $(HISTORIES),100000) \
 	  cargo test --release --locked --test integration -- --nocapture chaos:: races::
 	$(SHOW_SUMMARY)
 
-fmt: ## brings everything into form
+fmt: ## format everything
 	cargo fmt
 	cd elixir && mix format
 	cd elixir_demo && mix format
 
-clean: ## removes what was built
+clean: ## remove all build output
 	cargo clean
 	rm -rf elixir/_build elixir/priv/portpool elixir_demo/_build elixir_demo/.venv
