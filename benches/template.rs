@@ -1,7 +1,7 @@
-//! How fast workers are ready, and how much memory eight of them take, with and without a template.
+//! How fast workers start, and how much memory eight of them take, with and without a template.
 //!
-//! `cargo bench --bench template -- numpy pandas` with `PORTPOOL_TEST_PYTHON` naming an interpreter that has them; without names
-//! a few modules of the standard library are imported.
+//! `cargo bench --bench template -- numpy pandas`, with `PORTPOOL_TEST_PYTHON` naming an interpreter that has them.
+//! Without names, a few modules of the standard library are imported.
 
 #![allow(
     clippy::unwrap_used,

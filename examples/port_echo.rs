@@ -1,15 +1,15 @@
-//! The floor of the benchmarks: a port program that sends each packet back as it came, without a look into it.
+//! The floor of the benchmarks: a port program that sends each packet back unchanged.
 //!
-//! It has the same pipes as the server, of the same size, and nothing else: no runtime, no codec, no pool. What takes time here
-//! nobody who is a port program can save.
+//! It has the same pipes as the server, of the same size, and nothing else: no runtime, no codec, no pool. No port
+//! program can be faster.
 
 use std::io::{self, Read, Write};
 
-/// As large as the server makes its pipes.
+/// The size that the server gives its pipes.
 const PIPE: usize = 1 << 20;
 
 fn main() -> io::Result<()> {
-    // Beyond a limit for each user this is refused, to the server as well.
+    // Beyond a limit per user this is refused, to the server as well.
     let _ = rustix::pipe::fcntl_setpipe_size(rustix::stdio::stdin(), PIPE);
     let _ = rustix::pipe::fcntl_setpipe_size(rustix::stdio::stdout(), PIPE);
     let (mut input, mut output) = (io::stdin().lock(), std::fs::File::create("/dev/stdout")?);

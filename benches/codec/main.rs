@@ -1,7 +1,7 @@
-//! How long the codec takes, each way: `cargo bench --bench codec`.
+//! How long the codec takes, in each direction: `cargo bench --bench codec`.
 //!
-//! `cargo bench --bench codec -- legs` and `.. -- doubling` print the tables of docs/performance.md. `cargo test --bench codec`
-//! runs everything once, so that it cannot rot.
+//! `cargo bench --bench codec -- legs` and `.. -- doubling` print the tables of docs/performance.md. `cargo test
+//! --bench codec` runs everything once, so that it keeps working.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,7 +23,7 @@ use criterion::Criterion;
 use payloads::PAYLOADS;
 use sample::Sample;
 
-/// That of the program.
+/// The program's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,8 +1,8 @@
-//! What is measured: terms made by hand in the forms that a BEAM writes.
+//! The payloads: hand-made terms in the forms that a BEAM writes.
 
 use portpool::codec::{Binaries, NoneIs, Options};
 
-/// A payload by name; it is made when it is wanted.
+/// A payload by name, made on demand.
 pub(crate) struct Payload {
     pub(crate) name: &'static str,
     pub(crate) term: fn() -> Vec<u8>,
@@ -23,10 +23,10 @@ pub(crate) const PAYLOADS: [Payload; 8] = [
     Payload { name: "64 MB binary as str", term: || text(64_000_000), options: STR },
 ];
 
-/// Makes a payload of so many elements.
+/// Makes a payload of this many elements.
 pub(crate) type Make = fn(usize) -> Vec<u8>;
 
-/// What is doubled: a name, the bytes of one element, and how it is made.
+/// The payloads to double: a name, the bytes of one element, and how to make it.
 pub(crate) const KINDS: [(&str, usize, Make); 4] =
     [("maps of 5 keys", 89, maps), ("floats", 9, floats), ("stops of a job", 174, job), ("text", 1, text)];
 

@@ -1,4 +1,4 @@
-//! A payload in both forms: as the term that goes there, and as the pickle that a real Python sends back.
+//! A payload in both forms: as the term for Python, and as the pickle that a real Python sends back.
 
 use std::hint::black_box;
 use std::io::{Read, Write};
@@ -10,12 +10,12 @@ use portpool::codec::{Options, from_pickle, to_pickle};
 
 use crate::payloads::Payload;
 
-/// More than any of the terms.
+/// Larger than any of the terms.
 const LIMIT: usize = 1 << 30;
 
-/// What a worker does, without its channel: reads the pickle of a call and the buffers beside it, each behind its length, and
-/// writes the pickle of the only argument. On stderr it tells the microseconds that its fastest `loads` and `dumps` took in so many
-/// seconds each.
+/// A worker without its channel: reads the pickle of a call and its buffers, each after its length, and writes the
+/// pickle of the only argument. On stderr it reports the microseconds of its fastest `loads` and `dumps`, measured for
+/// the given seconds each.
 const WORKER: &str = "
 import sys, time
 sys.path.insert(0, sys.argv[1])
@@ -47,12 +47,12 @@ pub(crate) struct Sample {
     /// What a worker sends when it returns the only argument.
     pickle: Vec<u8>,
     options: Options,
-    /// What Python took to load the call and to dump the result, in microseconds.
+    /// How long Python took to load the call and to dump the result, in microseconds.
     pub(crate) python: [f64; 2],
 }
 
 impl Sample {
-    /// Has Python measure itself for so long.
+    /// Lets Python measure itself for this long.
     pub(crate) fn new(term: &[u8], options: Options, measured: Duration) -> Self {
         let args = [&[108, 0, 0, 0, 1], term, &[106]].concat();
         let (pickle, python) = worker(&args, options, measured);

@@ -1,4 +1,4 @@
-//! Two tables: the fastest of many runs, which a busy machine disturbs least, and what twice the size costs.
+//! Two tables: the fastest of many runs, which a busy machine disturbs least, and the cost of twice the size.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -6,22 +6,22 @@ use std::time::{Duration, Instant};
 use crate::payloads::{KINDS, PAYLOADS, STR};
 use crate::sample::Sample;
 
-/// How much is done to find the fastest run.
+/// How much effort to spend on finding the fastest run.
 pub(crate) struct Effort {
-    /// How long the runs of one cell take together, at least.
+    /// The minimum total duration of the runs of one cell.
     pub(crate) cell: Duration,
-    /// How many there are, at least.
+    /// The minimum number of runs.
     pub(crate) runs: usize,
-    /// The sizes that are doubled, in MB.
+    /// The sizes to double, in MB.
     pub(crate) sizes: &'static [usize],
 }
 
-/// What the figures are made with.
+/// The effort for the published figures.
 pub(crate) const FULL: Effort = Effort { cell: Duration::from_millis(500), runs: 15, sizes: &[1, 2, 4, 8, 16, 32, 64] };
-/// Enough to see that it still works.
+/// Enough to check that it still works.
 pub(crate) const SMOKE: Effort = Effort { cell: Duration::ZERO, runs: 1, sizes: &[1] };
 
-/// Prints the time of each payload on each of the four legs of its way.
+/// Prints the time of each payload on each of the four legs of its path.
 pub(crate) fn legs(effort: &Effort) {
     println!("| payload | bytes | ETF to pickle | `loads` in Python | `dumps` in Python | pickle to ETF | total, µs |");
     println!("|---|---|---|---|---|---|---|");
@@ -35,11 +35,11 @@ pub(crate) fn legs(effort: &Effort) {
     }
 }
 
-/// The most that twice the size may cost.
+/// The largest allowed ratio for twice the size.
 const MOST: f64 = 2.2;
 
-/// Doubles payloads and prints what each doubling costs. A plain copy of the text stands beside it: that is what the caches of the
-/// machine make of twice the size.
+/// Doubles payloads and prints what each doubling costs, next to a plain copy of the text, which shows the effect of
+/// the machine's caches.
 pub(crate) fn doubling(effort: &Effort) {
     println!("| payload | MB | ETF to pickle, ms | x | pickle to ETF, ms | x |\n|---|---|---|---|---|---|");
     for (name, bytes, make) in KINDS {
@@ -69,7 +69,7 @@ fn ratio(ratio: f64) -> String {
 }
 
 impl Effort {
-    /// The time of the fastest run: what disturbs only adds.
+    /// The time of the fastest run: disturbances only add time.
     fn fastest(&self, run: &dyn Fn() -> usize) -> Duration {
         let (begun, mut best, mut runs) = (Instant::now(), Duration::MAX, 0);
         while runs < self.runs || begun.elapsed() < self.cell {

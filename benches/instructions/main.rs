@@ -1,8 +1,9 @@
-//! How many instructions a call takes on three hot paths, by callgrind, against the record in instructions.txt beside this file:
-//! `cargo bench --bench instructions`. It fails where a count differs by more than 15 %.
+//! Counts the instructions of a call on three hot paths with callgrind, and compares them with the record in
+//! instructions.txt next to this file: `cargo bench --bench instructions`. It fails if a count differs by more than 15
+//! %.
 //!
-//! `.. -- renew` writes the record, `.. -- profile` shows which functions of the server take how much. Each path is run twice, the
-//! second time with twice the calls: the difference is free of what happens once.
+//! `.. -- renew` writes the record; `.. -- profile` shows which functions of the server take the instructions. Each
+//! path runs twice, the second time with twice the calls: the difference excludes what happens only once.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,11 +24,12 @@ use std::process::ExitCode;
 
 use record::{Count, Record};
 
-/// That of the program.
+/// The program's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What is counted: a name in the record, how many calls, and how so many are made under callgrind: the instructions.
+/// A path: its name in the record, the number of calls, and a function that makes this many calls under callgrind and
+/// returns the instructions.
 type Path = (&'static str, u64, fn(u64) -> u64);
 
 const PATHS: [Path; 4] = [
@@ -45,7 +47,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if let Err(reason) = callgrind::is_usable() {
-        println!("instructions are not counted: {reason}");
+        println!("instructions not counted: {reason}");
         println!("instructions: 0 passed, 0 failed, {} skipped", PATHS.len());
         return ExitCode::SUCCESS;
     }

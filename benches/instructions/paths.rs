@@ -1,4 +1,4 @@
-//! The paths that need no worker. They are run by this same program, started again under callgrind.
+//! The paths that need no worker. This same program runs them, started again under callgrind.
 
 use std::hint::black_box;
 
@@ -12,17 +12,17 @@ use crate::load::Load;
 const ARGS: [u8; 5] = [107, 0, 2, 1, 2];
 /// 3 as a worker pickles it.
 const RESULT: [u8; 5] = *b"\x80\x05K\x03.";
-/// More than any reply.
+/// Larger than any reply.
 const LIMIT: usize = 1 << 20;
 
-/// The instructions of so many calls on this path.
+/// The instructions of this many calls on this path.
 pub(crate) fn count(path: &str, calls: u64) -> u64 {
     let (run, mut command) = Run::new(path, std::env::current_exe().unwrap());
     assert!(command.args(["run", path, &calls.to_string()]).status().unwrap().success());
     run.instructions()
 }
 
-/// Makes so many calls on this path.
+/// Makes this many calls on this path.
 pub(crate) fn run(path: &str, calls: u64) {
     match path {
         "codec" => (0..calls).for_each(|_| there_and_back()),

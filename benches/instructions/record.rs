@@ -1,11 +1,11 @@
-//! instructions.txt: what was counted when somebody last looked, and whether a count still fits.
+//! instructions.txt: the recorded counts, and whether a new count still fits them.
 
 use std::fs;
 
 use crate::callgrind::version;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions/instructions.txt");
-/// How far a count may be from the record, in per cent.
+/// The largest allowed difference from the record, in per cent.
 const TOLERANCE: f64 = 15.0;
 
 /// The instructions of one call.
@@ -14,18 +14,18 @@ pub(crate) struct Count {
     pub(crate) instructions: u64,
 }
 
-/// What comes of a comparison.
+/// The result of a comparison.
 pub(crate) struct Verdict {
     pub(crate) holds: bool,
     /// One line for people.
     pub(crate) text: String,
 }
 
-/// The counts of the file.
+/// The recorded counts.
 pub(crate) struct Record(Vec<Count>);
 
 impl Record {
-    /// What the file says; nothing if there is none.
+    /// Reads the file; empty if there is none.
     pub(crate) fn read() -> Self {
         let text = fs::read_to_string(FILE).unwrap_or_default();
         let lines = text.lines().filter(|line| !line.starts_with('#'));
@@ -40,31 +40,31 @@ impl Record {
     pub(crate) fn write(counts: &[Count]) {
         let (rustc, valgrind) = (version("rustc"), version("valgrind"));
         let head = format!(
-            "# Instructions a call, counted by callgrind. `make test` fails where a count differs by more than {TOLERANCE} %;\n\
+            "# Instructions per call, counted by callgrind. `make test` fails if a count differs by more than {TOLERANCE} %;\n\
              # `make instructions` writes this file. Counted with {rustc}, {valgrind}.\n"
         );
         let lines = counts.iter().map(|Count { path, instructions }| format!("{path}: {instructions}\n"));
         fs::write(FILE, head + &lines.collect::<String>()).unwrap();
     }
 
-    /// Whether a count is near enough to the recorded one. One that has shrunk does not hold either: what was won could be lost again
-    /// unseen.
+    /// Judges whether a count is close enough to the record. A count that has shrunk fails too, because the gain could
+    /// be lost again unnoticed.
     pub(crate) fn judge(&self, count: &Count) -> Verdict {
         let Count { path, instructions } = count;
         let Some(recorded) = self.0.iter().find(|recorded| recorded.path == *path) else {
             return Verdict {
                 holds: false,
-                text: format!("{path}: {instructions}, not recorded: `make instructions` does that"),
+                text: format!("{path}: {instructions} instructions, not recorded yet: run `make instructions`"),
             };
         };
         let was = recorded.instructions;
         let change = (*instructions as f64 / was as f64 - 1.0) * 100.0;
         let advice = match () {
-            () if change > TOLERANCE => ": it has grown; if that is meant, `make instructions` records it",
-            () if change < -TOLERANCE => ": it has shrunk; `make instructions` records it, so that it stays so",
+            () if change > TOLERANCE => ": it has grown; if that is intended, run `make instructions`",
+            () if change < -TOLERANCE => ": it has shrunk; run `make instructions` to keep the gain",
             () => "",
         };
-        let text = format!("{path}: {instructions} instructions, recorded are {was} ({change:+.1} %){advice}");
+        let text = format!("{path}: {instructions} instructions, recorded {was} ({change:+.1} %){advice}");
         Verdict { holds: advice.is_empty(), text }
     }
 }

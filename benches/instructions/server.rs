@@ -1,4 +1,4 @@
-//! The whole of `portpool serve` with real workers, spoken to as a BEAM does, so many calls at once.
+//! All of `portpool serve` with real workers, used like a BEAM uses it, with many calls at once.
 
 use std::io::{Read, Write};
 use std::process::{ChildStdin, ChildStdout, Command, ExitCode, Stdio};
@@ -7,31 +7,31 @@ use eetf::{Atom, Binary, FixInteger, Map, Term, Tuple};
 
 use crate::callgrind::Run;
 
-/// Workers of the pool.
+/// The number of workers.
 const SIZE: i32 = 2;
-/// Calls that are made for a profile: all that happens once is less than a hundredth beside them.
+/// The number of calls for a profile: everything that happens once is less than a hundredth of that.
 const PROFILED: u64 = 10_000;
-/// Functions that are shown.
+/// The number of functions shown.
 const SHOWN: usize = 50;
 
-/// The instructions that the server takes from its start to its end with so many calls, of so many callers.
+/// The instructions of the server, from start to end, for this many calls by this many callers.
 pub(crate) fn count(callers: u64, calls: u64) -> u64 {
     run(callers, calls).instructions()
 }
 
-/// Prints the functions of the server that take most, themselves, of a small call with 64 callers.
+/// Prints the functions of the server with the most instructions of their own in a small call with 64 callers.
 pub(crate) fn profile() -> ExitCode {
     let run = run(64, PROFILED);
     let output = Command::new("callgrind_annotate").arg(run.profile()).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let total = run.instructions();
-    println!("{} instructions a call, by function, without what it calls:\n", total / PROFILED);
+    println!("{} instructions per call, by function, without its callees:\n", total / PROFILED);
     text.lines()
         .skip_while(|line| !line.contains("PROGRAM TOTALS"))
         .skip(5)
         .take(SHOWN)
         .for_each(|line| println!("{line}"));
-    println!("\nThe whole profile, for callgrind_annotate --inclusive=yes or --tree=both: {}", run.profile().display());
+    println!("\nFull profile, for callgrind_annotate --inclusive=yes or --tree=both: {}", run.profile().display());
     ExitCode::SUCCESS
 }
 
@@ -98,7 +98,7 @@ fn atom(name: &str) -> Term {
     Atom::from(name).into()
 }
 
-/// `{call, Id, operator, add, [1, 2], #{}}` as a BEAM writes it; ids of callers are large.
+/// `{call, Id, operator, add, [1, 2], #{}}` as a BEAM writes it; callers' ids are large.
 fn call(number: u64) -> Vec<u8> {
     let id = (1 << 63 | number).to_le_bytes();
     [b"\x83h\x06w\x04calln\x08\0", &id[..], b"w\x08operatorw\x03addk\0\x02\x01\x02t\0\0\0\0"].concat()

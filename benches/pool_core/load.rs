@@ -1,4 +1,4 @@
-//! A core of eight workers under load, for what measures it.
+//! A core of eight workers under load, for measurements.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -9,18 +9,18 @@ use portpool::pool::{Action, Core, Demand, Event, Placement, Purpose, Run, Setti
 
 const WORKERS: usize = 8;
 
-/// A core under load: each step hands it one call and takes back one that is done.
+/// A core under load: each step adds one call and ends one.
 pub(crate) struct Load {
     core: Core,
     actions: Vec<Action>,
     now: Instant,
     next_call: u64,
-    /// Workers with a call in hand, the one that has had it longest first.
+    /// Busy workers, the one that has been busy longest first.
     busy: VecDeque<WorkerId>,
 }
 
 impl Load {
-    /// Eight workers; so many calls wait, or one worker is free if none does.
+    /// Eight workers, with this many calls waiting, or one free worker if none waits.
     pub(crate) fn new(waiting: usize) -> Self {
         let settings = Settings {
             size: WORKERS,
@@ -76,7 +76,7 @@ impl Load {
         self.handle(Event::CallArrived(call, demand));
     }
 
-    /// One call comes, one ends. Time goes on slowly, so that no timer falls due.
+    /// One call arrives, one ends. Time passes slowly, so that no timer is due.
     pub(crate) fn step(&mut self) {
         self.call();
         if let Some(worker) = self.busy.pop_front() {

@@ -1,4 +1,4 @@
-//! How long the pool's core takes to bind a call and to end it: `cargo bench --bench pool_core`.
+//! How long the pool's core takes to dispatch and end a call: `cargo bench --bench pool_core`.
 
 #![allow(missing_docs, reason = "nobody reads a bench from outside")]
 
