@@ -1,4 +1,4 @@
-//! The functions that calls of a pool may name. docs/protocol.md 7.2, docs/security.md.
+//! `allow`: which functions the calls of a pool may name. docs/protocol.md 7.2, docs/security.md.
 
 use crate::harness::term::{atom, element, int, list, name, string, text};
 use crate::harness::{Failure, Server};

@@ -1,4 +1,4 @@
-//! `busy_poll`: who stays awake between calls goes to sleep when none comes. docs/protocol.md 7.2.
+//! `busy_poll`: a process that polls between calls goes to sleep when none comes. docs/protocol.md 7.2.
 
 use std::fs;
 

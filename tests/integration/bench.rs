@@ -1,4 +1,4 @@
-//! `portpool bench`: every step is measured, calls run at once, and the hint fits the function.
+//! `portpool bench`: it measures every step, runs calls at once, and gives a hint that fits the function.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! What a worker may not take, nor anything that it starts: resource limits and privileges. docs/protocol.md 7.2.
+//! Resource limits and privileges of workers, and of everything they start. docs/protocol.md 7.2.
 
 use eetf::Term;
 

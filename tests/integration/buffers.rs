@@ -1,4 +1,4 @@
-//! Large `bytes` through the real program: beside the pickle, into Python and back. docs/worker_protocol.md 2.3.
+//! Large `bytes` through the real program: next to the pickle, into Python and back. docs/worker_protocol.md 2.3.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! The pool's own cgroup: who is in it, and that it goes with all that is in it. docs/protocol.md 7.2 and 13.
+//! The pool's own cgroup: what is in it, and that it goes away with everything in it. docs/protocol.md 7.2 and 13.
 
 use std::fs;
 use std::io::Read;

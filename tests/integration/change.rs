@@ -1,4 +1,4 @@
-//! Workers that are replaced, and what the owner changes while the pool runs: recycling, resize, reload, drain.
+//! Replacement of workers, and what the owner changes while the pool runs: recycling, resize, reload, drain.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

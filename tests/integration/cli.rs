@@ -1,4 +1,4 @@
-//! `portpool call`: what stands in README.md, and what goes wrong.
+//! `portpool call`: the examples in README.md, and errors.
 
 use assert_cmd::Command;
 

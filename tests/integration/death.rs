@@ -1,4 +1,4 @@
-//! Whoever dies: nothing is left. docs/protocol.md 1.4 and 12.
+//! Whatever dies, nothing is left. docs/protocol.md 1.4 and 12.
 
 use std::fs;
 use std::path::PathBuf;

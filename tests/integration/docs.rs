@@ -1,4 +1,4 @@
-//! What the documents say is what the program does.
+//! The documents and the program agree.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Leases through the real program: several calls on one worker, and how that ends. docs/protocol.md 4.5 to 4.7.
+//! Leases through the real program: several calls on one worker, and how a lease ends. docs/protocol.md 4.5 to 4.7.
 
 use std::collections::BTreeSet;
 

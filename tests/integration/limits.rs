@@ -1,4 +1,5 @@
-//! How long a call may take, and what becomes of it beyond: deadline, on_cancel, retries, quarantine, keys, meta. docs/protocol.md 7.3 and 8.
+//! How long a call may take, and what happens beyond that: deadline, on_cancel, retries, quarantine, keys, meta.
+//! docs/protocol.md 7.3 and 8.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

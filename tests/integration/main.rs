@@ -1,4 +1,4 @@
-//! The promises of the whole program: one file each, named after what it is about.
+//! The promises of the whole program, one file per topic.
 
 #![allow(
     clippy::unwrap_used,

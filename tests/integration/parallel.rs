@@ -1,4 +1,4 @@
-//! Threads, processes and programs inside a call: a worker is as good a place for them as any Python.
+//! Threads, processes and programs in a call: a worker can run what any Python can.
 
 use crate::harness::Server;
 use crate::harness::processes::assert_dies;

@@ -1,4 +1,4 @@
-//! A server without pidfds, as under valgrind or in some sandboxes: a filter refuses them, and death is seen all the same.
+//! A server without pidfds, as under valgrind or in some sandboxes: a filter refuses them, and deaths are seen anyway.
 
 use std::process::Command;
 

@@ -1,4 +1,5 @@
-//! Two things at the same moment through real Python: whichever comes first, there is one reply, and nobody gets another's.
+//! Two things at the same moment, through real Python: whichever comes first, there is one reply, and nobody gets
+//! another's.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

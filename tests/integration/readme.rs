@@ -1,4 +1,4 @@
-//! README.md as a newcomer takes it: what stands there works as it stands there.
+//! README.md for a newcomer: what it shows works exactly as shown.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! How a worker gets ready: preload, warmup, after_fork, init, and what its caller hears if it does not. docs/worker_protocol.md 1.
+//! How a worker becomes ready: preload, warmup, after_fork, init, and what the caller gets if it does not.
+//! docs/worker_protocol.md 1.
 
 use std::fs;
 

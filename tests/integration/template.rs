@@ -1,4 +1,4 @@
-//! Workers that are forked from a template: they are as if they had imported everything themselves. docs/worker_protocol.md 5.
+//! Workers forked from a template behave as if they had imported everything themselves. docs/worker_protocol.md 5.
 
 use std::collections::HashSet;
 use std::fs;

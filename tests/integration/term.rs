@@ -1,4 +1,5 @@
-//! `portpool term`: what a BEAM has written is shown in a syntax that it reads back; what is no term is told by its byte.
+//! `portpool term`: shows what a BEAM has written in a syntax that the BEAM reads back, or the offset of an invalid
+//! byte.
 
 use std::collections::HashSet;
 use std::fs;

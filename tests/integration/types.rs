@@ -1,4 +1,4 @@
-//! docs/types.md through the real program: the options about values, of the pool and of the call.
+//! docs/types.md through the real program: the options about values, of the pool and of a call.
 
 use eetf::Term;
 

@@ -1,4 +1,4 @@
-//! The watch: the end of a server that cannot end by itself. docs/protocol.md 13.
+//! The watch kills a server that cannot end by itself. docs/protocol.md 13.
 
 use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};

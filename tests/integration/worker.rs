@@ -1,4 +1,5 @@
-//! One worker through the pool's own handle on it: ping, interrupt, the dump of where Python was, memory. docs/worker_protocol.md 3 to 6.
+//! One worker through the pool's own handle: ping, interrupt, the dump of where Python was, memory.
+//! docs/worker_protocol.md 3 to 6.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

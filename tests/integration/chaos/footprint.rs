@@ -1,4 +1,4 @@
-//! What a server takes of the system, by /proc.
+//! The system resources of a server, from /proc.
 
 use std::fmt;
 use std::fs;

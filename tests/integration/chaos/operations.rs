@@ -1,4 +1,4 @@
-//! What is done to the server: calls for the most part, and faults of all kinds between them.
+//! The operations on the server: mostly calls, with faults of all kinds in between.
 
 use eetf::Term;
 

@@ -1,4 +1,4 @@
-//! Numbers by chance that a seed brings back: SplitMix64.
+//! Random numbers that a seed repeats: SplitMix64.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

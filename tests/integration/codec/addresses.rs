@@ -1,4 +1,4 @@
-//! Errors have an address: which argument, which key, which element.
+//! Errors give an address: which argument, which key, which element.
 
 use portpool::codec::CodecErrorKind;
 

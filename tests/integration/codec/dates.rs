@@ -1,4 +1,4 @@
-//! `Date`, `Time`, `NaiveDateTime` and `DateTime` against the dates of a real Python. docs/types.md 1.7.
+//! `Date`, `Time`, `NaiveDateTime` and `DateTime`, compared with the dates of a real Python. docs/types.md 1.7.
 
 use std::cell::RefCell;
 

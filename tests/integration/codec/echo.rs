@@ -1,4 +1,4 @@
-//! Everything of docs/types.md goes through Python and comes back in the same bytes.
+//! Every term in docs/types.md goes through Python and comes back as the same bytes.
 
 use portpool::codec::etf;
 

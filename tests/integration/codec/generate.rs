@@ -1,4 +1,4 @@
-//! Random terms, in the one form that the server writes and in any form that a BEAM may have written.
+//! Random terms, in the form that the server writes and in any form that a BEAM may write.
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRng;

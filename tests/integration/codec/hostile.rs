@@ -1,4 +1,4 @@
-//! No bytes, in either direction, make the codec panic, abort, hang or take memory beyond reason.
+//! No input, in either direction, makes the codec panic, abort, hang or use excessive memory.
 
 use std::io::Write;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The codec, from outside: terms in, values in a real Python, terms out. docs/protocol.md 11, docs/types.md.
+//! The codec from outside: terms in, values in a real Python, terms out. docs/protocol.md 11, docs/types.md.
 
 mod addresses;
 mod control;

@@ -1,5 +1,5 @@
-//! A mutation fuzzer that runs with the other tests: `PORTPOOL_FUZZ_SECONDS` makes it run longer, `PORTPOOL_FUZZ_SEED`
-//! makes it take other ways.
+//! A mutation fuzzer that runs with the other tests. `PORTPOOL_FUZZ_SECONDS` makes it run longer, `PORTPOOL_FUZZ_SEED`
+//! changes its mutations.
 
 use std::time::{Duration, Instant};
 

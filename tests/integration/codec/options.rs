@@ -1,4 +1,4 @@
-//! What the options change in the codec itself: keys that meet, sizes that are known before.
+//! What the options change in the codec itself: which keys collide, and the sizes computed in advance.
 
 use bytes::BytesMut;
 use portpool::codec::{Binaries, CodecErrorKind, NoneIs, Options, from_pickle, to_pickle};

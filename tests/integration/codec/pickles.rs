@@ -1,4 +1,4 @@
-//! What Python values become as terms, besides those that came from terms (docs/types.md, "From Python only").
+//! What Python values become as terms, other than those that came from terms (docs/types.md, "From Python only").
 
 use portpool::codec::from_pickle;
 

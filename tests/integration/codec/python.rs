@@ -1,4 +1,4 @@
-//! A real Python with the real package, which gives back what it gets.
+//! A real Python with the real package, which returns what it gets.
 
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};

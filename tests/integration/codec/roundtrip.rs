@@ -1,4 +1,4 @@
-//! Random terms survive the way there and back, in whatever form they came.
+//! Random terms survive the round trip, in whatever form they came.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};

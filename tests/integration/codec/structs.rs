@@ -1,4 +1,4 @@
-//! Structs that Python makes something else of, and what users say about types of their own. docs/types.md 1.9 and 2.6.
+//! Structs and classes with decoders and encoders. docs/types.md 1.9 and 2.6.
 
 use super::dates::moment;
 use super::generate::Term;

@@ -1,4 +1,4 @@
-//! Rows of tables and runs of numbers: the short cuts that many similar things allow change neither values nor verdicts.
+//! Tables and runs of numbers: the fast paths for repetitive data change neither values nor errors.
 
 use portpool::codec::{CodecError, CodecErrorKind};
 use proptest::prelude::*;

@@ -1,4 +1,5 @@
-//! `%Portpool.Tensor{}`, as an array where Python has numpy, and the pickles that only a bad worker writes. docs/types.md 1.8.
+//! `%Portpool.Tensor{}`: as an array where Python has numpy, and pickles that only a broken worker writes.
+//! docs/types.md 1.8.
 
 use std::time::{Duration, Instant};
 

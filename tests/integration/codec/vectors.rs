@@ -1,4 +1,4 @@
-//! Reads the vectors that tests/vectors/make.escript has made with a real BEAM.
+//! Reads the vectors that tests/vectors/make.escript has written with a real BEAM.
 
 use std::io::Read;
 

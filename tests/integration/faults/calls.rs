@@ -1,4 +1,4 @@
-//! Calls that do what they should not, each through the real server: errors that are hard to tell, memory, what they leave behind.
+//! Misbehaving calls through the real server: errors that are hard to report, memory, what they leave behind.
 
 use crate::harness::Server;
 use crate::harness::processes::{assert_dies, kilobytes};

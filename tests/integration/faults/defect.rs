@@ -1,4 +1,4 @@
-//! A defect of the server's own: it ends, and says so. docs/protocol.md 12.
+//! A defect in the server itself: it ends and reports it. docs/protocol.md 12.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! The rows of docs/faults.md that no other file is about: what the caller gets, and that nobody else is harmed.
+//! The rows of docs/faults.md that no other file covers: what the caller gets, and that nobody else is affected.
 
 mod calls;
 mod defect;

@@ -1,4 +1,4 @@
-//! Results that are larger than there is room for. docs/protocol.md 8.8.
+//! Results larger than the room for them. docs/protocol.md 8.8.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! An operating system that stands in the way: no descriptors, no /proc, no disk, no stderr, a clock that jumps, a machine that is busy.
+//! A failing operating system: no descriptors, no /proc, no disk, no stderr, a clock that jumps, a busy machine.
 
 use std::fs;
 use std::process::Command;

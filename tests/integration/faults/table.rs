@@ -1,4 +1,4 @@
-//! docs/faults.md has each row; the tests that it and docs/security.md name exist.
+//! docs/faults.md has every row, and the tests that it and docs/security.md name exist.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! The program as a command of a shell: it is run to its end, and afterwards nothing of it may be left.
+//! Runs the program as a shell command to its end, and checks that it leaves nothing behind.
 
 use assert_cmd::Command;
 

@@ -1,4 +1,5 @@
-//! The real program, spoken to as a BEAM would: packets in, packets out. When a test ends, nothing of it may be left.
+//! Runs the real program and talks to it like a BEAM: packets in, packets out. At the end of a test, nothing of it may
+//! be left.
 
 pub mod command;
 pub mod processes;

@@ -1,4 +1,4 @@
-//! What is alive, by /proc: the only witness of death.
+//! Which processes are alive, from /proc: the only proof of death.
 
 use std::fs;
 use std::process::Command;

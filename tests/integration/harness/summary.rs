@@ -1,4 +1,4 @@
-//! What a run has seen, for whoever reads its end: `make test` and `make soak` print it there.
+//! What a run reports at its end: `make test` and `make soak` print it.
 
 use std::path::PathBuf;
 

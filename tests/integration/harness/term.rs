@@ -1,4 +1,4 @@
-//! Terms, made and taken apart as shortly as a test wants to write them.
+//! Builds and takes apart terms, as briefly as tests want to.
 
 use eetf::{Atom, BigInteger, Binary, FixInteger, List, Map, Term, Tuple};
 

@@ -1,4 +1,4 @@
-//! The core and the model beside it, and what has happened to both so far.
+//! The core next to the model, and what has happened to both so far.
 
 use std::time::Instant;
 

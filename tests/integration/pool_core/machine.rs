@@ -1,4 +1,4 @@
-//! Machines with other numbers of processors than this one.
+//! Machines with a different number of processors.
 
 use portpool::pool::Settings;
 

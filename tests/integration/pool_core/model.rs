@@ -1,4 +1,4 @@
-//! What must be true, kept as simply as possible: lists and sets, no timers, no order of its own but that of the numbers.
+//! What must be true, as simple as possible: lists and sets, no timers, and no order except that of the numbers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Rules of the core that a history of chance seldom meets.
+//! Rules of the core that random histories rarely reach.
 
 use std::collections::BTreeMap;
 
