@@ -1,7 +1,7 @@
 import Config
 
-# The options of the pool. Planning keeps a processor busy, so there is a worker for each processor, and at least two, to
-# show them at work together.
+# The options of the pool. Planning keeps a processor busy, so there is one worker per processor, but at least two, to show
+# them working in parallel.
 config :portpool_demo, :pool,
   size: System.schedulers_online() |> max(2) |> min(6),
   python: Path.expand("../.venv/bin/python", __DIR__),

@@ -1,6 +1,6 @@
 defmodule PortpoolDemo.Check do
   @moduledoc """
-  Checks a plan against its job, trusting neither the optimiser nor what it says of its own plan.
+  Checks a plan against its job without trusting the optimiser or its claims about the plan.
 
   Each delivery is in exactly one stack or unassigned; no courier carries more than the capacity; each service starts
   in its window, where a courier who is early waits; the couriers leave and return while the depot is open; there are
@@ -9,11 +9,11 @@ defmodule PortpoolDemo.Check do
 
   alias PortpoolDemo.Job
 
-  # What rounding explains, in the job's unit, and of sums of large numbers.
+  # Differences that rounding explains: absolute, in the job's unit, and relative, for sums of large numbers.
   @tolerance 1.0e-6
   @relative 1.0e-9
 
-  @doc "Returns what is wrong with the plan, in words; an empty list means that all checks hold."
+  @doc "Returns what is wrong with the plan, as text; an empty list means that all checks pass."
   @spec faults(Job.t(), term) :: [String.t()]
   def faults(job, plan) do
     if form?(plan) do

@@ -1,8 +1,8 @@
 defmodule PortpoolDemo.Job do
   @moduledoc """
-  Jobs in JSON files: what has to be delivered where and when, by how many couriers.
+  Jobs in JSON files: what to deliver where and when, with how many couriers.
 
-  Elixir 1.14 has no JSON library of its own, and none is needed: a worker decodes the text.
+  Elixir 1.14 has no JSON library, and none is needed: a worker decodes the text.
   """
 
   @directory Path.expand("../../priv/jobs", __DIR__)
@@ -14,7 +14,7 @@ defmodule PortpoolDemo.Job do
   @spec bundled() :: [Path.t()]
   def bundled, do: @directory |> Path.join("*.json") |> Path.wildcard()
 
-  @doc "Reads a job. Whether it is one that can be planned is for the optimiser to say."
+  @doc "Reads a job. It is the optimiser that validates it."
   @spec read(Portpool.pool(), Path.t()) ::
           {:ok, {String.t(), term}} | {:error, {String.t(), Portpool.Error.t() | File.posix()}}
   def read(pool, path) do

@@ -20,10 +20,10 @@ defmodule PortpoolDemo.Planned do
           faults: [String.t()]
         }
 
-  # What a worker may take beyond the time that the job gives to the search: PyVRP is loaded, a first plan is made.
+  # The time allowed beyond the search time of the job, to load PyVRP and make a first plan.
   @margin 60_000
 
-  @doc "Has a worker plan one job, and checks the plan."
+  @doc "Lets a worker plan one job, and checks the plan."
   @spec plan(Portpool.pool(), {String.t(), term}) :: {:ok, t} | {:error, {String.t(), Portpool.Error.t()}}
   def plan(pool, {name, job}) do
     case Portpool.call(pool, :on_worker, :optimize, [job], timeout: timeout(job)) do
@@ -47,13 +47,13 @@ defmodule PortpoolDemo.Planned do
   end
 
   @doc """
-  Has the pool plan all jobs at once and returns the outcomes in the order in which they come. It is lazy: the jobs
-  start when the stream is run.
+  Lets the pool plan all jobs at once, and returns the outcomes in the order of completion. It is lazy: the jobs start
+  when the stream runs.
   """
   @spec stream(Portpool.pool(), [{String.t(), term}]) ::
           Enumerable.t({:ok, t} | {:error, {String.t(), Portpool.Error.t()}})
   def stream(pool, jobs) do
-    # The pool queues what its workers cannot take yet, and each call has a limit of its own.
+    # The pool queues what its workers cannot take yet, and each call has its own time limit.
     options = [max_concurrency: max(length(jobs), 1), ordered: false, timeout: :infinity]
     jobs |> Task.async_stream(&plan(pool, &1), options) |> Stream.map(fn {:ok, outcome} -> outcome end)
   end

@@ -1,12 +1,12 @@
 defmodule PortpoolDemo.Report do
-  @moduledoc "Outcomes -> what a person wants to read of them. Pure: it returns text."
+  @moduledoc "Formats outcomes for people. Pure functions that return text."
 
   alias PortpoolDemo.{Planned, Table}
 
-  # How many ids of stops are shown.
+  # The number of stop ids shown.
   @shown 4
 
-  @doc "One line a job: how much is planned, by how many couriers, how far they drive, and whether it was checked."
+  @doc "One line per job: how much is planned, with how many couriers, the distance, and the result of the check."
   @spec summary([Planned.t()]) :: String.t()
   def summary(all) do
     columns = [
@@ -43,7 +43,7 @@ defmodule PortpoolDemo.Report do
     ]
   end
 
-  @doc "One line a courier: how many stops, the load, when the courier leaves and is back, and the first stops."
+  @doc "One line per courier: the number of stops, the load, the times of departure and return, and the first stops."
   @spec routes(Planned.t()) :: String.t()
   def routes(%Planned{job: job, plan: plan}) do
     columns = [
@@ -72,7 +72,7 @@ defmodule PortpoolDemo.Report do
     Table.render(columns, rows)
   end
 
-  @doc "What one worker after the other did, and when, in seconds since the first one began."
+  @doc "What each worker did, and when, in seconds since the first one began."
   @spec workers([Planned.t()]) :: String.t()
   def workers(all) do
     zero = all |> Enum.map(& &1.begun) |> Enum.min(fn -> 0 end)
@@ -89,7 +89,7 @@ defmodule PortpoolDemo.Report do
   defp span(planned, zero),
     do: "#{planned.name} #{seconds(planned.begun - zero)}–#{seconds(planned.ended - zero)}"
 
-  @doc "What is left to say of a plan: deliveries that are unassigned, and faults."
+  @doc "Remarks on a plan: unassigned deliveries and faults."
   @spec remarks(Planned.t()) :: [String.t()]
   def remarks(%Planned{name: name, plan: plan, faults: faults}) do
     unassigned = plan["unassigned"]
@@ -102,7 +102,7 @@ defmodule PortpoolDemo.Report do
     left ++ Enum.map(faults, &"#{name}: check failed: #{&1}")
   end
 
-  @doc "A time of a job: of the day, where the unit of the job is the minute, else a number."
+  @doc "A time of a job: as time of day if the unit of the job is the minute, otherwise as a number."
   @spec time(number | nil, map) :: String.t()
   def time(nil, _job), do: "–"
 

@@ -1,13 +1,13 @@
 defmodule PortpoolDemo.Table do
-  @moduledoc "Rows of text -> a table in plain text."
+  @moduledoc "Formats rows of text as a plain-text table."
 
   @typedoc "The heading of a column and the side its cells are aligned to."
   @type column :: {String.t(), :left | :right}
 
-  # Longer cells are cut.
+  # Longer cells are truncated.
   @widest 60
 
-  @doc "Renders a table with a heading, a rule and one line a row, indented by two blanks."
+  @doc "Renders a table with a heading, a rule and one line per row, indented by two spaces."
   @spec render([column], [[String.t()]]) :: String.t()
   def render(columns, rows) do
     rows = Enum.map(rows, fn row -> Enum.map(row, &cell/1) end)

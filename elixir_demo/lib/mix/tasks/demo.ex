@@ -2,12 +2,12 @@ defmodule Mix.Tasks.Demo do
   @shortdoc "Plans delivery jobs on a pool of Python workers"
 
   @moduledoc """
-  Plans jobs of deliveries in a pool of Python workers, all at once, checks each plan and prints what came out.
+  Plans delivery jobs in a pool of Python workers, all at once, checks each plan and prints the results.
 
       $ mix demo                   # the jobs in priv/jobs
       $ mix demo MY_JOB.json ...   # your own
 
-  The exit status is 1 if a job cannot be planned or a plan does not pass its check.
+  The exit status is 1 if a job cannot be planned or a plan fails its check.
   """
 
   use Mix.Task
@@ -44,7 +44,7 @@ defmodule Mix.Tasks.Demo do
     split(outcomes)
   end
 
-  # Tells who is at work, whenever that changes.
+  # Prints the busy workers whenever they change.
   defp watch(last) do
     now =
       case Portpool.status(@pool) do
@@ -95,6 +95,6 @@ defmodule Mix.Tasks.Demo do
   defp say(text), do: text |> plain() |> Mix.shell().info()
   defp complain(text), do: text |> plain() |> Mix.shell().error()
 
-  # Names and ids come from files, and nothing in a file may command the terminal.
+  # Names and ids come from files, which must not send control sequences to the terminal.
   defp plain(text), do: String.replace(text, ~r/(?!\n)[\p{Cc}\p{Cf}]/u, "?")
 end

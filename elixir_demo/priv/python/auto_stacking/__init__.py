@@ -1,4 +1,4 @@
-"""Stacks deliveries into courier routes under capacity and time windows.
+"""Stack deliveries into courier routes, within capacity and time windows.
 
 ``optimize(job)`` takes a job as a dict or as JSON text and returns the plan as the same kind. A job::
 
@@ -8,18 +8,18 @@
      "seconds": 2, "seed": 1}
 
 Distances are Euclidean in the unit of x and y, and times are in the same unit. ``earliest`` and ``latest`` bound the
-start of the service; a courier who is early waits. ``seconds`` (default 2, at most 3600) is the longest time to
-search, though a first plan is always finished, and ``seed`` (default 1) makes a search repeatable as far as one that
-is limited by time can be. Ids are strings or integers, and all other values numbers; a fraction counts as the decimal
-number that it is written as. Other keys are ignored. A plan::
+start of the service; a courier who is early waits. ``seconds`` (default 2, at most 3600) limits the search, though a
+first plan is always finished. ``seed`` (default 1) makes a search repeatable, as far as a search limited by time can
+be. Ids are strings or integers; all other values are numbers. A fraction counts as the decimal number as written.
+Other keys are ignored. A plan::
 
     {"feasible": True, "distance": 10.0, "vehicles": 1,
      "stacks": [{"deliveries": ["A-1"], "load": 2, "distance": 10.0, "start": 475.0, "end": 488.0}],
      "unassigned": []}
 
 Each id is in exactly one stack or in ``unassigned``. ``start`` and ``end`` are when the courier leaves the depot and
-is back: back as early as the stack allows, and gone as late as that allows. A job that is too large for its vehicles
-gets the best partial plan that was found; ``feasible`` says that nothing is unassigned and that every check holds.
+returns: as early as the stack allows, leaving as late as that allows. A job that is too large for its vehicles gets the
+best partial plan found. ``feasible`` means that nothing is unassigned and every check passes.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ JobForm = TypeVar("JobForm", dict[str, Any], str, bytes)
 
 
 def optimize(job: JobForm) -> JobForm:
-    """Returns the plan for a job, in the form that the job came in: dict, str or bytes.
+    """Return the plan for a job, in the form of the job: dict, str or bytes.
 
-    Raises ValueError for a job that cannot be right; the text says which delivery is at fault and why.
+    Raises ValueError for an invalid job; the message names the delivery at fault and the reason.
     """
     if isinstance(job, (str, bytes)):
         text = json.dumps(plan_for(parse(from_json(job))))
@@ -50,7 +50,7 @@ def optimize(job: JobForm) -> JobForm:
 
 
 def plan_for(job: Job) -> Plan:
-    """Searches, settles what the search left open, and judges the outcome afresh."""
+    """Search, complete what the search left open, and check the result independently."""
     plan = describe(job, complete(job, search(job)))
     plan["feasible"] = not plan["unassigned"] and not faults(job, plan)
     return plan
