@@ -5,14 +5,12 @@ defmodule PortpoolDemo.Job do
   Elixir 1.14 has no JSON library, and none is needed: a worker decodes the text.
   """
 
-  @directory Path.expand("../../priv/jobs", __DIR__)
-
   @typedoc "A job as `auto_stacking.optimize` takes it; the keys are strings."
   @type t :: %{required(String.t()) => term}
 
   @doc "Returns the paths of the jobs that come with the demo, in alphabetical order."
   @spec bundled() :: [Path.t()]
-  def bundled, do: @directory |> Path.join("*.json") |> Path.wildcard()
+  def bundled, do: :portpool_demo |> Application.app_dir("priv/jobs/*.json") |> Path.wildcard()
 
   @doc "Reads a job. It is the optimiser that validates it."
   @spec read(Portpool.pool(), Path.t()) ::
