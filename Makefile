@@ -25,7 +25,7 @@ TEST_PYTHON := $(TEST_VENV)/bin/python
 SUMMARY := $(TARGET)/summary
 SHOW_SUMMARY = @PYTHON=$(TEST_PYTHON) bin/show-summary $(SUMMARY)
 
-.PHONY: help demo test new-summary build floors tools test-venv lint test-rust test-instructions test-python test-elixir test-demo instructions profile bench bench-docs bench-plots bench-codec bench-beside bench-template soak fmt clean
+.PHONY: help demo test new-summary build floors tools test-venv lint test-rust test-instructions test-python test-elixir test-demo dialyzer instructions profile bench bench-docs bench-plots bench-codec bench-beside bench-template soak fmt clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ test-rust: tools test-venv
 # A test in the form of a bench, because it counts the instructions of optimised code.
 test-instructions: tools test-venv
 	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench instructions
+
+dialyzer: tools ## check the Elixir client with Dialyzer; the first run analyzes Erlang and Elixir too, for minutes
+	PORTPOOL_BINARY=/dev/null bin/dialyze $(TARGET)/dialyzer
 
 instructions: tools test-venv ## record how many instructions a call takes, for the tests to compare with
 	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench instructions -- renew

@@ -79,7 +79,7 @@ defmodule Portpool.CompileTest do
 
   defp compile(crate, env \\ []) do
     path = Path.join(crate, "bin") <> ":" <> System.fetch_env!("PATH")
-    defaults = [PATH: path, MIX_ENV: "dev", PORTPOOL_BINARY: nil, CARGO_TARGET_DIR: nil]
+    defaults = [PATH: path, MIX_ENV: "dev", PORTPOOL_BINARY: nil, CARGO_TARGET_DIR: nil, MIX_BUILD_PATH: nil]
     env = for {name, value} <- Keyword.merge(defaults, env), do: {Atom.to_string(name), value}
     options = [cd: Path.join(crate, "elixir"), env: env, stderr_to_stdout: true]
     System.cmd(System.find_executable("mix"), ["compile"], options)

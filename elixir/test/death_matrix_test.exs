@@ -9,8 +9,14 @@ defmodule Portpool.DeathMatrixTest do
   @states ~w(sleeping busy ignoring_signals in_c_holding_the_gil waiting_for_a_child with_a_thread with_a_daemon)
   @workers Path.expand("../../tests/workers", __DIR__)
 
-  # Ten times what is aimed at, for busy machines; the table shows what it took.
-  @limit 10_000
+  # What is promised, in milliseconds: about ten times what it takes.
+  @limit 1_000
+
+  # What `init:stop` takes in a VM without any pool.
+  @init_stop 1_000
+
+  # After that, whatever is left is shown.
+  @patience 10_000
 
   # A VM with the same pool, which ends when its test has looked who is there.
   @script """
@@ -39,8 +45,11 @@ defmodule Portpool.DeathMatrixTest do
     ]
 
     Summary.add("20-deaths", table(rows))
-    for {way, took} <- rows, {state, ms} <- took, do: assert(ms < @limit, "#{state}, #{way}: #{ms} ms")
+    for {way, took} <- rows, {state, ms} <- took, do: assert(ms < limit(way), "#{state}, #{way}: #{ms} ms")
   end
+
+  defp limit("init:stop"), do: @limit + @init_stop
+  defp limit(_way), do: @limit
 
   # A pool in this VM, ended in this way.
   defp here(way) do
@@ -105,7 +114,7 @@ defmodule Portpool.DeathMatrixTest do
     start = now()
     ending = Task.async(way)
     took = watch(tree, start, %{})
-    Task.await(ending, @limit)
+    Task.await(ending, @patience)
     for {name, _pids} <- tree, do: {name, Map.fetch!(took, name)}
   end
 
@@ -115,7 +124,7 @@ defmodule Portpool.DeathMatrixTest do
     {gone, left} = Enum.split_with(tree, fn {_name, pids} -> not Enum.any?(pids, &alive?/1) end)
     ms = now() - start
     took = for {name, _pids} <- gone, into: took, do: {name, ms}
-    if ms > @limit, do: flunk("left after #{ms} ms: #{inspect(left)}")
+    if ms > @patience, do: flunk("left after #{ms} ms: #{inspect(left)}")
     watch(left, start, took)
   end
 

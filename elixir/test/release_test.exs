@@ -86,7 +86,8 @@ defmodule Portpool.ReleaseTest do
   end
 
   defp run(release, more \\ []) do
-    System.cmd(Path.join(release, "bin/small"), ["start"], cd: "/", env: env() ++ more, stderr_to_stdout: true)
+    options = [cd: "/", env: env() ++ more, stderr_to_stdout: true]
+    System.cmd(Path.join(release, "bin/small"), ["start"], options)
   end
 
   # As it comes in a package, with the program of this test run in the place of the one that would be built.

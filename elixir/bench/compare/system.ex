@@ -41,7 +41,7 @@ defmodule Bench.System do
   Repeats a call until it succeeds, and returns its result: a pool may hand out a worker whose death it has not noticed. Raises after
   a minute.
   """
-  @spec until_served((() -> term)) :: term
+  @spec until_served((... -> term)) :: term
   def until_served(call), do: until_served(call, System.monotonic_time(:second) + @patience)
 
   defp until_served(call, deadline) do
@@ -53,7 +53,7 @@ defmodule Bench.System do
   end
 
   @doc "Makes a call that may fail."
-  @spec attempt((() -> term)) :: {:ok, term} | {:failed, term}
+  @spec attempt((... -> term)) :: {:ok, term} | {:failed, term}
   def attempt(call) do
     {:ok, call.()}
   rescue

@@ -14,7 +14,7 @@ defmodule Bench.Work do
   `verify` raises unless the system does this work correctly.
   """
   @type t :: %__MODULE__{
-          make: (module, Bench.System.handle() -> (() -> non_neg_integer)),
+          make: (module, Bench.System.handle() -> (... -> non_neg_integer)),
           verify: (module, Bench.System.handle() -> :ok)
         }
 

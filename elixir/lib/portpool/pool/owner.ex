@@ -10,7 +10,7 @@ defmodule Portpool.Owner do
 
   use GenServer
 
-  alias Portpool.{Calls, Config, Directory, Error, Log, Pulse, Route, Server, Wire}
+  alias Portpool.{Calls, Config, Directory, Error, Log, Program, Pulse, Route, Server, Wire}
 
   # What the server may take beyond `start_timeout` to say that it is ready.
   @margin 5_000
@@ -91,11 +91,11 @@ defmodule Portpool.Owner do
     do: {:noreply, received(state, packet)}
 
   def handle_info({port, {:exit_status, status}}, %{server: %{port: port}} = state),
-    do: {:noreply, server_exited(state, exited(status))}
+    do: {:noreply, server_exited(state, {:status, status})}
 
   # Sometimes the exit status is lost (erlang/otp#11278).
   def handle_info({:EXIT, port, reason}, %{server: %{port: port}} = state),
-    do: {:noreply, server_exited(state, "its port closed: #{inspect(reason)}")}
+    do: {:noreply, server_exited(state, {:closed, reason})}
 
   def handle_info({:EXIT, watch, _reason}, %{server: %{watch: watch}} = state),
     do: {:noreply, %{state | server: Server.unwatched(state.server)}}
@@ -129,9 +129,13 @@ defmodule Portpool.Owner do
     if :drain in state.features and Calls.alive?(state.calls), do: state |> drain() |> drained()
   end
 
-  def terminate(_reason, _state), do: :ok
+  # Before OTP reports the end, which may take its time.
+  def terminate(_reason, state), do: Server.close(state.server)
 
-  # What is shown of this process, also if it crashes: not what Python has returned, nor what waits in the port.
+  # What is shown of this process, also if it crashes: not what Python has returned. Every OTP that is supported calls
+  # this function; only a newer Elixir knows it as a callback.
+  if {:format_status, 1} in GenServer.behaviour_info(:callbacks), do: @impl(true)
+
   def format_status(%{message: {port, {:data, packet}}} = status) when is_port(port),
     do: %{status | message: {port, {:data, byte_size(packet)}}}
 
@@ -190,7 +194,7 @@ defmodule Portpool.Owner do
   defp announced(state, {:ready, _info}), do: state
 
   defp server_exited(%{stage: {:starting, _timer, _waiting}} = state, how) do
-    fail(state, no_start("#{state.config.binary} ended before it was ready (#{how})"))
+    fail(state, no_start(never_ready(state.config.binary, how)))
   end
 
   # Whoever has stopped the pool may count on it that nothing is left.
@@ -200,6 +204,7 @@ defmodule Portpool.Owner do
   end
 
   defp server_exited(%{stage: :ready} = state, how) do
+    how = ended(how)
     then = if state.config.on_crash_loop == :exit, do: "and so does the pool", else: "and is started again"
     Log.last_words(state.log, "the server ended (#{how})#{casts(state.calls)} #{then}")
     exit({:shutdown, {:server_exit, how}})
@@ -215,7 +220,7 @@ defmodule Portpool.Owner do
 
   defp stuck(%{server: server} = state) do
     server |> Server.watched() |> Server.kill()
-    server_exited(state, "it did not answer for #{Pulse.limit()} ms and is killed")
+    server_exited(state, {:killed, Pulse.limit()})
   end
 
   # All others hear of it.
@@ -301,8 +306,18 @@ defmodule Portpool.Owner do
 
   defp no_start(message), do: %{Error.new(:internal, message) | phase: :start}
 
-  defp exited(@crash_loop), do: "since its workers keep failing"
-  defp exited(status), do: "with status #{status}"
+  defp never_ready(binary, how),
+    do: Program.not_run(binary, status(how)) || "#{binary} ended before it was ready (#{ended(how)})"
+
+  defp status({:status, status}), do: status
+  defp status(_unknown), do: nil
+
+  defp ended({:status, @crash_loop}), do: "since its workers keep failing"
+  defp ended({:status, status}), do: "with status #{status}"
+  # It was gone when it was written to. Then nobody learns with which status it ended.
+  defp ended({:closed, reason}) when reason in [:normal, :epipe], do: "its exit status is unknown"
+  defp ended({:closed, reason}), do: Program.posix(reason)
+  defp ended({:killed, limit}), do: "it did not answer for #{limit} ms and is killed"
 
   defp name(state), do: name(state.config, state.pool)
   defp name(config, pool), do: inspect(config.name || pool)

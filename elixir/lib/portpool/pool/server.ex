@@ -5,7 +5,7 @@ defmodule Portpool.Server do
   # end by itself once both have been let go of (docs/protocol.md 13). A server that is stopped, by a signal or a
   # debugger, cannot end; and what waits to be written to it would keep this VM from halting for ever.
 
-  alias Portpool.Wire
+  alias Portpool.{Program, Wire}
 
   # How long a watch may take to end after its server, in milliseconds: some hundred times what it does take.
   @ending 1_000
@@ -36,8 +36,7 @@ defmodule Portpool.Server do
     common = [:binary, :exit_status, args: args, busy_limits_port: :disabled, busy_limits_msgq: :disabled]
     {:ok, Port.open({:spawn_executable, binary}, common ++ options)}
   rescue
-    error in [ErlangError, ArgumentError, SystemLimitError] ->
-      {:error, "#{binary} could not be started: #{Exception.message(error)}"}
+    error in [ErlangError, ArgumentError, SystemLimitError] -> {:error, Program.not_started(binary, error)}
   end
 
   @doc """
