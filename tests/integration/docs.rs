@@ -39,7 +39,7 @@ fn the_client_knows_the_same_reasons() {
 #[test]
 fn the_tables_of_options_are_the_programs() {
     for (title, file, list) in
-        [("7.2 Of the pool", "pool.rs", "POOL_OPTIONS"), ("7.3 Of a call", "call.rs", "CALL_OPTIONS")]
+        [("7.2 Options of the pool", "pool.rs", "POOL_OPTIONS"), ("7.3 Options of a call", "call.rs", "CALL_OPTIONS")]
     {
         let source = document(&format!("src/port/options/{file}"));
         let rows = table_after(&document("docs/protocol.md"), title);
@@ -79,7 +79,7 @@ fn the_table_of_what_pickles_call_is_the_programs() {
     let source = document("src/codec/global.rs");
     let names = source.split_once("fn name(self)").unwrap().1.split_once("\n    }\n").unwrap().0;
     let known: Vec<&str> = names.split('"').skip(1).step_by(2).collect();
-    let rows = table_after(&document("docs/worker_protocol.md"), "4.5 Beside plain values");
+    let rows = table_after(&document("docs/worker_protocol.md"), "4.5 Apart from plain values");
     let documented: Vec<(String, String)> = rows.into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
     let coded = known.iter().enumerate().map(|(number, name)| (format!("{:#x}", 0x7070_0000 + number), (*name).into()));
     assert_eq!(documented, coded.collect::<Vec<_>>());
