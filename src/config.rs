@@ -30,6 +30,15 @@ pub enum Strategy {
     Fifo,
 }
 
+/// What the server does when a worker does not start before the pool is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnStartFailure {
+    /// It keeps trying.
+    Retry,
+    /// It refuses the session.
+    Fail,
+}
+
 /// What the server does when workers keep failing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnCrashLoop {
@@ -86,6 +95,8 @@ pub struct Config {
     pub busy_poll: Duration,
     /// How long running calls may take to finish when the pool is drained.
     pub drain_timeout: Option<Duration>,
+    /// What to do when a worker does not start before the pool is ready.
+    pub on_start_failure: OnStartFailure,
     /// What to do when workers keep failing.
     pub on_crash_loop: OnCrashLoop,
     /// The functions that calls may name.
@@ -157,6 +168,7 @@ impl Default for Config {
             idle_check: None,
             busy_poll: default_busy_poll(),
             drain_timeout: Some(Duration::from_secs(5)),
+            on_start_failure: OnStartFailure::Retry,
             on_crash_loop: OnCrashLoop::Retry,
             allow: AllowList::default(),
             values: Options::default(),

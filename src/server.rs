@@ -103,6 +103,7 @@ async fn open(packet: Packet) -> Result<(Opened, Option<Arc<Group>>), Failure> {
     let options = DispatcherOptions {
         wait: config.wait,
         latest: Instant::now() + config.start_timeout,
+        on_start_failure: config.on_start_failure,
         on_crash_loop: config.on_crash_loop,
         max_decoding_bytes: config.max_queue_bytes,
         busy_poll: config.busy_poll,
@@ -138,6 +139,7 @@ impl Opened {
                     last_words = DRAIN_MARGIN;
                     0
                 }
+                Ok(End::StartFailed) => REFUSED,
                 Ok(End::CrashLoop) => CRASH_LOOP,
                 Err(_) => BROKEN,
             },

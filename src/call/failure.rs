@@ -31,6 +31,8 @@ pub enum Reason {
     Quarantined,
     /// The lease that it should run in has ended.
     LeaseLost,
+    /// The one worker that it should run on is gone.
+    WorkerGone,
     /// The other side cannot represent an argument or a result.
     Unencodable,
     /// A request or reply is larger than a frame may be.
@@ -45,7 +47,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, in the order of the table.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::CheckoutTimeout,
         Self::QueueFull,
         Self::CrashLoop,
@@ -58,6 +60,7 @@ impl Reason {
         Self::WorkerExit,
         Self::Quarantined,
         Self::LeaseLost,
+        Self::WorkerGone,
         Self::Unencodable,
         Self::TooLarge,
         Self::BadRequest,
@@ -80,6 +83,7 @@ impl Reason {
             Self::WorkerExit => "worker_exit",
             Self::Quarantined => "quarantined",
             Self::LeaseLost => "lease_lost",
+            Self::WorkerGone => "worker_gone",
             Self::Unencodable => "unencodable",
             Self::TooLarge => "too_large",
             Self::BadRequest => "bad_request",
@@ -105,6 +109,7 @@ impl Reason {
             | Self::Exception
             | Self::Quarantined
             | Self::LeaseLost
+            | Self::WorkerGone
             | Self::Unencodable
             | Self::TooLarge
             | Self::BadRequest => false,

@@ -34,6 +34,7 @@ impl Session {
         let options = DispatcherOptions {
             wait: config.wait,
             latest: tokio::time::Instant::now() + config.start_timeout,
+            on_start_failure: config.on_start_failure,
             on_crash_loop: config.on_crash_loop,
             max_decoding_bytes: config.max_queue_bytes,
             busy_poll: config.busy_poll,

@@ -1,9 +1,10 @@
 //! Takes requests, feeds the pool, replies. Owns the obligation to reply to each request.
 //!
 //! - `words`: requests and replies; `obligation`: the duty to reply to one request
-//! - `in_flight`: the table of requests; `decoding`: large calls on their way to it
+//! - `in_flight`: the table of requests; `decoding`: large calls on their way to it; `greeting`: when the first packet is due
 
 mod decoding;
+mod greeting;
 mod in_flight;
 mod obligation;
 mod words;
@@ -13,16 +14,17 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 use tracing::warn;
 
 use crate::allowance::Share;
 use crate::busy_poll::{self, BusyPoll};
 use crate::call::{Blame, Call, CallId, Failure, Outcome, Phase, Reason, Success, Target};
-use crate::config::{OnCrashLoop, Wait};
+use crate::config::{OnCrashLoop, OnStartFailure, Wait};
 use crate::outbox::Outbox;
 use crate::pool::{Done, Pool};
 use decoding::Decoding;
+use greeting::{Greeting, Verdict};
 use in_flight::InFlight;
 use obligation::PendingReply;
 pub use words::{Answer, PortId, Reply, Request};
@@ -37,6 +39,8 @@ pub enum End {
     Closed,
     /// The pool was drained, as requested.
     Drained,
+    /// A worker did not start, and the owner wants to know before anything else.
+    StartFailed,
     /// Workers keep failing, and the owner wants to know.
     CrashLoop,
 }
@@ -48,6 +52,8 @@ pub struct DispatcherOptions {
     pub wait: Wait,
     /// When it sends `Ready` in any case.
     pub latest: Instant,
+    /// What it does when a worker does not start before it has said `ready`.
+    pub on_start_failure: OnStartFailure,
     /// What it does when workers keep failing.
     pub on_crash_loop: OnCrashLoop,
     /// How many bytes of calls helper threads may decode at once.
@@ -66,6 +72,8 @@ pub struct Dispatcher {
     /// The requests that wait for the pool to be drained.
     drains: Vec<CallId>,
     drained: bool,
+    /// Why the session fails.
+    failure: Option<Failure>,
     /// Each entry is the reply to one request, or a log line.
     replies: Outbox<Reply>,
 }
@@ -80,6 +88,7 @@ impl Dispatcher {
             options,
             drains: Vec::new(),
             drained: false,
+            failure: None,
             replies,
         }
     }
@@ -87,13 +96,20 @@ impl Dispatcher {
     /// Runs until no more requests can arrive, the pool is drained, or workers keep failing and that ends the server.
     /// Then refuses everything in flight and kills all workers.
     pub async fn run(mut self, mut requests: mpsc::Receiver<Request>) -> End {
-        let (wait, latest) = (self.options.wait, self.options.latest);
-        let mut greeted = false;
+        let DispatcherOptions { wait, on_start_failure, latest, .. } = self.options;
+        let mut greeting = Some(Greeting::new(wait, on_start_failure, latest));
         let mut busy = BusyPoll::new(self.options.busy_poll);
         let end = loop {
-            if !greeted && (self.pool.has_started(wait) || Instant::now() >= latest) {
-                greeted = true;
-                self.say(Reply::Ready(self.pool.status()));
+            match greeting.as_mut().map_or(Verdict::Wait, |greeting| greeting.due(Instant::now(), &self.pool)) {
+                Verdict::Wait => {}
+                Verdict::Ready => {
+                    greeting = None;
+                    self.say(Reply::Ready(self.pool.status()));
+                }
+                Verdict::Failed(failure) => {
+                    self.failure = Some(failure);
+                    break End::StartFailed;
+                }
             }
             tokio::select! {
                 request = requests.recv() => match request {
@@ -102,7 +118,7 @@ impl Dispatcher {
                 },
                 () = self.pool.progress() => {}
                 Some((number, result)) = self.decoding.next(), if !self.decoding.is_empty() => self.decoded(number, result),
-                () = async { sleep_until(latest).await }, if !greeted => {}
+                () = Greeting::next(greeting.as_ref()) => {}
                 () = busy_poll::yield_to_others(), if busy.is_on() => {
                     busy.no_event(std::time::Instant::now());
                     continue;
@@ -117,7 +133,10 @@ impl Dispatcher {
             if self.drained {
                 break End::Drained;
             }
-            if self.options.on_crash_loop == OnCrashLoop::Exit && self.pool.crash_loop().is_some() {
+            if self.options.on_crash_loop == OnCrashLoop::Exit
+                && let Some(failure) = self.pool.crash_loop()
+            {
+                self.failure = Some(failure);
                 break End::CrashLoop;
             }
         };
@@ -287,16 +306,18 @@ impl Dispatcher {
 
     async fn end(mut self, end: End) {
         let running: HashSet<CallId> = self.in_flight.numbers().filter(|call| self.pool.runs(*call)).collect();
-        let crash_loop = self.pool.crash_loop().filter(|_| end == End::CrashLoop);
         // The workers first: whoever reads `shutdown` may rely on nothing running any more.
         if timeout(WORKERS_END, self.pool.close()).await.is_err() {
             warn!("some workers are not dead {WORKERS_END:?} after they were killed");
+        }
+        if let Some(failure) = self.failure.clone().filter(|_| end == End::StartFailed) {
+            self.replies.put(Reply::Error(failure));
         }
         let drains: Vec<PendingReply> = self.drains.iter().filter_map(|drain| self.in_flight.end(*drain)).collect();
         for (call, pending) in self.in_flight.into_pending() {
             let phase = if running.contains(&call) { Phase::Call } else { Phase::Checkout };
             let stopping = || Failure::new(Reason::Shutdown, phase, Blame::Server, "the server is stopping");
-            pending.answer(Answer::Failure(crash_loop.clone().unwrap_or_else(stopping)), Share::none());
+            pending.answer(Answer::Failure(self.failure.clone().unwrap_or_else(stopping)), Share::none());
         }
         drains.into_iter().for_each(|drain| drain.answer(Answer::Drained, Share::none()));
     }

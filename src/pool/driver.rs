@@ -186,6 +186,16 @@ impl Pool {
         self.core.is_crash_loop().then(|| outcome::crash_loop(self.last_start_error.as_ref()))
     }
 
+    /// The newest start that failed since a worker was last ready.
+    pub fn start_error(&self) -> Option<&Failure> {
+        self.last_start_error.as_ref()
+    }
+
+    /// That no worker was ready in time.
+    pub fn slow_start(&self) -> Failure {
+        outcome::of_slow_start(self.settings.start_timeout)
+    }
+
     /// A snapshot of the pool.
     pub fn status(&self) -> Status {
         Status::of(&Sources {

@@ -118,7 +118,8 @@ pub(super) fn of_refusal(refusal: Refusal, in_hand: &InHand, context: Context<'_
             lease_lost(Phase::Call, format!("the lease ended (lease_timeout) while {what} ran: its worker was killed"))
         }
         Refusal::WorkerGone(worker) => {
-            lease_lost(Phase::Checkout, format!("worker {worker}, on which {what} was to run, is gone: it did not run"))
+            let message = format!("worker {worker}, on which {what} was to run, is gone: {}", not_run(in_hand));
+            Failure::new(Reason::WorkerGone, Phase::Checkout, Blame::Caller, message).with("worker", worker.0)
         }
         Refusal::ReloadFailed => reload_failed(context.reload_error),
         Refusal::Draining => {

@@ -441,3 +441,25 @@ fn a_second_answer_is_a_breach_and_nobody_hears_it() {
     server.close_stdin();
     server.assert_nothing_more();
 }
+
+#[test]
+fn a_call_whose_worker_is_gone_runs_nowhere_and_says_so() {
+    let mut server = Server::start([("size", int(1))]);
+    let never = server.call_with(("operator", "neg"), [int(1)], &[("worker", int(77))]).unwrap_err();
+    assert_eq!(
+        (never.reason(), never.phase(), never.blame()),
+        ("worker_gone".into(), "checkout".into(), "caller".into())
+    );
+    assert_eq!(never.detail("worker"), int(77));
+    assert!(
+        never.message().contains("worker 77, on which operator:neg was to run, is gone: it did not run"),
+        "{never:?}"
+    );
+    // One that waits for its worker is told when that dies, and not that it had a part in it.
+    let fatal = server.cast(("os", "_exit"), [int(3)], &[]);
+    let waiting = server.cast(("operator", "neg"), [int(1)], &[("worker", int(1))]);
+    let mut reasons: Vec<(u64, String)> =
+        [server.reply(), server.reply()].into_iter().map(|(id, outcome)| (id, outcome.unwrap_err().reason())).collect();
+    reasons.sort_unstable();
+    assert_eq!(reasons, [(fatal, "worker_exit".into()), (waiting, "worker_gone".into())]);
+}

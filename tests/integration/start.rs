@@ -5,8 +5,8 @@ use std::fs;
 
 use eetf::Term;
 
-use crate::harness::term::{atom, element, elements, get, int, list, number, string, text, tuple};
-use crate::harness::{Failure, Server};
+use crate::harness::term::{atom, element, elements, get, int, list, name, number, string, text, tuple};
+use crate::harness::{Failure, Server, Signpost};
 
 fn call(function: &str, args: impl IntoIterator<Item = Term>) -> Term {
     tuple([atom("starts"), text(function), list(args)])
@@ -109,4 +109,84 @@ fn workers_go_before_others_when_the_kernel_runs_out_of_memory() {
     let mut server = Server::start([("size", int(1))]);
     let score = number(&server.call(("starts", "oom_score"), []).unwrap());
     assert_eq!(score, (own + 500).min(1000));
+}
+
+/// The error with which a session ends that had to start, with status 2.
+fn refusal<const N: usize>(options: [(&str, Term); N]) -> Failure {
+    let mut server = Server::silent();
+    server.hello([("size", int(2)), ("on_start_failure", atom("fail"))].into_iter().chain(options));
+    let first = server.receive();
+    assert_eq!(name(&first), "error", "{first}");
+    let error = Failure::of(element(&first, 1));
+    assert_eq!(
+        (error.reason(), error.phase(), error.blame()),
+        ("worker_start".into(), "start".into(), "worker".into())
+    );
+    server.assert_nothing_more();
+    let (status, _) = server.wait();
+    assert_eq!(status.code(), Some(2));
+    error
+}
+
+#[test]
+fn a_pool_that_must_start_is_refused_with_what_python_said() {
+    let error = refusal([("preload", list([text("raises_at_import")]))]);
+    assert!(error.message().contains("RuntimeError: no licence for this machine"), "{error:?}");
+    assert!(string(&error.detail("traceback")).contains("raises_at_import.py\", line 3"), "{error:?}");
+    let error = refusal([("init", call("raises", [text("no model")]))]);
+    assert!(string(&error.detail("traceback")).contains("ValueError: no model"), "{error:?}");
+    // One of two is enough, whatever the other does.
+    let error = refusal([("init", call("raises_in_one_of_two", [])), ("wait", atom("all"))]);
+    assert!(error.message().contains("RuntimeError: the second"), "{error:?}");
+    let error = refusal([("init", call("ends", []))]);
+    assert_eq!(error.detail("status"), int(7), "{error:?}");
+}
+
+#[test]
+fn a_pool_that_must_start_and_hangs_is_refused_at_start_timeout_and_says_where_it_hung() {
+    let error = refusal([("init", call("sleeps", [])), ("start_timeout", int(3000))]);
+    assert!(error.message().contains("not ready after 3000 ms (start_timeout)"), "{error:?}");
+    let error = refusal([("warmup", call("sleeps", [])), ("start_timeout", int(3000))]);
+    assert!(string(&error.detail("traceback")).contains("in sleeps"), "{error:?}");
+}
+
+#[test]
+fn calls_made_before_a_pool_is_refused_get_the_same_error() {
+    let mut server = Server::silent();
+    server.hello([("size", int(1)), ("on_start_failure", atom("fail")), ("init", call("raises", [text("no model")]))]);
+    let waiting = server.cast(("builtins", "len"), [text("abc")], &[]);
+    let error = Failure::of(element(&server.receive(), 1));
+    let (id, outcome) = server.reply();
+    assert_eq!((id, outcome.unwrap_err()), (waiting, error));
+    server.assert_nothing_more();
+}
+
+#[test]
+fn a_pool_that_has_started_is_not_refused_later() {
+    let fuse = Signpost::new();
+    let init = call("raises_where_there_is", [fuse.text()]);
+    let mut server = Server::start([("size", int(1)), ("on_start_failure", atom("fail")), ("init", init)]);
+    fuse.put_up();
+    let reload = server.request("reload", []);
+    let (id, outcome) = server.reply();
+    assert_eq!((id, outcome.unwrap_err().reason()), (reload, "worker_start".into()));
+    assert_eq!(server.call(("starts", "exits_hard"), []).unwrap_err().reason(), "worker_exit");
+    server.wait_for_status("a start error", |status| get(status, "last_start_error") != atom("nil"));
+    fuse.take_down();
+    assert_eq!(server.call(("builtins", "len"), [text("abc")]).unwrap(), int(3));
+}
+
+#[test]
+fn on_start_failure_is_refused_by_name_where_nothing_waits_for_a_start() {
+    for (options, says) in [
+        (vec![("on_start_failure", atom("fail")), ("wait", atom("none"))], "cannot be combined with wait: none"),
+        (vec![("wait", atom("none")), ("on_start_failure", atom("fail"))], "cannot be combined with wait: none"),
+        (vec![("on_start_failure", atom("exit"))], "must be retry or fail"),
+    ] {
+        let mut server = Server::silent();
+        server.hello(options);
+        let error = Failure::of(element(&server.receive(), 1));
+        assert_eq!((error.reason(), error.detail("option")), ("bad_request".into(), text("on_start_failure")));
+        assert!(error.message().contains(says), "{}", error.message());
+    }
 }

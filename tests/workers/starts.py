@@ -44,6 +44,23 @@ def raises(text):
     raise ValueError(text)
 
 
+def raises_in_one_of_two():
+    if int(os.environ["PORTPOOL_WORKER"].split(".")[1]) % 2 == 0:
+        raise RuntimeError("the second")
+
+
+def raises_where_there_is(path):
+    if os.path.exists(path):
+        raise RuntimeError("it is there")
+
+
+def ends():
+    os._exit(7)
+
+
+exits_hard = ends
+
+
 def exits():
     sys.exit(0)
 

@@ -42,6 +42,7 @@ defmodule Portpool.Error do
           | :crash_loop
           | :quarantined
           | :lease_lost
+          | :worker_gone
           | :bad_request
           | :too_large
           | :unencodable

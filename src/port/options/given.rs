@@ -10,7 +10,7 @@ use crate::allow_list::AllowList;
 use crate::call::{Failure, OnCancel};
 use crate::cgroup::Home;
 use crate::codec::{Binaries, NoneIs};
-use crate::config::{Logs, OnCrashLoop, RLIMITS, Strategy, Wait};
+use crate::config::{Logs, OnCrashLoop, OnStartFailure, RLIMITS, Strategy, Wait};
 
 /// The minimum of `max_frame`: there must be room for an error.
 const LEAST_FRAME: usize = 1024;
@@ -93,6 +93,10 @@ impl Given<'_> {
 
     pub(super) fn on_cancel(&self) -> Result<OnCancel, Failure> {
         self.one_of([("kill", OnCancel::Kill), ("finish", OnCancel::Finish)], "kill or finish")
+    }
+
+    pub(super) fn on_start_failure(&self) -> Result<OnStartFailure, Failure> {
+        self.one_of([("retry", OnStartFailure::Retry), ("fail", OnStartFailure::Fail)], "retry or fail")
     }
 
     pub(super) fn on_crash_loop(&self) -> Result<OnCrashLoop, Failure> {

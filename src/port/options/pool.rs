@@ -6,7 +6,7 @@ use super::each::{each, unknown, wrong};
 use super::given::{Given, MOST_FRAME};
 use crate::call::{Failure, Mfa, StartCall};
 use crate::codec::{self, CodecError, Options, etf};
-use crate::config::{Config, default_busy_poll};
+use crate::config::{Config, OnStartFailure, Wait, default_busy_poll};
 
 /// The version of the protocol.
 const PROTOCOL: u64 = 1;
@@ -14,7 +14,7 @@ const PROTOCOL: u64 = 1;
 pub(crate) const MAX_WORKERS: u64 = 1024;
 
 /// The options of a pool, for "did you mean". The table is docs/protocol.md 7.2; a test compares the two.
-const POOL_OPTIONS: [&str; 41] = [
+const POOL_OPTIONS: [&str; 42] = [
     "size",
     "max_overflow",
     "overflow_ttl",
@@ -28,6 +28,7 @@ const POOL_OPTIONS: [&str; 41] = [
     "quarantine",
     "lease_timeout",
     "start_timeout",
+    "on_start_failure",
     "on_crash_loop",
     "preload",
     "warmup",
@@ -91,6 +92,9 @@ pub fn read_hello(packet: &[u8], max_frame: usize) -> Result<Hello, Failure> {
         let call = Some(read_start_call(&key, span, config.values)?);
         if key == "init" { config.init = call } else { config.warmup = call }
     }
+    if config.on_start_failure == OnStartFailure::Fail && config.wait == Wait::None {
+        return Err(wrong("on_start_failure", "fail cannot be combined with wait: none, which waits for no start"));
+    }
     Ok(Hello(config))
 }
 
@@ -115,6 +119,7 @@ fn set(config: &mut Config, key: &str, value: &Term) -> Result<(), Failure> {
         "quarantine" => config.quarantine = option.number(0, 1000, "a number of workers, 0 to 1000")? as u32,
         "lease_timeout" => config.lease_timeout = option.limit()?,
         "start_timeout" => config.start_timeout = option.duration()?,
+        "on_start_failure" => config.on_start_failure = option.on_start_failure()?,
         "on_crash_loop" => config.on_crash_loop = option.on_crash_loop()?,
         "preload" => config.preload = option.modules()?,
         "max_memory" => config.max_memory = option.number_or_infinity(1, "a number of bytes")?,

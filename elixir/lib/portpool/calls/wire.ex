@@ -18,7 +18,7 @@ defmodule Portpool.Wire do
     reply ok error pong nil true false
     reason message phase blame retryable detail
     checkout_timeout timeout queue_full cancelled undef denied exception worker_exit worker_start crash_loop
-    quarantined lease_lost bad_request too_large unencodable shutdown internal
+    quarantined lease_lost worker_gone bad_request too_large unencodable shutdown internal
     checkout start call caller worker server
     waited_ms last_start_error waiting status signal stderr traceback elapsed_ms pid module function hint type
     frames path bytes limit option id file line code attempt stacks kills retry_after_ms oom
