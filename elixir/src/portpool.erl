@@ -182,14 +182,14 @@ bytes(Binary) -> ?PORTPOOL:bytes(Binary).
 -spec format_error(error()) -> unicode:unicode_binary().
 format_error(Error) -> ?ERROR:message(Error#{'__struct__' => ?ERROR, '__exception__' => true}).
 
-%% Whatever is neither a map nor a list is for `Portpool' to refuse.
+%% `Portpool' refuses options that are neither a map nor a list.
 pool_options(Options) ->
     case list(Options) of
         List when is_list(List) -> none_as([name(Option) || Option <- List]);
         Other -> Other
     end.
 
-%% An old name is for `Portpool' to refuse, too.
+%% It refuses the old name, too.
 none_as(Options) ->
     case lists:any(fun(Key) -> lists:keymember(Key, 1, Options) end, [none, none_as]) of
         true -> Options;

@@ -86,8 +86,8 @@ defmodule Portpool.ReleaseTest do
   end
 
   defp run(release, more \\ []) do
-    options = [cd: "/", env: env() ++ more, stderr_to_stdout: true]
-    System.cmd(Path.join(release, "bin/small"), ["start"], options)
+    program = Path.join(release, "bin/small")
+    System.cmd(program, ["start"], cd: "/", env: env() ++ more, stderr_to_stdout: true)
   end
 
   # As it comes in a package, with the program of this test run in the place of the one that would be built.

@@ -79,7 +79,7 @@ defmodule Portpool.Call do
     end
   end
 
-  @doc "Ends a request whose owner is gone, and the alias with it."
+  @doc "Ends a request whose owner has ended. The alias ended with it."
   @spec lost(Route.t(), Wire.id(), term) :: {:error, Error.t()}
   def lost(route, id, reason) do
     Calls.take(route.calls, id)
@@ -87,10 +87,10 @@ defmodule Portpool.Call do
   end
 
   @doc """
-  Ends a request whose caller has lost its patience.
+  Ends a request that took longer than its caller waits.
 
-  Whoever takes the row ends the request. Without a row the reply has been sent: it is in the mailbox, or on its way to
-  an alias that is no longer active.
+  The process that takes the row ends the request. If the row is gone, the reply has been sent: it is in the mailbox, or
+  on its way to an alias that is no longer active.
   """
   @spec give_up(Route.t(), Wire.id(), reference) :: outcome | {:ok, term, map}
   def give_up(route, id, alias) do

@@ -32,13 +32,13 @@ defmodule Portpool.Lease do
     {:error, error}
   end
 
-  # The row is that of the lease as well: whatever the reply would have been, it is over.
+  # The row is also that of the lease, which ends with it.
   defp give_up(route, id, alias) do
     Call.give_up(route, id, alias)
     {:error, Call.stuck()}
   end
 
-  @doc "Gives a worker back. It is no error if the lease has ended, or never was one of this server."
+  @doc "Gives a worker back. It does no harm if the lease has ended, or is not one of this server."
   @spec checkin(Worker.t(), map) :: :ok | {:error, Error.t()}
   def checkin(%Worker{holder: holder}, _options) when holder != self() do
     {:error,
@@ -49,7 +49,7 @@ defmodule Portpool.Lease do
   end
 
   def checkin(%Worker{lease: lease, route: route}, options) do
-    # The request comes first: whoever is killed between the two lines has its guard end a lease that is over. There is
+    # The request comes first: if this process is killed between the two lines, its guard ends a lease that is over. There is
     # nothing to wait for, as what this process asks for next is read after it.
     if Calls.held?(route.calls, lease),
       do: Call.submit(route, {:checkin, lease, options}, {:unheard, :checkin}, :cast)

@@ -1,7 +1,7 @@
 defmodule Portpool.Options.Type do
   @moduledoc false
 
-  # What a value of each type may look like, and the form in which the server gets it.
+  # Which values each type allows, and the form in which the server gets them.
 
   # docs/protocol.md 7.2. Python's numbers for limits have a sign.
   @rlimits ~w(as core cpu fsize memlock msgqueue nice nofile nproc rtprio rttime sigpending stack)a
@@ -66,7 +66,7 @@ defmodule Portpool.Options.Type do
   defp cast(:paths, values), do: all(values, &cast(:path, &1))
   defp cast(:names, values), do: all(values, &name/1)
 
-  # What is no list of arguments would be refused by every worker that starts.
+  # Every worker that starts would refuse arguments that are not a list.
   defp cast(:mfa, {module, function, args}) when is_list(args) and length(args) >= 0,
     do:
       with(

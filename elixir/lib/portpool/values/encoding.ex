@@ -48,7 +48,7 @@ defmodule Portpool.Encoding do
 
   defp implemented?(struct), do: Encoder.impl_for(struct) != Encoder.Any
 
-  # What is no list is for the server to refuse.
+  # The server refuses arguments that are not a list.
   defp encode(args, options) do
     args = elements(args, 1, :argument, [])
 
