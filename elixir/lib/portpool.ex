@@ -291,8 +291,9 @@ defmodule Portpool do
   @doc """
   Calls a function once on every worker, at the same time, and returns `{:ok, outcomes}`, in the order of the workers.
 
-  Only workers that are ready take part. What every worker needs, later ones too, belongs into the option `init` of the
-  pool. It takes the options of `call/5`, without `:key`.
+  Only workers that are ready take part. One that has left by the time of its call has the outcome `:worker_gone`. What
+  every worker needs, later ones too, belongs in the option `init` of the pool. It takes the options of `call/5`, without
+  `:key`.
   """
   @spec broadcast(pool, text, text, [term], keyword) :: {:ok, [outcome]} | {:error, Error.t()}
   def broadcast(pool, module, function, args, options \\ []) do

@@ -235,6 +235,14 @@ defmodule Portpool.OperateTest do
       assert [error: %Error{reason: :worker_exit}, ok: _other] = Enum.sort(outcomes)
     end
 
+    test "has worker_gone for a worker that has left meanwhile" do
+      route = route(start_pool!())
+
+      assert {:error,
+              %Error{reason: :worker_gone, phase: :checkout, retryable: false, detail: %{worker: 999}}} =
+               Portpool.Call.run(route, {:call, :jobs, :pid, [], %{worker: 999}}, 5_000)
+    end
+
     test "that cannot be made says so" do
       pool = start_pool!()
       assert {:error, %Error{reason: :noproc}} = Portpool.broadcast(NoSuchPool, :jobs, :pid, [])

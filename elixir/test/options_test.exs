@@ -79,6 +79,7 @@ defmodule Portpool.OptionsTest do
           {[overflow_ttl: 100], "overflow_ttl", ":max_overflow"},
           {[overflow_ttl: 100, max_overflow: 0], "overflow_ttl", ":max_overflow"},
           {[shutdown: 1_000], "shutdown", ":drain_timeout"},
+          {[on_start_failure: :fail, wait: :none], "on_start_failure", ":wait"},
           {[shutdown: 1_000, drain_timeout: :infinity], "shutdown", ":drain_timeout"}
         ] do
       assert {:error, %{reason: :bad_request, detail: %{option: ^option}, message: message}} =
@@ -89,6 +90,7 @@ defmodule Portpool.OptionsTest do
 
     assert {:ok, _} = Options.pool(binary: binary, overflow_ttl: 100, max_overflow: 1)
     assert {:ok, _} = Options.pool(binary: binary, shutdown: 1_000, drain_timeout: 1_000)
+    assert {:ok, _} = Options.pool(binary: binary, on_start_failure: :retry, wait: :none)
   end
 
   test "an old name says the new one", %{binary: binary} do
@@ -284,6 +286,7 @@ defmodule Portpool.OptionsTest do
       quarantine: 0,
       lease_timeout: 1,
       start_timeout: 1,
+      on_start_failure: :fail,
       on_crash_loop: :exit,
       preload: ["os.path"],
       warmup: {"models", "warm", [1]},

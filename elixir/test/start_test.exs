@@ -29,6 +29,7 @@ defmodule Portpool.StartTest do
           quarantine: [-1, 1001],
           lease_timeout: [-1, nil],
           on_crash_loop: [:stop, true],
+          on_start_failure: [:stop, :exit, true],
           preload: ["numpy", [1], [""], [nil], ["a" | "b"]],
           warmup: [:load, {:m, :f}, {:m, :f, 1}, {:m, :f, [1 | 2]}, {"", :f, []}, {:m, 1, []}],
           init: [:load, {:m, :f}, {nil, :f, []}],
@@ -156,6 +157,62 @@ defmodule Portpool.StartTest do
 
       assert {:error, {%Error{reason: :bad_request}, [_ | _]}} =
                DynamicSupervisor.start_child(supervisor, {Portpool, python: "no-such-python"})
+    end
+  end
+
+  describe "a pool with on_start_failure: :fail" do
+    test "refuses at the first start that fails, with what Python said" do
+      for {options, said} <- [
+            {[init: {:jobs, :fail, [0]}], "ValueError: no such luck"},
+            {[init: {:jobs, :fail, [0]}, wait: :all, size: 2], "ValueError: no such luck"},
+            {[preload: ["no_such_module"]], "no_such_module"},
+            {[init: {:jobs, :exit_now, [3]}], "3"}
+          ] do
+        # With the default start_timeout a pool that retries would take half a minute.
+        {took, outcome} = :timer.tc(fn -> Portpool.start_link(failing(options)) end)
+        assert {:error, %Error{reason: :worker_start, phase: :start, blame: :worker} = error} = outcome
+        assert Exception.message(error) =~ said
+        assert took < 15_000_000
+        assert_clean_process()
+      end
+    end
+
+    test "refuses when start_timeout is over" do
+      assert {:error, %Error{reason: :worker_start, phase: :start} = error} =
+               Portpool.start_link(failing(init: {:jobs, :sleep, [60]}, start_timeout: 300))
+
+      assert error.message =~ "300 ms"
+    end
+
+    test "says at boot what Python said, and the traceback" do
+      Process.flag(:trap_exit, true)
+      children = [{Portpool, failing(init: {:jobs, :fail, [0]})}]
+      assert {:error, reason} = Supervisor.start_link(children, strategy: :one_for_one)
+      printed = Exception.format_exit(reason)
+      assert printed =~ "failed to start child: Portpool" and printed =~ "** (Portpool.Error) "
+      assert printed =~ "Traceback (most recent call last)" and printed =~ "ValueError: no such luck"
+      refute printed =~ "%Portpool.Error"
+    end
+
+    test "starts as any other when workers do" do
+      pool = start_pool!(on_start_failure: :fail, wait: :all, size: 2)
+      assert Portpool.call(pool, :jobs, :echo, [1]) == {:ok, 1}
+    end
+
+    test "lives, by default, and says later what fails" do
+      {:ok, pool} =
+        Portpool.start_link([init: {:jobs, :fail, [0]}] |> failing() |> Keyword.delete(:on_start_failure))
+
+      assert {:error, %Error{} = error} = Portpool.call(pool, :jobs, :echo, [1], checkout_timeout: 0)
+      assert Exception.message(error) =~ "ValueError: no such luck"
+      Portpool.stop(pool)
+    end
+
+    defp failing(options) do
+      interpreter = System.get_env("PORTPOOL_TEST_PYTHON") || "python3"
+
+      [size: 1, on_start_failure: :fail, python: interpreter, python_path: [python()]]
+      |> Keyword.merge(options)
     end
   end
 

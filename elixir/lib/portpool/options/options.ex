@@ -1,13 +1,13 @@
 defmodule Portpool.Options do
   @moduledoc false
 
-  # Validates the options of a pool and of what is asked of it, and makes of them what the server is told
-  # (docs/protocol.md 7). `Portpool.Options.Table` has the options themselves.
+  # Validates the options of a pool and of its requests, and turns them into those of the server (docs/protocol.md 7).
+  # `Portpool.Options.Table` lists the options.
 
   alias Portpool.{Binary, Config, Error}
   alias Portpool.Options.{Secret, Table, Type}
 
-  # These concern this side alone.
+  # The server is not told of these.
   @local [:name, :binary, :shutdown, :started]
 
   # Beyond `drain_timeout` the server gives its workers two seconds to end (docs/protocol.md 4.9); the rest is margin.
@@ -43,7 +43,7 @@ defmodule Portpool.Options do
     end
   end
 
-  @doc "Validates the number of workers that a pool is resized to."
+  @doc "Validates the new size of a pool."
   @spec size(term) :: {:ok, 1..1024} | {:error, Error.t()}
   def size(size) do
     case Type.check({:integer, 1..@most_workers, []}, size) do
@@ -52,7 +52,7 @@ defmodule Portpool.Options do
     end
   end
 
-  @doc "Returns the options that the server is told: those that are not its own defaults. What Python says is for `Logger`."
+  @doc "Returns the options for the server, without those that have its defaults. Python's output goes to `Logger`."
   @spec hello(Config.t()) :: map
   def hello(config) do
     defaults = Table.defaults()
@@ -66,15 +66,15 @@ defmodule Portpool.Options do
     Table.wire(options)
   end
 
-  @doc "Returns how long a pool takes to stop, at most: milliseconds."
+  @doc "Returns how long a pool may take to stop, in milliseconds."
   @spec shutdown(timeout) :: timeout
   def shutdown(:infinity), do: :infinity
   def shutdown(drain_timeout), do: drain_timeout + @ending
 
   @doc """
-  Returns what a supervisor gives a pool with these options to stop.
+  Returns how long a supervisor waits for a pool with these options to stop.
 
-  They may be wrong here, and will be refused where they are used.
+  The options may be wrong here. They are refused when the pool starts.
   """
   @spec child_shutdown(keyword) :: timeout | :brutal_kill
   def child_shutdown(options) do
@@ -88,9 +88,9 @@ defmodule Portpool.Options do
   end
 
   @doc """
-  Returns how many calls and bytes may be in flight: twice what the server would hold at most.
+  Returns how many calls and bytes may be in flight: twice what the server can hold.
 
-  A server that reads refuses what is too much by itself; these limits are for one that does not.
+  A server that reads its input refuses excess calls itself. These limits are for a server that does not read.
   """
   @spec limits(Config.t(), :auto | pos_integer) :: {pos_integer, pos_integer}
   def limits(config, size) do
@@ -138,12 +138,19 @@ defmodule Portpool.Options do
       else: "The options are " <> Enum.map_join(names, ", ", &inspect/1)
   end
 
-  # Options that are right by themselves and contradict each other.
+  # Options that contradict each other.
   defp agree(:pool, valid) do
     defaults = Table.defaults()
-    %{max_overflow: overflow, drain_timeout: drain, shutdown: shutdown} = Map.merge(defaults, valid)
+    %{max_overflow: overflow, drain_timeout: drain, shutdown: shutdown} = all = Map.merge(defaults, valid)
 
     cond do
+      all.on_start_failure == :fail and all.wait == :none ->
+        {:error,
+         refused(
+           :on_start_failure,
+           "is :fail, which needs :wait to be :first or :all: with :none, nobody waits for a failure"
+         )}
+
       is_map_key(valid, :overflow_ttl) and overflow == 0 ->
         {:error, refused(:overflow_ttl, "needs :max_overflow, which is 0: there are no overflow workers")}
 
@@ -159,7 +166,7 @@ defmodule Portpool.Options do
 
   defp agree(_table, _valid), do: :ok
 
-  @doc "Makes the error of an option that is wrong."
+  @doc "Returns the error for a wrong option."
   @spec refused(atom, String.t()) :: Error.t()
   def refused(key, message) do
     Error.new(:bad_request, "option #{inspect(key)} #{message}", %{option: Atom.to_string(key)})

@@ -36,6 +36,8 @@ defmodule Portpool.Options.Table do
      "Milliseconds. How long a worker may take to start, with `preload` and `init`."},
     {:wait, {:one_of, [:none, :first, :all]}, :first,
      "Which workers `start_link/1` waits for: none, the first, or all. It waits for `start_timeout` at most."},
+    {:on_start_failure, {:one_of, [:retry, :fail]}, :retry,
+     "What happens if a worker cannot start while `start_link/1` waits for it. `:retry`: the pool keeps trying, in the background after `start_timeout`. `:fail`: `start_link/1` returns Python's error, at the first failed start or after `start_timeout`. `:fail` does not go with `wait: :none`."},
     {:drain_timeout, :ms_or_infinity, 5_000,
      "Milliseconds or `:infinity`. When the pool stops, running calls have this long to end. Waiting calls fail with `:shutdown` at once."}
   ]

@@ -18,8 +18,6 @@ defmodule Portpool.Encoding do
     if idle?(), do: {:ok, args, options}, else: search(args, options)
   end
 
-  # Before consolidation, which is what Dialyzer reads, the answer is always another one.
-  @dialyzer {:no_match, idle?: 0}
   @doc "Tells whether nothing implements the protocol."
   # It is an argument because it is another module once it is consolidated: no tool may take its answer for a constant.
   @spec idle?(module) :: boolean
