@@ -10,17 +10,17 @@ defmodule Portpool.SecretsTest do
   @secret "sesame-8c1f"
   @secrets [env: [TOKEN: @secret], init: {:jobs, :echo, [@secret]}, warmup: {:jobs, :echo, [@secret]}]
 
-  # A handler of `:logger` that gets all there is, also what this test run does not show.
+  # A handler of `:logger` that gets all there is, as it is, also what this test run would not show.
   def log(event, %{config: %{to: pid}}), do: send(pid, {:logged, event})
 
   setup do
-    %{level: level} = :logger.get_primary_config()
-    :ok = :logger.set_primary_config(:level, :all)
+    primary = :logger.get_primary_config()
+    :ok = :logger.set_primary_config(%{primary | level: :all, filters: []})
     :ok = :logger.add_handler(__MODULE__, __MODULE__, %{config: %{to: self()}})
 
     on_exit(fn ->
       :logger.remove_handler(__MODULE__)
-      :logger.set_primary_config(:level, level)
+      :logger.set_primary_config(primary)
     end)
 
     supervisor = start_supervised!({DynamicSupervisor, strategy: :one_for_one, max_restarts: 100})

@@ -23,7 +23,7 @@ defmodule Portpool.WireTest do
   end
 
   test "Portpool.Bytes is the map that the server looks for" do
-    assert Map.to_list(Portpool.bytes("b")) == [__struct__: Portpool.Bytes, binary: "b"]
+    assert Portpool.bytes("b") == %{__struct__: Portpool.Bytes, binary: "b"}
     assert_raise FunctionClauseError, fn -> Portpool.bytes(<<1::1>>) end
   end
 end

@@ -19,9 +19,8 @@ defmodule Portpool.Encoding do
   end
 
   @doc "Tells whether nothing implements the protocol."
-  # It is an argument because it is another module once it is consolidated: no tool may take its answer for a constant.
-  @spec idle?(module) :: boolean
-  def idle?(protocol \\ Encoder), do: protocol.__protocol__(:impls) == {:consolidated, [Any]}
+  @spec idle?() :: boolean
+  def idle?, do: Encoder.__protocol__(:impls) == {:consolidated, [Any]}
 
   defp search(args, options) do
     if encodable?(args) or encodable?(Map.get(options, :kwargs)),
