@@ -331,6 +331,40 @@ defmodule Portpool.AsyncTest do
       assert_clean_process()
     end
 
+    test "is one for each call, and then there is none, whatever becomes of the server meanwhile", %{
+      pool: pool
+    } do
+      # A pool is started again three times in five seconds.
+      for round <- 1..3 do
+        server = eventually(fn -> server_pid(pool) end, 5_000)
+        first = for i <- 1..50, do: Portpool.async(pool, :jobs, :echo, [i])
+        spend(round * 500)
+        signal(server, "KILL")
+        # Some of these find no server any more.
+        calls = first ++ for(i <- 1..50, do: Portpool.async(pool, :jobs, :echo, [i]))
+
+        for {%{ref: ref} = call, number} <- Enum.with_index(calls) do
+          message =
+            receive do
+              {^ref, _packet} = message -> message
+              {:DOWN, ^ref, :process, _pid, _reason} = message -> message
+            end
+
+          value = rem(number, 50) + 1
+
+          case Portpool.async_result(call, message) do
+            {:ok, ^value} -> :ok
+            {:error, %Error{reason: reason}} when reason in [:internal, :noproc] -> :ok
+          end
+        end
+
+        assert_clean_process()
+        eventually(fn -> match?({:ok, 1}, Portpool.call(pool, :jobs, :echo, [1])) end, 5_000)
+      end
+
+      assert_no_calls(pool)
+    end
+
     test "of another call, or any other message, is unknown", %{pool: pool} do
       [%{ref: ref} = one, other] = for i <- 1..2, do: Portpool.async(pool, :jobs, :echo, [i])
       assert_receive {^ref, packet} = message, 60_000
