@@ -35,6 +35,24 @@ defmodule Portpool.OptionsTest do
     end
   end
 
+  test "the documentation has the options of a pool in three groups, each option once" do
+    docs = Options.Table.docs(:pool)
+
+    assert for([_, group] <- Regex.scan(~r/^### (.+)$/m, docs), do: group) == [
+             "Everyday",
+             "With care",
+             "Rare"
+           ]
+
+    shown = for [_, name] <- Regex.scan(~r/^\| `(\w+)` \| /m, docs), do: String.to_existing_atom(name)
+    assert shown == for({name, _type, _default, _doc} <- Options.Table.rows(:pool), do: name)
+    assert shown -- Enum.uniq(shown) == []
+    # A text with a bar would be two cells.
+    for row <- String.split(docs, "\n"),
+        String.starts_with?(row, "| "),
+        do: assert(length(String.split(row, "|")) == 5)
+  end
+
   # What this side says in another way: by a worker that is checked out, a broadcast, `call_with_meta`, `retry`.
   @inside [:lease, :worker, :meta, :idempotent]
 

@@ -104,9 +104,10 @@ defmodule Portpool.Options.Table do
   ]
 
   @groups [
-    {"Everyday", @everyday},
-    {"With care", @careful},
-    {"Rare", @rare}
+    {"Everyday", "Most pools set some of these.", @everyday},
+    {"With care", "These change what a call may rely on, or what Python may do. Read each before you set it.",
+     @careful},
+    {"Rare", "The defaults fit nearly every pool. Measure before you change them.", @rare}
   ]
 
   @checkout_timeout {:checkout_timeout, :ms_or_infinity, @pools,
@@ -124,7 +125,7 @@ defmodule Portpool.Options.Table do
     {:kwargs, :kwargs, %{}, "A map or keyword list. Keyword arguments of the function."},
     @key,
     {:retry, :retry, nil,
-     "`[max: n]`, n from 0 to 10. If the worker dies, the call runs again on another one, up to n times. For calls that may run twice."},
+     "`[max: n]`, n from 0 to 10. If the worker dies, the call runs again on another one, up to n times. Use it only for calls that may run twice."},
     {:grace, :ms, @pools,
      "Milliseconds. How long the call may clean up after it ran too long and got a `KeyboardInterrupt`. With 0 its worker is killed at once."},
     {:on_cancel, {:one_of, [:kill, :finish]}, @pools,
@@ -162,7 +163,7 @@ defmodule Portpool.Options.Table do
   ]
 
   @tables %{
-    pool: Enum.flat_map(@groups, &elem(&1, 1)),
+    pool: Enum.flat_map(@groups, &elem(&1, 2)),
     call: @call,
     checkout: @checkout,
     checkin: @checkin,
@@ -208,8 +209,11 @@ defmodule Portpool.Options.Table do
 
   @doc "Renders the options for the documentation: those of a pool in groups, all others in one table."
   @spec docs(name) :: String.t()
-  def docs(:pool),
-    do: Enum.map_join(@groups, "\n", fn {name, rows} -> "### #{name}\n\n" <> rendered(rows) end)
+  def docs(:pool) do
+    Enum.map_join(@groups, "\n", fn {name, meaning, rows} ->
+      "### #{name}\n\n#{meaning}\n\n" <> rendered(rows)
+    end)
+  end
 
   def docs(table), do: table |> rows() |> rendered()
 
