@@ -50,6 +50,15 @@ defmodule Portpool.LoadTest do
     eventually(fn -> :erlang.memory(:binary) - before < 1_000_000 end)
   end
 
+  test "the owner of a pool keeps no large reply" do
+    pool = start_pool!()
+    owner = route(pool).owner
+    {:ok, _} = Portpool.call(pool, :jobs, :text, [20_000_000])
+    :ok = Portpool.Owner.settle(owner)
+    {:binary, kept} = Process.info(owner, :binary)
+    assert Enum.filter(kept, fn {_id, size, _references} -> size > 1_000_000 end) == []
+  end
+
   test "a caller with a full mailbox is no slower" do
     pool = start_pool!()
     empty = median(pool)

@@ -16,10 +16,15 @@ defmodule Portpool.OperateTest do
 
     test "gives it fewer, and no call is harmed" do
       pool = start_pool!(size: 3, wait: :all)
-      calls = for i <- 1..3, do: Portpool.async(pool, :jobs, :sleep, [i / 20])
+      calls = for _ <- 1..3, do: held_call(pool)
       busy_workers(pool, 3)
       assert Portpool.resize(pool, 1) == :ok
-      assert Enum.map(calls, &Portpool.await/1) == List.duplicate({:ok, "slept"}, 3)
+
+      for {call, path} <- calls do
+        release(path)
+        assert Portpool.await(call) == {:ok, "there"}
+      end
+
       eventually(fn -> match?({:ok, %{size: 1, workers: [_one]}}, Portpool.status(pool)) end, 5_000)
       assert Portpool.call(pool, :jobs, :echo, [1]) == {:ok, 1}
     end
@@ -54,12 +59,13 @@ defmodule Portpool.OperateTest do
 
     test "brings the code as it now is, and no call fails", %{pool: pool, directory: directory} do
       assert Portpool.call(pool, :reloaded, :version, []) == {:ok, 1}
-      running = Portpool.async(pool, :jobs, :sleep, [0.2])
+      {running, path} = held_call(pool)
       busy_workers(pool)
       write!(directory, "def version(): return 2\n")
 
       assert Portpool.reload(pool) == :ok
-      assert Portpool.await(running) == {:ok, "slept"}
+      release(path)
+      assert Portpool.await(running) == {:ok, "there"}
       eventually(fn -> Portpool.call!(pool, :reloaded, :version, []) == 2 end)
       assert {:ok, %{generation: 2, reloading: false}} = Portpool.status(pool)
     end
@@ -83,14 +89,15 @@ defmodule Portpool.OperateTest do
   describe "a pool that is stopped" do
     test "lets running calls end, and refuses those that wait" do
       pool = start_pool!(drain_timeout: 10_000)
-      running = Portpool.async(pool, :jobs, :sleep, [0.3])
+      {running, path} = held_call(pool)
       busy_workers(pool)
       waiting = Portpool.async(pool, :jobs, :echo, [1])
       await_waiting(pool, 1)
       stop = Task.async(fn -> Portpool.stop(pool) end)
 
       assert {:error, %Error{reason: :shutdown, phase: :checkout, retryable: true}} = Portpool.await(waiting)
-      assert Portpool.await(running) == {:ok, "slept"}
+      release(path)
+      assert Portpool.await(running) == {:ok, "there"}
       assert Task.await(stop) == :ok
       # Not a moment later: all of it is gone when stop returns.
       assert ours() == []
@@ -100,10 +107,14 @@ defmodule Portpool.OperateTest do
     test "by its supervisor does the same" do
       children = [{Portpool, size: 1, name: MyApp.Python, python_path: [python()]}]
       {:ok, supervisor} = Supervisor.start_link(children, strategy: :one_for_one)
-      running = Portpool.async(MyApp.Python, :jobs, :sleep, [0.3])
+      {running, path} = held_call(MyApp.Python)
       busy_workers(MyApp.Python)
-      :ok = Supervisor.stop(supervisor)
-      assert Portpool.await(running) == {:ok, "slept"}
+      %{owner: owner} = route(MyApp.Python)
+      stop = Task.async(fn -> Supervisor.stop(supervisor) end)
+      await_drain(owner)
+      release(path)
+      assert Task.await(stop) == :ok
+      assert Portpool.await(running) == {:ok, "there"}
       assert ours() == []
     end
 
@@ -132,16 +143,20 @@ defmodule Portpool.OperateTest do
       signal(server, "STOP")
       stop = Task.async(fn -> Portpool.stop(pool) end)
 
-      eventually(fn ->
-        Process.info(owner, :current_function) == {:current_function, {Portpool.Owner, :go_on, 1}}
-      end)
-
+      await_drain(owner)
       # What its timer will say.
       send(owner, :overdue)
       assert Task.await(stop) == :ok
       refute Process.alive?(pool)
       signal(server, "KILL")
     end
+  end
+
+  # Until an owner has told its server to drain.
+  defp await_drain(owner) do
+    eventually(fn ->
+      Process.info(owner, :current_function) == {:current_function, {Portpool.Owner, :go_on, 1}}
+    end)
   end
 
   describe "several pools" do

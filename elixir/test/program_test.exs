@@ -151,7 +151,8 @@ defmodule Portpool.ProgramTest do
             {[python: Path.join(directory, "none")], "python", ~r"/none"},
             {[python: plain], "python", ~r"/plain"},
             {[python: directory], "python", ~r"portpool-program"},
-            {[python: file], "python", ~r"/program-"},
+            {[python: file], "python",
+             ~r"is a script, and its interpreter ./no/such/interpreter. does not exist"},
             {[python: program!(directory, elf(own_other(), ""))], "python", ~r"/program-.*format"}
           ] do
         assert {:error, %Error{reason: :bad_request} = error} = Portpool.start_link([size: 1] ++ options)

@@ -45,6 +45,9 @@ pub enum NoPython {
     /// The operating system would not run it.
     #[error("python {0:?} could not be run: {1}")]
     NotRun(PathBuf, io::Error),
+    /// A script whose first line names a program that is not there: the operating system says the script was not found.
+    #[error("python {0:?} is a script, and its interpreter {1:?} does not exist")]
+    NoInterpreter(PathBuf, PathBuf),
     /// It runs but is no Python.
     #[error("python {0:?} does not answer as a Python does ({1}): {2:?}")]
     NotPython(PathBuf, String, String),
@@ -73,7 +76,7 @@ pub async fn find_python(
         };
     }
     let (process, child) =
-        Process::spawn(&mut command, None, children).map_err(|error| NoPython::NotRun(path.clone(), error))?;
+        Process::spawn(&mut command, None, children).map_err(|error| not_run(path.clone(), error))?;
     tokio::time::timeout(limit, process.ended()).await.map_err(|_| NoPython::TooSlow(path.clone(), limit))?.ok();
     let exit = process.reap();
     let answer = child.stdout.map(read).unwrap_or_default();
@@ -82,6 +85,22 @@ pub async fn find_python(
         return Err(NoPython::NotPython(path, how(exit), if answer.is_empty() { errors } else { answer }));
     };
     new_enough(found)
+}
+
+fn not_run(path: PathBuf, error: io::Error) -> NoPython {
+    match interpreter(&path) {
+        Some(interpreter) if !interpreter.exists() => NoPython::NoInterpreter(path, interpreter),
+        _ => NoPython::NotRun(path, error),
+    }
+}
+
+/// The program that the first line of a script names.
+fn interpreter(script: &Path) -> Option<PathBuf> {
+    let mut start = Vec::new();
+    fs::File::open(script).ok()?.take(ANSWER).read_to_end(&mut start).ok()?;
+    let start = String::from_utf8_lossy(&start);
+    let line = start.strip_prefix("#!")?.lines().next()?;
+    line.split_whitespace().next().map(PathBuf::from)
 }
 
 fn how(exit: io::Result<Exit>) -> String {

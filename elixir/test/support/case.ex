@@ -76,6 +76,19 @@ defmodule Portpool.Test.Case do
     assert_receive {:DOWN, ^ref, :process, ^log, :normal}, 5_000
   end
 
+  @doc """
+  Makes a call that runs until `release/1` is given what comes with it, so that no test depends on how long a call takes.
+  It returns "there".
+  """
+  def held_call(pool) do
+    path = Path.join(System.tmp_dir!(), "portpool-held-#{System.unique_integer([:positive])}")
+    ExUnit.Callbacks.on_exit(fn -> File.rm(path) end)
+    {Portpool.async(pool, :jobs, :wait_for, [path]), path}
+  end
+
+  @doc "Lets a held call end."
+  def release(path), do: File.touch!(path)
+
   @doc "Waits until so many calls run in workers, and returns the pids of these workers."
   def busy_workers(pool, count \\ 1) do
     eventually(fn ->

@@ -13,7 +13,8 @@ fn rows_wanted() -> Vec<String> {
     numbers
         .flat_map(|row| match row.as_str() {
             "8" => vec![row, "8a".to_owned()],
-            "36" => vec![row, "36a".to_owned(), "36b".to_owned()],
+            "36" => ["36", "36a", "36b", "36c", "36d"].map(str::to_owned).to_vec(),
+            "42" => vec![row, "42a".to_owned()],
             _ => vec![row],
         })
         .collect()

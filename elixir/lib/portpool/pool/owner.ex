@@ -87,8 +87,11 @@ defmodule Portpool.Owner do
   end
 
   @impl true
-  def handle_info({port, {:data, packet}}, %{server: %{port: port}} = state),
+  def handle_info({port, {:data, packet}}, %{server: %{port: port}} = state) when byte_size(packet) < @large,
     do: {:noreply, received(state, packet)}
+
+  def handle_info({port, {:data, packet}}, %{server: %{port: port}} = state),
+    do: {:noreply, received(state, packet), {:continue, :forget}}
 
   def handle_info({port, {:exit_status, status}}, %{server: %{port: port}} = state),
     do: {:noreply, server_exited(state, {:status, status})}
@@ -108,6 +111,13 @@ defmodule Portpool.Owner do
   def handle_info(:overdue, state), do: {:noreply, overdue(state)}
   # Nobody else has anything to say here.
   def handle_info(_other, state), do: {:noreply, state}
+
+  # Only now does nothing refer to the packet any more.
+  @impl true
+  def handle_continue(:forget, state) do
+    :erlang.garbage_collect()
+    {:noreply, state}
+  end
 
   @impl true
   def handle_call(:await, from, state), do: {:noreply, asked(state, from)}
@@ -160,7 +170,6 @@ defmodule Portpool.Owner do
   # is inactive: what is sent to it vanishes.
   defp reply(%{calls: calls} = state, id, packet) do
     with recipient when recipient != nil <- recipient(calls, id), do: hand(state, recipient, packet)
-    if byte_size(packet) >= @large, do: :erlang.garbage_collect()
     state
   end
 
@@ -271,8 +280,7 @@ defmodule Portpool.Owner do
         go_on(state)
 
       message ->
-        {:noreply, state} = handle_info(message, state)
-        go_on(state)
+        message |> handle_info(state) |> elem(1) |> go_on()
     end
   end
 

@@ -7,8 +7,9 @@ defmodule Portpool.Server do
 
   alias Portpool.{Program, Wire}
 
-  # How long a watch may take to end after its server, in milliseconds: some hundred times what it does take.
-  @ending 1_000
+  # How long a watch may take to end after its server, in milliseconds. It looks at every process of the machine, which
+  # takes some ten milliseconds, or some hundred times that on one that is busy.
+  @ending 3_000
 
   @enforce_keys [:binary, :cgroup, :port, :pid]
   defstruct [:binary, :cgroup, :port, :pid, :watch]
