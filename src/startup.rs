@@ -29,7 +29,7 @@ pub async fn open(config: &Config) -> Result<Opened, Failure> {
     config.check_paths()?;
     let children = Arc::new(Children::default());
     worker::adopt_orphans(Arc::clone(&children))
-        .map_err(|error| internal(format!("cannot watch over child processes: {error}")))?;
+        .map_err(|error| internal(format!("cannot watch child processes: {error}")))?;
     let env = config.worker_env();
     let python = worker::find_python(&config.python, &env, config.start_timeout, &children)
         .await

@@ -154,7 +154,7 @@ defmodule Portpool.CallTest do
       assert Portpool.call(pool, :math, :sqrt, [16]) == {:ok, 4.0}
     end
 
-    test "arguments that are no list", %{pool: pool} do
+    test "arguments that are not a list", %{pool: pool} do
       for args <- [16, %{}, [1 | 2], "text"] do
         assert {:error, %Error{reason: :bad_request, blame: :caller}} =
                  Portpool.call(pool, :math, :sqrt, args)

@@ -17,7 +17,7 @@ use super::place;
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
     /// The option `cgroup` cannot be met.
-    #[error("a cgroup cannot be made: {0}")]
+    #[error("the cgroup cannot be created: {0}")]
     Home(String),
     /// The option `pool_memory_limit` cannot be met.
     #[error("the memory of the pool cannot be limited: {0}")]
@@ -59,7 +59,7 @@ impl Group {
         let directory = directory(home, "self")?;
         // Without this check, any directory would do.
         access(directory.join("cgroup.controllers"), Access::EXISTS)
-            .map_err(|_| format!("{} is no cgroup v2", directory.display()))?;
+            .map_err(|_| format!("{} is not a cgroup v2", directory.display()))?;
         // Moving a process requires permission in the common ancestor of both cgroups.
         let procs = directory.join("cgroup.procs");
         access(&procs, Access::WRITE_OK).map_err(|error| said(&procs, &error.into()))?;

@@ -16,7 +16,7 @@ pub fn own() -> Option<PathBuf> {
 /// The directory of a process's own cgroup if it is delegated; otherwise, why not. An ancestor may be delegated to
 /// somebody else: everything that a user runs is below the cgroup of the user's systemd.
 pub(super) fn delegated_to(pid: &str) -> Result<PathBuf, String> {
-    let place = Place::of(pid).ok_or("there is no cgroup v2 to be seen")?;
+    let place = Place::of(pid).ok_or("no cgroup v2 is visible")?;
     let own = place.directory();
     // The root of a cgroup namespace, or of the hierarchy, belongs to whoever lives in it.
     if place.is_root() || is_marked(&own) {

@@ -93,13 +93,13 @@ pub(crate) enum What {
     Bits,
     #[error("a pid, port, reference or fun is not well formed")]
     Identifier,
-    #[error("a map has the same key twice")]
+    #[error("a map has a duplicate key")]
     DuplicateKey,
-    #[error("a list is expected, and a proper one")]
+    #[error("expected a proper list")]
     NotAList,
-    #[error("a map is expected")]
+    #[error("expected a map")]
     NotAMap,
-    #[error("a pid, reference, port, fun or bitstring has no place here")]
+    #[error("a pid, reference, port, fun or bitstring is not allowed here")]
     ControlTerm,
     #[error("the term nests deeper than 64 levels")]
     ControlDepth,
@@ -113,17 +113,17 @@ pub(crate) enum What {
     KeyCollision,
     #[error("a key that is or contains a list or a map cannot be hashed in Python")]
     UnhashableKey,
-    #[error("a key with a struct in it has structs among its own keys, which may not be")]
+    #[error("a key that contains a struct must not have structs among its own keys")]
     StructInKey,
     #[error("map keys may nest at most 64 tuples deep")]
     DeepKey,
-    #[error("opcode 0x{0:02x} is not one of those that a worker writes")]
+    #[error("opcode 0x{0:02x} is not one that a worker writes")]
     Opcode(u8),
     #[error("a pickle instruction finds the wrong thing on its stack")]
     Stack,
     #[error("nothing is stored in the memo at that index")]
     Memo,
-    #[error("the pickle calls something that is not on the list of what a worker may name")]
+    #[error("the pickle calls something that a worker may not name")]
     Callable,
 }
 

@@ -31,7 +31,7 @@ impl Decoding {
     pub(super) fn enter(&mut self, number: CallId, bytes: usize, decoding: JoinHandle<Decoded>) -> Result<(), Failure> {
         if self.bytes > 0 && self.bytes.saturating_add(bytes) > self.max_bytes {
             decoding.abort();
-            let message = "more large calls arrive than can be decoded (max_queue_bytes)";
+            let message = "more large calls arrive than may be decoded at once (max_queue_bytes)";
             return Err(Failure::new(Reason::QueueFull, Phase::Checkout, Blame::Server, message));
         }
         self.bytes += bytes;

@@ -199,7 +199,7 @@ impl Dispatcher {
                 self.pool.submit(number, call, None);
             }
             None => {
-                let message = format!("there is no lease {lease}, or it is over: {} did not run", call.mfa);
+                let message = format!("lease {lease} does not exist or has ended: {} did not run", call.mfa);
                 self.refuse(number, Failure::new(Reason::LeaseLost, Phase::Checkout, Blame::Caller, message));
             }
         }
@@ -243,7 +243,7 @@ impl Dispatcher {
     fn is_free(&self, id: PortId) -> bool {
         let is_free = self.in_flight.is_free(id);
         if !is_free {
-            let message = format!("the id {id} belongs to a call or a lease in flight: this request is thrown away");
+            let message = format!("the id {id} is in use by a call or a lease: this request was discarded");
             self.say(Reply::Error(Failure::bad_request(message).with("id", id)));
         }
         is_free
@@ -308,7 +308,7 @@ impl Dispatcher {
         let running: HashSet<CallId> = self.in_flight.numbers().filter(|call| self.pool.runs(*call)).collect();
         // The workers first: whoever reads `shutdown` may rely on nothing running any more.
         if timeout(WORKERS_END, self.pool.close()).await.is_err() {
-            warn!("some workers are not dead {WORKERS_END:?} after they were killed");
+            warn!("some workers are still alive {WORKERS_END:?} after they were killed");
         }
         if let Some(failure) = self.failure.clone().filter(|_| end == End::StartFailed) {
             self.replies.put(Reply::Error(failure));

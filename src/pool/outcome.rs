@@ -73,7 +73,7 @@ pub(super) fn with_stacks(mut failure: Failure, stacks: &Stacks) -> Failure {
     match stacks {
         Stacks::Dumped(text) => failure.with("stacks", text.as_str()),
         Stacks::WasStopped => {
-            failure.message.push_str("; the process was stopped (SIGSTOP), so it cannot say where it was");
+            failure.message.push_str("; the process was stopped (SIGSTOP), so it could not report where it was");
             failure
         }
         Stacks::None => failure,
@@ -83,10 +83,10 @@ pub(super) fn with_stacks(mut failure: Failure, stacks: &Stacks) -> Failure {
 /// Why a worker did not become ready.
 pub(super) fn of_start(ended: &Ended) -> Failure {
     if let Some(error) = &ended.start_error {
-        let failure = start_failure(format!("the worker did not get ready: {}", error.message));
+        let failure = start_failure(format!("the worker did not become ready: {}", error.message));
         return with_exit(Failure { detail: error.detail.clone(), ..failure }, ended);
     }
-    with_exit(start_failure(format!("the worker did not get ready: {}", how_it_ended(ended))), ended)
+    with_exit(start_failure(format!("the worker did not become ready: {}", how_it_ended(ended))), ended)
 }
 
 /// The failure of a worker that did not become ready in time.
@@ -113,7 +113,7 @@ pub(super) fn of_refusal(refusal: Refusal, in_hand: &InHand, context: Context<'_
         }
         Refusal::WorkerExit(_) => worker_exit(in_hand, context.ended),
         Refusal::Quarantined { kills, rest } => quarantined(&what, kills, rest),
-        Refusal::LeaseLost => lease_lost(Phase::Checkout, format!("the lease of {what} is over: it did not run")),
+        Refusal::LeaseLost => lease_lost(Phase::Checkout, format!("the lease of {what} has ended: it did not run")),
         Refusal::LeaseLostRunning(_) => {
             lease_lost(Phase::Call, format!("the lease ended (lease_timeout) while {what} ran: its worker was killed"))
         }
@@ -125,10 +125,9 @@ pub(super) fn of_refusal(refusal: Refusal, in_hand: &InHand, context: Context<'_
         Refusal::Draining => {
             shutdown(Phase::Checkout, format!("the pool is being drained and takes no {what}: {}", not_run(in_hand)))
         }
-        Refusal::DrainTimeout(_) => shutdown(
-            Phase::Call,
-            format!("the time to drain (drain_timeout) ended while {what} ran: its worker was killed"),
-        ),
+        Refusal::DrainTimeout(_) => {
+            shutdown(Phase::Call, format!("drain_timeout ended while {what} ran: its worker was killed"))
+        }
     };
     with_worker(failure, refusal, in_hand, &context)
 }
@@ -161,7 +160,7 @@ fn quarantined(what: &str, kills: u32, rest: Duration) -> Failure {
 }
 
 fn reload_failed(last: Option<&Failure>) -> Failure {
-    let failed = "the new workers do not start, the old ones go on";
+    let failed = "the new workers do not start; the old ones keep serving";
     match last {
         Some(last) => Failure { message: format!("{failed}: {}", last.message), ..last.clone() },
         None => start_failure(failed.to_owned()),
@@ -227,10 +226,10 @@ fn millis(duration: Duration) -> u64 {
 /// How a worker ended, as text.
 pub(super) fn how_it_ended(ended: &Ended) -> String {
     let exit = ended.exit.map(|exit| match ended.oom {
-        true => format!("{exit}, most likely by the kernel for want of memory"),
+        true => format!("{exit}, most likely by the kernel, which was out of memory"),
         false => exit.to_string(),
     });
-    let last_line = ended.stderr.last().map(|line| format!("its last word was: {line}"));
+    let last_line = ended.stderr.last().map(|line| format!("its last line was: {line}"));
     let parts: Vec<String> = [ended.trouble.clone(), exit, last_line].into_iter().flatten().collect();
     parts.join("; ")
 }
@@ -243,9 +242,9 @@ pub(super) fn why_killed(cause: KillCause) -> &'static str {
         KillCause::Cancelled => "its call was cancelled",
         KillCause::LeaseEnded => "its lease ended while its call ran",
         KillCause::RetireTimeout => "it was asked to end and did not",
-        KillCause::Silent => "it did not say that it is alive (idle_check)",
-        KillCause::Superseded => "it was not wanted any more",
-        KillCause::DrainTimeout => "the time to drain was over",
+        KillCause::Silent => "it did not answer whether it is alive (idle_check)",
+        KillCause::Superseded => "it was no longer needed",
+        KillCause::DrainTimeout => "the drain took too long (drain_timeout)",
     }
 }
 

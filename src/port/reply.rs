@@ -178,7 +178,7 @@ fn unencodable(problem: &CodecError, around: u64) -> Failure {
         CodecErrorKind::TooLarge { bytes, limit } => {
             let (bytes, limit) = (bytes.saturating_add(around), limit + around);
             let message =
-                format!("the reply takes {bytes} bytes, where max_frame is {limit}: return less, or raise max_frame");
+                format!("the reply has {bytes} bytes, more than max_frame ({limit}): return less, or raise max_frame");
             Failure::new(Reason::TooLarge, Phase::Reply, Blame::Worker, message)
                 .with("bytes", bytes)
                 .with("limit", limit)

@@ -91,13 +91,13 @@ fn read_head(cursor: &mut etf::Cursor<'_>) -> Result<(&'static str, PortId), Fai
     let name = cursor.atom().map_err(|error| malformed(&error))?;
     let Some((known, wanted)) = REQUESTS.into_iter().find(|(known, _)| *known == name) else {
         let names: Vec<&str> = REQUESTS.into_iter().map(|(known, _)| known).collect();
-        return Err(Failure::bad_request(format!("unknown request {name}: it is one of {}", names.join(", "))));
+        return Err(Failure::bad_request(format!("unknown request {name}: the requests are {}", names.join(", "))));
     };
     if arity != wanted {
         return Err(Failure::bad_request(format!("request {name} is a tuple of {wanted} elements, not of {arity}")));
     }
     let id = cursor.u64().map_err(|error| {
-        Failure::bad_request(format!("the id of request {name} is no integer from 0 to 2^64-1: {error}"))
+        Failure::bad_request(format!("the id of request {name} is not an integer from 0 to 2^64-1: {error}"))
     })?;
     Ok((known, id))
 }
@@ -107,7 +107,7 @@ fn read_call(cursor: &mut etf::Cursor<'_>, term: &Bytes, rules: &Rules, arrived:
     let module = read_name(cursor, "module")?;
     let function = read_name(cursor, "function")?;
     if !cursor.has_list_next() {
-        return Err(Failure::bad_request(format!("the arguments of {module}:{function} are no list")));
+        return Err(Failure::bad_request(format!("the arguments of {module}:{function} are not a list")));
     }
     if !rules.allow.allows(&module, &function) {
         return Err(denied(&module, &function));
@@ -131,7 +131,7 @@ fn read_options<'a>(cursor: &mut etf::Cursor<'a>) -> Result<&'a [u8], Failure> {
 fn read_checkin(cursor: &mut etf::Cursor<'_>, id: PortId) -> Result<Request, Failure> {
     let lease = cursor
         .u64()
-        .map_err(|error| Failure::bad_request(format!("the lease is no integer from 0 to 2^64-1: {error}")))?;
+        .map_err(|error| Failure::bad_request(format!("the lease is not an integer from 0 to 2^64-1: {error}")))?;
     let broken = options::read_checkin(read_options(cursor)?)?;
     Ok(Request::Checkin { id, lease, broken })
 }
@@ -140,13 +140,13 @@ fn read_checkin(cursor: &mut etf::Cursor<'_>, id: PortId) -> Result<Request, Fai
 fn read_size(cursor: &mut etf::Cursor<'_>) -> Result<usize, Failure> {
     let size = cursor.u64().ok().filter(|size| (1..=MAX_WORKERS).contains(size));
     let size = size.and_then(|size| usize::try_from(size).ok());
-    size.ok_or_else(|| Failure::bad_request(format!("the size is no integer from 1 to {MAX_WORKERS}")))
+    size.ok_or_else(|| Failure::bad_request(format!("the size is not an integer from 1 to {MAX_WORKERS}")))
 }
 
 fn read_name<'a>(cursor: &mut etf::Cursor<'a>, what: &str) -> Result<Cow<'a, str>, Failure> {
-    cursor
-        .text()
-        .map_err(|error| Failure::bad_request(format!("the {what} is no atom, UTF-8 binary or charlist: {error}")))
+    cursor.text().map_err(|error| {
+        Failure::bad_request(format!("the {what} is not an atom, a UTF-8 binary or a charlist: {error}"))
+    })
 }
 
 /// The id, if the beginning of the packet is that of a call.
@@ -166,12 +166,12 @@ fn too_long(head: &[u8], length: usize, limit: usize) -> Parsed {
 }
 
 fn too_large(bytes: u64, limit: u64) -> Failure {
-    let message = format!("the packet has {bytes} bytes, where max_frame is {limit}: send less, or raise max_frame");
+    let message = format!("the packet has {bytes} bytes, more than max_frame ({limit}): send less, or raise max_frame");
     Failure::new(Reason::TooLarge, Phase::Call, Blame::Caller, message).with("bytes", bytes).with("limit", limit)
 }
 
 fn denied(module: &str, function: &str) -> Failure {
-    let message = format!("{module}:{function} is none of the functions that this pool allows (allow)");
+    let message = format!("this pool does not allow calls of {module}:{function} (option allow)");
     Failure::new(Reason::Denied, Phase::Call, Blame::Caller, message).with("module", module).with("function", function)
 }
 

@@ -188,7 +188,7 @@ impl Channel {
             return Ok(Room::Had(Share::none()));
         }
         if !self.inbox.answer_begins(header.call) {
-            let breach = format!("{:?} for call {}, which it does not have in hand", header.kind, header.call);
+            let breach = format!("{:?} for call {}, which it is not running", header.kind, header.call);
             return Err(Closed::Violation(breach));
         }
         if header.length == 0 {

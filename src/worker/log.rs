@@ -72,7 +72,7 @@ impl ToOwner {
     fn line(&self, worker: WorkerId, call: Option<&InCall>, stream: &'static str, words: Words) {
         let dropped = self.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
-            let text = format!("{dropped} lines were left out, because nobody read them");
+            let text = format!("{dropped} lines were dropped, because nobody read them");
             let is_said = self.send(worker, None, stream, Words::own(Level::Warning, text));
             self.dropped.fetch_add(if is_said { 0 } else { dropped }, Ordering::Relaxed);
         }
@@ -126,7 +126,7 @@ mod tests {
         let texts: Vec<String> = std::iter::from_fn(|| lines.take()).map(|line| line.text).collect();
         assert_eq!(texts.len(), ON_THEIR_WAY);
         assert_eq!(texts[0], "2");
-        let last = ["3 lines were left out, because nobody read them", "next"];
+        let last = ["3 lines were dropped, because nobody read them", "next"];
         assert_eq!(texts[ON_THEIR_WAY - 2..], last);
     }
 }

@@ -152,7 +152,7 @@ impl LogPipe {
     fn report(&mut self) {
         let Rate { dropped, .. } = std::mem::replace(&mut self.rate, Rate::begin());
         if dropped > 0 {
-            let text = format!("{dropped} lines more than {LINES_A_SECOND} a second were left out");
+            let text = format!("{dropped} lines were dropped: more than {LINES_A_SECOND} a second");
             self.log.line(self.worker, None, self.stream, Words::own(Level::Info, text));
         }
     }

@@ -48,7 +48,7 @@ pub fn start(
             Some(Err(NoProcess::Failed(error))) => Ended { start_error: Some(error), ..Ended::default() },
             Some(Err(error)) => Ended { trouble: Some(error.to_string()), ..Ended::default() },
             None => {
-                Ended { trouble: Some("it was given up before there was a process".to_owned()), ..Ended::default() }
+                Ended { trouble: Some("it was given up before its process started".to_owned()), ..Ended::default() }
             }
         };
         // The pool is gone if nobody listens; then the process is dead already.
@@ -211,7 +211,7 @@ impl Life {
     fn stage(&self) -> String {
         match self.call() {
             _ if !self.has_started => "before it was ready".to_owned(),
-            Some(call) => format!("while it had call {call} in hand"),
+            Some(call) => format!("while it was running call {call}"),
             None => "while it was idle".to_owned(),
         }
     }
@@ -238,7 +238,7 @@ impl Life {
 
     fn outlived_its_end(&mut self) {
         if self.start_error.is_none() {
-            self.trouble.get_or_insert_with(|| "the worker closed its channel and ran on".to_owned());
+            self.trouble.get_or_insert_with(|| "the worker closed its channel and kept running".to_owned());
         }
         self.must_end = Some(Instant::now() + END_GRACE);
         self.process.kill();

@@ -92,7 +92,7 @@ impl Header {
             return Err("a frame whose reserved fields are not 0".to_owned());
         }
         if length > max_frame {
-            return Err(format!("a frame of {length} bytes, where max_frame is {max_frame}"));
+            return Err(format!("a frame of {length} bytes, more than max_frame ({max_frame})"));
         }
         Ok(Self { length, kind, call: CallId(u64::from_le_bytes(call)) })
     }

@@ -209,7 +209,7 @@ fn without_being_told_a_server_uses_a_cgroup_that_has_been_delegated_to_it_and_n
 
 #[test]
 fn a_cgroup_that_cannot_be_used_is_refused_with_the_cause() {
-    for (path, says) in [("/", "/ is no cgroup v2"), ("/no/such/cgroup", "/no/such/cgroup is no cgroup v2")] {
+    for (path, says) in [("/", "/ is not a cgroup v2"), ("/no/such/cgroup", "/no/such/cgroup is not a cgroup v2")] {
         let error = refused([("cgroup", text(path)), ("size", int(1))]);
         assert_eq!(error.detail("option"), text("cgroup"));
         assert!(error.message().contains(says), "{}", error.message());

@@ -140,7 +140,10 @@ fn a_reload_to_broken_code_fails_and_leaves_the_old_workers_serving() {
     code.write("def version(): return 2\nraise ValueError('half written')\n");
     let error = reload(&mut server).unwrap_err();
     assert_eq!((error.reason(), error.phase()), ("worker_start".into(), "start".into()));
-    assert!(error.message().contains("the old ones go on") && error.message().contains("half written"), "{error:?}");
+    assert!(
+        error.message().contains("the old ones keep serving") && error.message().contains("half written"),
+        "{error:?}"
+    );
     assert!(string(&error.detail("traceback")).contains("ValueError"));
     assert_eq!(version(&mut server), 1);
     let status = server.status();

@@ -210,8 +210,8 @@ fn packets_that_are_no_requests_are_refused_and_the_session_goes_on() {
         assert!(error.message().contains(says), "{} does not say {says}", error.message());
     }
     let with_id: [(Vec<u8>, &str); 8] = [
-        (encode(&call(atom("no_list"), map([]))), "the arguments of operator:neg are no list"),
-        (encode(&call(list([]), list([]))), "options are a map"),
+        (encode(&call(atom("no_list"), map([]))), "the arguments of operator:neg are not a list"),
+        (encode(&call(list([]), list([]))), "options must be a map"),
         (encode(&call(list([]), map([("time", int(1))]))), "unknown option time: did you mean timeout?"),
         (
             encode(&call(list([]), map([("timeout", atom("soon"))]))),
@@ -288,7 +288,7 @@ fn a_large_call_can_be_cancelled_refused_and_answered_like_any_other() {
 fn options_that_are_wrong_end_the_session_and_are_named() {
     let cases: [(&str, Term, &str); 14] = [
         ("sise", int(2), "unknown option sise: did you mean size?"),
-        ("colour", int(2), "unknown option colour: there are size,"),
+        ("colour", int(2), "unknown option colour: the options are size,"),
         ("size", int(0), "option size: must be a number of workers, 1 to 1024, or auto, not 0"),
         ("size", atom("many"), "option size"),
         ("max_overflow", text("2"), "option max_overflow"),
@@ -322,7 +322,7 @@ fn a_first_packet_that_is_no_hello_ends_the_session() {
     for (packet, says) in [
         (encode(&tuple([atom("call"), int(1)])), "the first packet must be {hello, 1, Options}"),
         (encode(&tuple([atom("hello"), int(2), map([])])), "speaks version 1 of the protocol, not version 2"),
-        (encode(&tuple([atom("hello"), int(1), list([])])), "options are a map"),
+        (encode(&tuple([atom("hello"), int(1), list([])])), "options must be a map"),
         (b"hello".to_vec(), "the first packet must be"),
     ] {
         let mut server = Server::silent();

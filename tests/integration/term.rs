@@ -251,7 +251,7 @@ fn what_is_no_term_is_told_by_its_byte_and_nothing_of_it_is_shown() {
         (b"\x83\x68\x02\x61\x01\xff", "at byte 5: no term has the tag 255"),
         (b"\x83\x61\x01\x00", "at byte 3: bytes follow the term"),
         (b"\x83\x6d\xff\xff\xff\xff\x01", "at byte 6: a length or count exceeds the bytes that are left"),
-        (b"\x83\x74\0\0\0\x02\x61\x01\x61\x01\x61\x01\x61\x02", "at byte 10: a map has the same key twice"),
+        (b"\x83\x74\0\0\0\x02\x61\x01\x61\x01\x61\x01\x61\x02", "at byte 10: a map has a duplicate key"),
         (b"\x83\x46\x7f\xf8\0\0\0\0\0\0", "at byte 1: a float is not a finite number"),
         (b"\x83\x50\0\0\0\x02nozlib", "at byte 1: the compressed term is not zlib"),
     ] {

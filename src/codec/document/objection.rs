@@ -5,11 +5,11 @@ use thiserror::Error;
 /// A value that cannot be written.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum Objection {
-    #[error("NaN and infinity have no form outside Python")]
+    #[error("NaN and infinity cannot be represented outside Python")]
     NotFinite,
     #[error("the str contains a lone surrogate, so it is not UTF-8")]
     Surrogate,
-    #[error("key collision: the key {0} is there twice once its type is gone")]
+    #[error("key collision: two keys become the same term, {0}")]
     KeyCollision(String),
     #[error("the value contains itself")]
     Cycle,
@@ -19,13 +19,13 @@ pub(crate) enum Objection {
     AtomLength,
     #[error("the bytes of an Opaque must be exactly one pid, reference, port, fun or bitstring")]
     Opaque,
-    #[error("what this portpool.{0} holds has no form as a term: it was made or changed by hand")]
+    #[error("the contents of this portpool.{0} are invalid: it was built or changed by hand")]
     Invalid(&'static str),
-    #[error("{0} has no form outside Python: it is a class, a function, or an object that one of them makes")]
+    #[error("{0} cannot be represented outside Python: it is a class, a function, or an object made by one")]
     Foreign(String),
-    #[error("a key must be text to have a form in JSON")]
+    #[error("a JSON key must be text")]
     JsonKey,
-    #[error("{0} has no form in JSON")]
+    #[error("{0} cannot be represented in JSON")]
     JsonValue(&'static str),
 }
 

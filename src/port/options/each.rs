@@ -11,7 +11,7 @@ pub(super) fn each<'a>(
     mut take: impl FnMut(&str, Raw<'a>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut cursor = etf::Cursor::new(bytes);
-    let count = cursor.map().map_err(|_| Failure::bad_request("options are a map"))?;
+    let count = cursor.map().map_err(|_| Failure::bad_request("options must be a map"))?;
     for _ in 0..count {
         let key = read_key(&mut cursor)?;
         let span = cursor.term().map_err(|error| wrong(&key, &error.to_string()))?;
@@ -31,8 +31,9 @@ impl Raw<'_> {
 }
 
 fn read_key(cursor: &mut etf::Cursor<'_>) -> Result<String, Failure> {
-    let key =
-        cursor.atom().map_err(|error| Failure::bad_request(format!("the name of an option is an atom: {error}")))?;
+    let key = cursor
+        .atom()
+        .map_err(|error| Failure::bad_request(format!("the name of an option must be an atom: {error}")))?;
     Ok(key.into_owned())
 }
 
@@ -44,7 +45,7 @@ pub(super) fn unknown(key: &str, known: &[&str]) -> Failure {
     let near = known.iter().map(|name| (strsim::jaro_winkler(name, key), name)).max_by(|a, b| a.0.total_cmp(&b.0));
     let hint = match near {
         Some((likeness, name)) if likeness > 0.8 => format!("did you mean {name}?"),
-        _ => format!("there are {}", known.join(", ")),
+        _ => format!("the options are {}", known.join(", ")),
     };
     Failure::bad_request(format!("unknown option {key}: {hint}")).with("option", key)
 }

@@ -78,7 +78,7 @@ impl Given<'_> {
     pub(super) fn pause(&self) -> Result<Option<Duration>, Failure> {
         let pause = self.limit()?;
         if pause == Some(Duration::ZERO) {
-            return Err(self.must_be("a number of milliseconds from 1 on or infinity"));
+            return Err(self.must_be("a number of milliseconds, 1 or more, or infinity"));
         }
         Ok(pause)
     }

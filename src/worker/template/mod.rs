@@ -82,7 +82,7 @@ impl TemplateLauncher {
             match self.start(generation) {
                 Ok(template) => state.template = Some(Arc::new(template)),
                 Err(error) => {
-                    warn!("workers are started on their own: a template cannot be started: {error}");
+                    warn!("workers are started on their own, because a template cannot be started: {error}");
                     state.rest();
                 }
             }

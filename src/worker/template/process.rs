@@ -117,7 +117,7 @@ impl TemplateProcess {
         let frame = frame.map_err(|_| format!("it did not fork within {} ms", self.fork_limit.as_millis()))??;
         let pid = forked(&frame, worker)?;
         let process = Process::adopt(pid, worker, &self.children)
-            .map_err(|error| format!("process {pid}, which it has forked, cannot be taken over: {error}"))?;
+            .map_err(|error| format!("process {pid}, which it forked, cannot be taken over: {error}"))?;
         drop(forking);
         let (process, stdout, stderr) = (Arc::new(process), Some(stdout), Some(stderr));
         Ok(Launched { process, channel: ours, start_order: None, stdout, stderr, log: self.log.clone(), kills })
@@ -174,7 +174,7 @@ impl TemplateProcess {
 }
 
 fn cannot_ask(error: impl Into<io::Error>) -> String {
-    format!("it cannot be asked to fork: {}", error.into())
+    format!("it could not be asked to fork: {}", error.into())
 }
 
 /// The pid in the answer to a fork.

@@ -64,7 +64,7 @@ impl Life {
             Ok(Err(why)) => Err(why),
             Err(_) => Err(self.process.is_too_slow(start_limit).await),
         };
-        let last_words = self.process.end().map_or_else(String::new, |line| format!("; its last word was: {line}"));
+        let last_words = self.process.end().map_or_else(String::new, |line| format!("; its last line was: {line}"));
         if let Err(why) = end {
             if let Ending::Unfit(trouble) | Ending::Broken(trouble) = &why {
                 warn!("workers are started on their own, not forked from a template: {trouble}{last_words}");

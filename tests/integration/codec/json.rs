@@ -56,8 +56,8 @@ fn what_json_cannot_show_is_refused_with_the_path() {
         let message = refusal(&format!("[{{'a': {{{key}: 1}}}}]"));
         assert!(message.starts_with("element 1, key \"a\", key ") && message.contains("must be text"), "{message}");
     }
-    assert!(refusal("[Opaque(b'x')]").contains("no form in JSON"));
-    assert!(refusal("ImproperList([1], 2)").contains("no form in JSON"));
+    assert!(refusal("[Opaque(b'x')]").contains("cannot be represented in JSON"));
+    assert!(refusal("ImproperList([1], 2)").contains("cannot be represented in JSON"));
     assert!(refusal("[float('nan')]").starts_with("element 1: NaN"));
     assert!(refusal("{'a': ['\\ud800']}").starts_with("key \"a\", element 1: "));
 }

@@ -87,7 +87,10 @@ fn large_data_go_beside_the_pickle() {
 fn an_array_has_no_form_in_json() {
     let pickle = Python::start().eval("{'a': Tensor(('bf', 16), (1,), b'ab')}").expect("a tensor");
     let refusal = from_pickle::read(&pickle).expect("a pickle").to_json().unwrap_err();
-    assert_eq!((refusal.path.as_str(), refusal.message.as_str()), ("key \"a\"", "a tensor has no form in JSON"));
+    assert_eq!(
+        (refusal.path.as_str(), refusal.message.as_str()),
+        ("key \"a\"", "a tensor cannot be represented in JSON")
+    );
 }
 
 /// What calling one of ours with these arguments is as a term.
