@@ -20,8 +20,8 @@ defmodule Bench.Beside do
     IO.puts("| small calls | count | p50, ms | p99, ms | max, ms | p99 / floor | large calls/s |")
     IO.puts("|---|---|---|---|---|---|---|")
     row("alone", floor, nil)
-    row("beside 64 MB as bytes", floor, {:bytes, [Portpool.bytes(large())]})
-    row("beside 64 MB as str", floor, {:str, [large()]})
+    row("next to 64 MB as bytes", floor, {:bytes, [Portpool.bytes(large())]})
+    row("next to 64 MB as str", floor, {:str, [large()]})
   end
 
   # The median of the rounds. The first, which allocates the memory, does not count.
