@@ -122,9 +122,10 @@ pub(super) fn of_refusal(refusal: Refusal, in_hand: &InHand, context: Context<'_
             Failure::new(Reason::WorkerGone, Phase::Checkout, Blame::Caller, message).with("worker", worker.0)
         }
         Refusal::ReloadFailed => reload_failed(context.reload_error),
-        Refusal::Draining => {
-            shutdown(Phase::Checkout, format!("the pool is being drained and takes no {what}: {}", not_run(in_hand)))
-        }
+        Refusal::Draining => shutdown(
+            Phase::Checkout,
+            format!("{what} was refused, because the pool is being drained: {}", not_run(in_hand)),
+        ),
         Refusal::DrainTimeout(_) => {
             shutdown(Phase::Call, format!("drain_timeout ended while {what} ran: its worker was killed"))
         }
