@@ -185,8 +185,10 @@ defmodule Portpool.RulesTest do
 
       log =
         ExUnit.CaptureLog.capture_log(fn ->
-          for _ <- 1..5, do: {:error, _error} = Portpool.call(pool, :jobs, :exit_now, [1])
-          assert_receive {:EXIT, ^pool, :shutdown}, 10_000
+          await_end_of_log(pool, fn ->
+            for _ <- 1..5, do: {:error, _error} = Portpool.call(pool, :jobs, :exit_now, [1])
+            assert_receive {:EXIT, ^pool, :shutdown}, 10_000
+          end)
         end)
 
       assert log =~ "the server ended (since its workers keep failing) and so does the pool"
