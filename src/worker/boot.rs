@@ -11,9 +11,10 @@ use super::wire::PROTOCOL;
 use crate::call::{StartCall, WorkerId};
 use crate::codec::PickleWriter;
 
-/// Takes the working directory off `sys.path` before anything is imported, then runs the boot module out of the start order.
-const STUB: &str = "import sys;sys.path[:]=[p for p in sys.path if p];import pickle;\
-     order=pickle.load(open(0,'rb',closefd=False));exec(compile(order['boot'],'<portpool>/_boot.py','exec'))";
+/// Takes the working directory off `sys.path` before anything is imported, then reads the boot module, behind a line with its length, and runs
+/// it. It imports nothing: the boot says first where from.
+const STUB: &str = "import sys;sys.path[:]=[p for p in sys.path if p];file=open(0,'rb',closefd=False);\
+     exec(compile(file.read(int(file.readline())),'<portpool>/_boot.py','exec'))";
 
 /// The first argument after the stub, so that `ps` says what this Python is. A worker that was forked has its template's.
 pub(super) const WORKER: &str = "portpool-worker";
@@ -26,7 +27,7 @@ const DIRECTORY: &str = "PORTPOOL_PYTHON_DIR";
 const BOOT: (&str, &str) = ("_boot.py", include_str!("../../priv/python/portpool/_boot.py"));
 
 /// Module, file, embedded source.
-const SOURCES: [(&str, &str, &str); 22] = [
+const SOURCES: [(&str, &str, &str); 23] = [
     ("portpool", "__init__.py", include_str!("../../priv/python/portpool/__init__.py")),
     ("portpool._bounds", "_bounds.py", include_str!("../../priv/python/portpool/_bounds.py")),
     ("portpool._calls", "_calls.py", include_str!("../../priv/python/portpool/_calls.py")),
@@ -43,6 +44,7 @@ const SOURCES: [(&str, &str, &str); 22] = [
     ("portpool._process", "_process.py", include_str!("../../priv/python/portpool/_process.py")),
     ("portpool._records", "_records.py", include_str!("../../priv/python/portpool/_records.py")),
     ("portpool._start", "_start.py", include_str!("../../priv/python/portpool/_start.py")),
+    ("portpool._stdlib", "_stdlib.py", include_str!("../../priv/python/portpool/_stdlib.py")),
     ("portpool._stop", "_stop.py", include_str!("../../priv/python/portpool/_stop.py")),
     ("portpool._template", "_template.py", include_str!("../../priv/python/portpool/_template.py")),
     ("portpool._tensors", "_tensors.py", include_str!("../../priv/python/portpool/_tensors.py")),
@@ -75,8 +77,15 @@ pub(super) fn command(recipe: &Recipe, title: &str, worker: WorkerId) -> Command
     command
 }
 
-/// The start order, the same for all processes of a pool in one role.
+/// What a process reads first, the same for all of a pool in one role: the boot module, then the start order.
 pub(super) fn start_order(recipe: &Recipe, role: Role) -> std::io::Result<Vec<u8>> {
+    let boot = source(BOOT.0, BOOT.1)?;
+    let mut bytes = format!("{}\n{boot}", boot.len()).into_bytes();
+    bytes.extend(pickle(recipe, role)?);
+    Ok(bytes)
+}
+
+fn pickle(recipe: &Recipe, role: Role) -> std::io::Result<Vec<u8>> {
     let mut order = PickleWriter::new();
     order.dict_start();
     sources(&mut order)?;
@@ -138,15 +147,8 @@ fn bounds(order: &mut PickleWriter, recipe: &Recipe) {
     order.dict_end();
 }
 
-/// The code: `boot`, and `sources` of the modules.
+/// The modules of the package.
 fn sources(order: &mut PickleWriter) -> std::io::Result<()> {
-    let directory = std::env::var_os(DIRECTORY).map(PathBuf::from);
-    let source = |file: &str, embedded: &str| match &directory {
-        Some(directory) => std::fs::read_to_string(directory.join("portpool").join(file)),
-        None => Ok(embedded.to_owned()),
-    };
-    order.str("boot");
-    order.str(&source(BOOT.0, BOOT.1)?);
     order.str("sources");
     order.dict_start();
     for (module, file, embedded) in SOURCES {
@@ -155,6 +157,13 @@ fn sources(order: &mut PickleWriter) -> std::io::Result<()> {
     }
     order.dict_end();
     Ok(())
+}
+
+fn source(file: &str, embedded: &str) -> std::io::Result<String> {
+    match std::env::var_os(DIRECTORY).map(PathBuf::from) {
+        Some(directory) => std::fs::read_to_string(directory.join("portpool").join(file)),
+        None => Ok(embedded.to_owned()),
+    }
 }
 
 /// The name of a call, for messages, and its pickle.

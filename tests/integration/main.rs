@@ -36,6 +36,7 @@ mod port;
 mod races;
 mod readme;
 mod start;
+mod stdlib;
 mod template;
 mod term;
 mod tidy;

@@ -1,17 +1,17 @@
 """The first code of a worker or a template: lets go of what it has inherited, makes the package importable. docs/worker_protocol.md 1.
 
-It is run by the stub with the start order in `order`. Imports stay few and light: a worker is to be ready within 25 ms.
+The stub runs it, with the channel in `file`. Imports stay few and light: a worker is to be ready within 25 ms.
 """
 
-from __future__ import annotations
-
-import importlib.machinery
+# No `from __future__ import annotations`: that too is an import, and here the path is still the user's.
 import os
 import sys
+from _frozen_importlib import ModuleSpec
 
 TYPE_CHECKING = False  # importing typing would take a fifth of the time that a worker has to boot
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from io import BufferedReader
     from types import CodeType, ModuleType
     from typing import Any
 
@@ -19,38 +19,42 @@ if TYPE_CHECKING:
 class BundledPackage:
     """Imports the modules of this package from the sources in the start order, so that nothing has to be on disk."""
 
-    def __init__(self, sources: dict[str, str]) -> None:
+    def __init__(self, sources: "dict[str, str]") -> None:
         self._sources = sources
+        # What the modules import by: `_stdlib.py`, once it is there.
+        self.builtins: "dict[str, Any] | None" = None
 
     def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
+        self, name: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
+    ) -> "ModuleSpec | None":
         if name not in self._sources:
             return None
         is_package = name == "portpool"
         origin = "<portpool>/" + ("__init__" if is_package else name.rpartition(".")[2]) + ".py"
-        spec = importlib.machinery.ModuleSpec(name, self, origin=origin, is_package=is_package)
+        spec = ModuleSpec(name, self, origin=origin, is_package=is_package)
         spec.has_location = False
         return spec
 
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
+    def create_module(self, spec: ModuleSpec) -> None:
         return None
 
-    def exec_module(self, module: ModuleType) -> None:
+    def exec_module(self, module: "ModuleType") -> None:
+        if self.builtins is not None:
+            module.__dict__["__builtins__"] = self.builtins
         exec(self.get_code(module.__name__), module.__dict__)
 
-    def get_code(self, name: str) -> CodeType:
+    def get_code(self, name: str) -> "CodeType":
         spec = self.find_spec(name)
         if spec is None or spec.origin is None:
             raise ImportError("no module named " + name, name=name)
         return compile(self._sources[name], spec.origin, "exec", dont_inherit=True)
 
-    def get_source(self, name: str) -> str | None:
+    def get_source(self, name: str) -> "str | None":
         """Lets tracebacks show the lines of this package."""
         return self._sources.get(name)
 
 
-def take_channel() -> tuple[int, int]:
+def take_channel() -> "tuple[int, int]":
     """Moves the ends of the channel to descriptors of their own and closes whatever else was inherited."""
     orders, answers = os.dup(0), os.dup(int(sys.argv[3]))
     null = os.open(os.devnull, os.O_RDONLY)
@@ -65,7 +69,7 @@ def take_channel() -> tuple[int, int]:
     return orders, answers
 
 
-def open_descriptors() -> Iterable[int]:
+def open_descriptors() -> "Iterable[int]":
     for folder in ("/proc/self/fd", "/dev/fd"):
         try:
             return [int(name) for name in os.listdir(folder)]
@@ -74,23 +78,43 @@ def open_descriptors() -> Iterable[int]:
     return range(3, 1024)
 
 
-def main(order: dict[str, Any]) -> None:
+def library(path: "Sequence[str]") -> "list[str]":
+    """The entries of a `sys.path` that are of the standard library."""
+    names = ("lib-dynload", "python%d%d.zip" % sys.version_info[:2])
+    prefixes = (sys.base_prefix, sys.base_exec_prefix)
+    folder = os.path.dirname(os.__file__)
+    return [
+        entry for entry in path if entry == folder or (entry.startswith(prefixes) and os.path.basename(entry) in names)
+    ]
+
+
+def main(file: "BufferedReader") -> None:
+    before, path = set(sys.modules), list(sys.path)
+    sys.path[:] = library(path)
+    from _pickle import load
+
+    order = load(file)
     channel = take_channel()
     sys.argv = ["portpool-worker"]
-    sys.meta_path.insert(0, BundledPackage(order["sources"]))  # type: ignore[arg-type]
+    package = BundledPackage(order["sources"])
+    sys.meta_path.insert(0, package)  # type: ignore[arg-type]
+
+    from portpool import _stdlib
+
+    package.builtins = _stdlib.private.builtins
 
     from portpool import _bounds, _logs, _process, _stop
 
-    _process.prepare(order["parent"])
-    _bounds.take(order)
-    sys.path[:0] = order["python_path"]
-    _stop.get_ready()
-    _logs.get_ready()
     if order["template"]:
         from portpool import _template as role
     else:
         from portpool import _start as role  # type: ignore[no-redef]
+    _process.prepare(order["parent"])
+    _bounds.take(order)
+    _stop.get_ready()
+    _logs.get_ready()
+    _stdlib.open_path([*order["python_path"], *path], before)
     role.serve(channel, order)
 
 
-main(globals()["order"])
+main(globals()["file"])

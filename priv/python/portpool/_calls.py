@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 import sys
 from types import CoroutineType
 
+from portpool import _stdlib
 from portpool._codec import loads
+from portpool._types import short_name
 
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
@@ -36,9 +39,7 @@ def run(body: Chunk, buffers: Sequence[bytes] = ()) -> Any:
         _refuse_wrong_arity(error, module, function, target, args, kwargs)
         raise
     if result.__class__ is CoroutineType:
-        import asyncio
-
-        return asyncio.run(result)
+        return _stdlib.load("asyncio").run(result)
     return result
 
 
@@ -53,14 +54,14 @@ def find(module: str, function: str) -> Callable[..., Any]:
         except AttributeError as error:
             raise Undefined(module, function, f"{module} has no function {function}") from error
     if not callable(target):
-        raise Undefined(module, function, f"{module}.{function} is no function but a {type(target).__name__}")
+        raise Undefined(module, function, f"{module}.{function} is no function but a {short_name(type(target))}")
     return target
 
 
 def import_module(module: str, function: str) -> Any:
     """The module that a call names, which nobody has imported yet."""
     try:
-        __import__(module)
+        builtins.__import__(module)  # As the user would: see _stdlib.py.
     except ModuleNotFoundError as error:
         # Only if it is this module or a package around it; one that this module wanted to import is an error inside it.
         if error.name is not None and (module + ".").startswith(error.name + "."):

@@ -7,13 +7,15 @@ import sys
 from _pickle import PickleBuffer, Pickler, loads
 from _pickle import dumps as _dumps
 
-from portpool._types import CODES, Atom, ImproperList, Opaque, _plain
+from portpool import _stdlib
+from portpool._types import CODES, Atom, ImproperList, Opaque, _plain, type_name
 
 __all__ = ["Unencodable", "admit", "dumps", "loads", "register"]
 
 TYPE_CHECKING = False  # see _types.py
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from types import ModuleType
     from typing import Any, Optional
 
     # What a reducer makes of a value: something that CODES has, and the arguments to call it with.
@@ -148,22 +150,29 @@ def _candidates() -> Iterator[tuple[type[Any] | None, Reducer]]:
     yield ImproperList, _reduce_improper_list
     yield memoryview, reduce_by(bytes)
     yield range, reduce_by(list)
-    yield _imported("enum", "Enum"), _reduce_enum
-    yield _imported("uuid", "UUID"), reduce_by(str)
-    yield _imported("decimal", "Decimal"), reduce_by(str)
+    yield _class("enum", "Enum"), _reduce_enum
+    yield _class("uuid", "UUID"), reduce_by(str)
+    yield _class("decimal", "Decimal"), reduce_by(str)
 
 
 def _elsewhere() -> Iterator[tuple[type[Any] | None, str]]:
     """Types whose rules are a module of their own, imported with the first value."""
-    yield _imported("_datetime", "date"), "_dates"
-    yield _imported("_datetime", "time"), "_dates"
-    yield _imported("numpy", "ndarray"), "_tensors"
-    yield _imported("numpy", "generic"), "_tensors"
-    yield _imported("portpool._tensors", "Tensor"), "_tensors"
+    for module in ("_datetime", "datetime"):
+        yield _class(module, "date"), "_dates"
+        yield _class(module, "time"), "_dates"
+    yield _class_in(sys.modules.get("numpy"), "ndarray"), "_tensors"
+    yield _class_in(sys.modules.get("numpy"), "generic"), "_tensors"
+    yield _class_in(sys.modules.get("portpool._tensors"), "Tensor"), "_tensors"
 
 
-def _imported(module: str, name: str) -> type[Any] | None:
-    return getattr(sys.modules.get(module), name, None)
+def _class(module: str, name: str) -> type[Any] | None:
+    """A class of the standard library, if its module has been imported: a user may have a module of the same name."""
+    return _class_in(_stdlib.genuine(module), name)
+
+
+def _class_in(module: ModuleType | None, name: str) -> type[Any] | None:
+    found = None if module is None else module.__dict__.get(name)
+    return found if issubclass(type(found), type) else None
 
 
 def _memory(value: Any) -> bytes:
@@ -227,17 +236,12 @@ def _reduce_dataclass(value: Any) -> Reduced:
 
 
 def _refuse(value: Any) -> Reduced:
-    raise Unencodable(_no_form(type(value)), type_name=name(type(value)))
-
-
-def name(cls: type[Any]) -> str:
-    """The name of a type as messages have it."""
-    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+    raise Unencodable(_no_form(type(value)), type_name=type_name(type(value)))
 
 
 def _no_form(cls: type[Any]) -> str:
     return (
-        f"a value of type {name(cls)} has no form as a term: return numbers, str, bytes, lists, tuples and dicts "
+        f"a value of type {type_name(cls)} has no form as a term: return numbers, str, bytes, lists, tuples and dicts "
         f"instead, or say what it becomes with portpool.encoder"
     )
 
@@ -266,8 +270,8 @@ def _search(root: Any) -> Unencodable | None:
         try:
             parts = list(_parts(value, cls, path))
         except Exception as error:
-            refusal = error if isinstance(error, Unencodable) else Unencodable(str(error), type_name=name(cls))
-            return Unencodable(refusal.message, _format(path), refusal.type_name or name(cls))
+            refusal = error if isinstance(error, Unencodable) else Unencodable(str(error), type_name=type_name(cls))
+            return Unencodable(refusal.message, _format(path), refusal.type_name or type_name(cls))
         todo.extend(reversed(parts))
     return None
 

@@ -8,6 +8,7 @@ import traceback
 from portpool import _wire
 from portpool._calls import Undefined
 from portpool._codec import Unencodable
+from portpool._types import short_name, type_name
 
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
@@ -24,11 +25,7 @@ def describe(error: BaseException) -> tuple[int, dict[str, Any]]:
         return _wire.UNDEF, _printable(_undefined(error))
     if isinstance(error, Unencodable):
         return _wire.UNENCODABLE, _printable(_unencodable(error))
-    try:
-        return _wire.RAISED, _printable(raised(error))
-    except BaseException as second:  # noqa: B036 - a hostile exception, or no memory left to describe it with
-        text = f"{type(error).__name__} (and {type(second).__name__} while it was described)"
-        return _wire.RAISED, {"message": text, "type": type(error).__name__, "traceback": text + "\n", "frames": []}
+    return _wire.RAISED, _printable(raised(error))
 
 
 def failed(stage: str, error: BaseException) -> dict[str, Any]:
@@ -62,8 +59,8 @@ def raised(error: BaseException) -> dict[str, Any]:
         trace = trace.tb_next
     report = traceback.TracebackException(type(error), error, trace)
     return {
-        "message": _cut(f"{type(error).__name__}: {_text(error)}", _MESSAGE),
-        "type": _name(type(error)),
+        "message": _cut(f"{short_name(type(error))}: {_text(error)}", _MESSAGE),
+        "type": type_name(type(error)),
         "traceback": _cut("".join(report.format()), _TRACEBACK),
         "frames": _frames(report.stack),
     }
@@ -106,15 +103,11 @@ def _frames(stack: traceback.StackSummary) -> list[dict[str, Any]]:
     ]
 
 
-def _name(kind: type) -> str:
-    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-
-
 def _text(error: BaseException) -> str:
     try:
         return str(error)
     except BaseException:  # noqa: B036 - a __str__ of a user's own may do anything
-        return f"<{type(error).__name__} that cannot be printed>"
+        return f"<{short_name(type(error))} that cannot be printed>"
 
 
 def _cut(text: str, limit: int) -> str:

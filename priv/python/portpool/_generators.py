@@ -43,13 +43,15 @@ class Generators:
 
     def find(self) -> None:
         """Takes the list, before `gc.freeze` hides what there is."""
-        bit_generator = getattr(sys.modules.get("numpy.random"), "BitGenerator", ())
+        bit_generator = getattr(sys.modules.get("numpy.random"), "BitGenerator", None)
+        if not isinstance(bit_generator, type):  # A module of the user may have that name.
+            bit_generator = ()
         for value in gc.get_objects():
             kind = type(value)
             if issubclass(kind, random.Random):
                 if id(value) not in self._chosen:
                     self._python.append(value)
-            elif issubclass(kind, bit_generator) and kind.__module__.startswith("numpy.") and _drew_its_seed(value):
+            elif issubclass(kind, bit_generator) and str(kind.__module__).startswith("numpy.") and _drew_its_seed(value):
                 self._numpy.append(value)
 
     def reseed(self) -> None:

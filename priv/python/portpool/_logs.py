@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import sys
-from importlib.machinery import PathFinder
+from _frozen_importlib_external import PathFinder
+
+from portpool import _stdlib
 
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
@@ -17,11 +19,12 @@ if TYPE_CHECKING:
 
 def get_ready() -> None:
     """Makes `logging` write records, now or as soon as it is imported."""
-    logging = sys.modules.get("logging")
-    if logging is None:
-        sys.meta_path.insert(0, _AtImport())  # type: ignore[arg-type]
-    else:
+    _stdlib.notice("logging", prepare)
+    logging = _stdlib.genuine("logging")
+    if logging is not None:
         prepare(logging)
+    else:
+        sys.meta_path.insert(0, _AtImport())  # type: ignore[arg-type]
 
 
 class _AtImport:
@@ -33,7 +36,7 @@ class _AtImport:
         if name != "logging":
             return None
         spec = PathFinder.find_spec(name)
-        if spec is not None and spec.loader is not None:
+        if spec is not None and spec.loader is not None and _stdlib.is_of_library(spec):
             run = spec.loader.exec_module
 
             def exec_module(module: ModuleType) -> None:

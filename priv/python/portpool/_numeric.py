@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 
@@ -44,8 +43,11 @@ class NumericThreads:
 
 
 def _controller() -> Any:
-    if "numpy" not in sys.modules or importlib.util.find_spec("threadpoolctl") is None:
+    if "numpy" not in sys.modules:
         return None
-    import threadpoolctl
+    try:
+        import threadpoolctl
 
-    return threadpoolctl.ThreadpoolController()
+        return threadpoolctl.ThreadpoolController()
+    except Exception:  # It is not there, or a module of the user has the name of one that it needs.
+        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import builtins  # A module of the user is imported as the user would: see _stdlib.py.
 import sys
 
 from portpool import _calls, _hooks, _wire, _worker
@@ -33,11 +33,20 @@ def attempt(channel: Channel, order: dict[str, Any], part: Callable[[dict[str, A
     try:
         part(order, stage)
     except BaseException as error:  # noqa: B036 - sys.exit in a module is no reason to look like a start that went well
-        from portpool import _errors
-
-        fields = _errors.failed(stage.name, error)
+        fields = failed(stage.name, error)
         _worker.send(channel[1], 0, (_wire.FAILED, dumps(fields)), order["max_frame"])
         sys.exit(1)
+
+
+def failed(stage: str, error: BaseException) -> dict[str, Any]:
+    """What the server is told of an error in this stage: docs/worker_protocol.md 4."""
+    try:
+        from portpool import _errors
+
+        return _errors.failed(stage, error)
+    except BaseException as second:  # noqa: B036 - see `_worker.describe`
+        fields = _worker.last_resort(error, second)
+        return {**fields, "message": f"{stage}: {fields['message']}"}
 
 
 class Stage:
@@ -50,7 +59,7 @@ def import_all(order: dict[str, Any], stage: Stage) -> None:
     """What a template does once, and a worker without a template does itself."""
     for module in order["preload"]:
         stage.name = f"preload of {module}"
-        importlib.import_module(module)
+        builtins.__import__(module)
     if order["warmup"] is not None:
         _call(order["warmup"], "warmup", stage)
 

@@ -6,6 +6,7 @@ import gc
 import os
 import socket
 import sys
+from struct import Struct
 
 from portpool import _process, _start, _stop, _wire, _worker
 from portpool._codec import dumps
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 # The worker's ends of its channel, its stdout and its stderr.
 _DESCRIPTORS = 4
+_Descriptor = Struct("i")
 # Devices whose driver does not survive a fork.
 _GPUS = ("/dev/nvidia", "/dev/kfd", "/dev/dri")
 
@@ -110,7 +112,10 @@ def next_fork(orders: socket.socket, answers: int) -> Fork | None:
 
 def receive(orders: socket.socket) -> tuple[int, list[int]] | None:
     """Waits for the next fork frame: the number of the worker and its descriptors; None when the channel is closed."""
-    data, descriptors, _, _ = socket.recv_fds(orders, _wire.HEADER_SIZE, _DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
+    # Not `socket.recv_fds`, which imports a module when it is called: see _stdlib.py.
+    room = socket.CMSG_SPACE(_DESCRIPTORS * _Descriptor.size)
+    data, ancillary, _, _ = orders.recvmsg(_wire.HEADER_SIZE, room, socket.MSG_CMSG_CLOEXEC)
+    descriptors = [number for _, _, packed in ancillary for (number,) in _Descriptor.iter_unpack(packed)]
     if not data:
         return None
     while len(data) < _wire.HEADER_SIZE:

@@ -7,7 +7,7 @@ from _pickle import PickleBuffer
 
 from portpool import _codec
 from portpool._codec import Unencodable
-from portpool._types import _plain
+from portpool._types import _plain, type_name
 
 TYPE_CHECKING = False  # see _types.py
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def find_reducer(cls: type[Any]) -> Reducer:
 
 
 def _refuse_scalar(value: Any) -> Any:
-    kind = _codec.name(type(value))
+    kind = type_name(type(value))
     raise Unencodable(f"a value of type {kind} has no form as a term: convert it, or say what it becomes with portpool.encoder")
 
 

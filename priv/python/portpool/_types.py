@@ -6,9 +6,26 @@ import copyreg
 
 TYPE_CHECKING = False  # importing typing would take a fifth of the time that a worker has to boot
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, TypeVar
 
     T = TypeVar("T")
+
+
+def type_name(cls: type[Any]) -> str:
+    """The name of a class as messages have it: what Python knows, whatever the class or its metaclass says."""
+    module, qualified = _module_of(cls), _qualified_name_of(cls)
+    return f"{module}.{qualified}" if type(module) is str and module != "builtins" else qualified
+
+
+def short_name(cls: type[Any]) -> str:
+    """The same without module and outer classes."""
+    return _name_of(cls)
+
+
+_name_of: Callable[[type[Any]], str] = type.__dict__["__name__"].__get__
+_qualified_name_of: Callable[[type[Any]], str] = type.__dict__["__qualname__"].__get__
+_module_of: Callable[[type[Any]], Any] = type.__dict__["__module__"].__get__
 
 
 class Atom(str):

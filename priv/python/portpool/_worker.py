@@ -9,6 +9,7 @@ from portpool import _wire
 from portpool._calls import run
 from portpool._codec import dumps, loads
 from portpool._stop import in_hand
+from portpool._types import type_name
 from portpool._wire import read_call, write_frame
 
 TYPE_CHECKING = False  # see _boot.py
@@ -96,9 +97,24 @@ def answer(body: Chunk, buffers: Sequence[bytes] = (), call: int = 0) -> Reply:
             in_hand[0] = 0
         return _wire.RESULT, dumps(result)
     except BaseException as error:  # noqa: B036
+        if issubclass(type(error), MemoryError):
+            _short_of_memory = True
+        kind, fields = describe(error)
+        return kind, dumps(fields)
+
+
+def describe(error: BaseException) -> tuple[int, dict[str, Any]]:
+    """The kind of the frame that tells of an error, and its fields: docs/worker_protocol.md 4."""
+    try:
         from portpool import _errors
 
-        if isinstance(error, MemoryError):
-            _short_of_memory = True
-        kind, fields = _errors.describe(error)
-        return kind, dumps(fields)
+        return _errors.describe(error)
+    except BaseException as second:  # noqa: B036 - a hostile exception, no memory left, or nothing can be imported
+        return _wire.RAISED, last_resort(error, second)
+
+
+def last_resort(error: BaseException, second: BaseException) -> dict[str, Any]:
+    """What can be said of an error by types alone, without any import, if it cannot be described."""
+    first, then = (type_name(type(one)).encode("ascii", "backslashreplace").decode() for one in (error, second))
+    text = f"{first} (and {then} while it was described)"
+    return {"message": text, "type": first, "traceback": text + "\n", "frames": []}

@@ -38,6 +38,23 @@ pub fn python() -> &'static str {
     })
 }
 
+/// Each Python that workers may meet, from the oldest on: of every version from 3.9 that is in PATH or in pyenv, and the tests' own last.
+pub fn pythons() -> Vec<String> {
+    let pyenv = Path::new(
+        &std::env::var("PYENV_ROOT")
+            .unwrap_or_else(|_| format!("{}/.pyenv", std::env::var("HOME").unwrap_or_default())),
+    )
+    .join("versions");
+    let folders: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+        .filter(|folder| !folder.ends_with("shims"))
+        .chain(std::fs::read_dir(pyenv).into_iter().flatten().flatten().map(|entry| entry.path().join("bin")))
+        .collect();
+    let found = (9..=14).filter_map(|minor| {
+        folders.iter().map(|folder| folder.join(format!("python3.{minor}"))).find(|python| python.is_file())
+    });
+    found.map(|python| python.to_str().unwrap().to_owned()).chain([python().to_owned()]).collect()
+}
+
 /// The folder of the misbehaving workers.
 pub fn workers() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/workers")
