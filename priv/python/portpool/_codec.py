@@ -160,9 +160,20 @@ def _elsewhere() -> Iterator[tuple[type[Any] | None, str]]:
     for module in ("_datetime", "datetime"):
         yield _class(module, "date"), "_dates"
         yield _class(module, "time"), "_dates"
-    yield _class_in(sys.modules.get("numpy"), "ndarray"), "_tensors"
-    yield _class_in(sys.modules.get("numpy"), "generic"), "_tensors"
+    yield _class_in(numpy(), "ndarray"), "_tensors"
+    yield _class_in(numpy(), "generic"), "_tensors"
     yield _class_in(sys.modules.get("portpool._tensors"), "Tensor"), "_tensors"
+
+
+def numpy() -> ModuleType | None:
+    """numpy, if it has been imported, and not a module of the user that has its name."""
+    module = sys.modules.get("numpy")
+    attribute = getattr(_class_in(module, "ndarray"), "__array_struct__", None)
+    return module if type(attribute) is _Getset else None
+
+
+# What classes that are written in C have for attributes.
+_Getset = type(type.__dict__["__name__"])
 
 
 def _class(module: str, name: str) -> type[Any] | None:
@@ -171,7 +182,7 @@ def _class(module: str, name: str) -> type[Any] | None:
 
 
 def _class_in(module: ModuleType | None, name: str) -> type[Any] | None:
-    found = None if module is None else module.__dict__.get(name)
+    found = getattr(module, "__dict__", {}).get(name)
     return found if issubclass(type(found), type) else None
 
 

@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 
     from portpool._codec import Reduced, Reducer
 
+numpy: Any
 try:
     import numpy
-except ImportError:  # numpy is optional.
-    numpy = None  # type: ignore[assignment]
+except Exception:  # It is optional, and may fail in ways of its own.
+    numpy = None
+else:
+    if _codec.numpy() is None:  # A module of the user has that name.
+        numpy = None
 
 # The type kinds of Nx that numpy has, with their sizes in bits.
 _BITS = {"s": (8, 16, 32, 64), "u": (8, 16, 32, 64), "f": (16, 32, 64), "c": (64, 128)}

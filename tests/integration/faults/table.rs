@@ -12,6 +12,7 @@ fn rows_wanted() -> Vec<String> {
     let numbers = (1..=48).map(|row: u32| row.to_string());
     numbers
         .flat_map(|row| match row.as_str() {
+            "27" => vec![row, "27a".to_owned()],
             "8" => vec![row, "8a".to_owned()],
             "36" => ["36", "36a", "36b", "36c", "36d"].map(str::to_owned).to_vec(),
             "42" => vec![row, "42a".to_owned()],
