@@ -261,6 +261,7 @@ defmodule Portpool.CallTest do
         ExUnit.CaptureLog.capture_log(fn ->
           Port.command(route(pool).port, "no term")
           assert Portpool.call(pool, :jobs, :echo, [1]) == {:ok, 1}
+          :ok = Portpool.Owner.flush(route(pool).owner)
         end)
 
       assert log =~ "portpool MyApp.Python: the server refused a packet"
