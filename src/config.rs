@@ -48,6 +48,15 @@ pub enum OnCrashLoop {
     Exit,
 }
 
+/// What a signal that asks for the end does to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signals {
+    /// Nothing: the owner decides.
+    Ignore,
+    /// The pool is drained, and the server ends.
+    Drain,
+}
+
 /// Where Python's output and logs go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Logs {
@@ -95,6 +104,8 @@ pub struct Config {
     pub busy_poll: Duration,
     /// How long running calls may take to finish when the pool is drained.
     pub drain_timeout: Option<Duration>,
+    /// What a signal does that asks for the end.
+    pub signals: Signals,
     /// What to do when a worker does not start before the pool is ready.
     pub on_start_failure: OnStartFailure,
     /// What to do when workers keep failing.
@@ -169,6 +180,7 @@ impl Default for Config {
             busy_poll: default_busy_poll(),
             drain_timeout: Some(Duration::from_secs(5)),
             on_start_failure: OnStartFailure::Retry,
+            signals: Signals::Ignore,
             on_crash_loop: OnCrashLoop::Retry,
             allow: AllowList::default(),
             values: Options::default(),

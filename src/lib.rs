@@ -13,6 +13,7 @@ pub mod dispatcher;
 pub mod outbox;
 pub mod pool;
 pub mod port;
+pub mod relay;
 pub mod server;
 pub mod shutdown;
 pub mod startup;

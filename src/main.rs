@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Parser;
 use portpool::cgroup::Home;
 use portpool::cli::{Cli, Command};
-use portpool::{cli, config, server, telemetry, watch};
+use portpool::{cli, config, server, shutdown, telemetry, watch};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -33,11 +33,15 @@ fn main() -> ExitCode {
 
 fn run(Cli { log, command }: Cli) -> anyhow::Result<u8> {
     match command {
-        Command::Watch { pid, cgroup } => Ok(watch::run(pid, &Home::from(cgroup.as_str())).map(|()| 0)?),
+        Command::Watch { pid, cgroup } => with_runtime(async move {
+            // It ends with its server: signals that ask for the end are for the owner of both.
+            let _deaf = shutdown::Requests::listen()?;
+            Ok(watch::run(pid, &Home::from(cgroup.as_str())).map(|()| 0)?)
+        }),
         Command::Term(args) => cli::term::run(&args),
         Command::Serve => {
-            telemetry::log_for_server(log);
-            with_runtime(server::serve())
+            let relay = telemetry::log_for_server(log);
+            with_runtime(server::serve(relay))
         }
         Command::Call(args) => {
             telemetry::log_for_people(log);

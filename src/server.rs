@@ -8,14 +8,15 @@ use bytes::BytesMut;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::call::Failure;
 use crate::cgroup::Group;
-use crate::config::{Config, MAX_FRAME};
+use crate::config::{Config, MAX_FRAME, Signals};
 use crate::dispatcher::{Dispatcher, DispatcherOptions, End, Reply, Request};
 use crate::outbox::{Outbox, Outgoing, outbox};
 use crate::port::{self, Hello, Output, Packet, Reader, Ready, Rules, Writer};
+use crate::relay::Relay;
 use crate::{shutdown, startup};
 
 /// Exit status where the operating system stands in the way.
@@ -31,22 +32,19 @@ const REQUESTS: usize = 1024;
 /// How long the workers may take to die and the last replies to be written.
 const LAST_WORDS: Duration = Duration::from_millis(700);
 
-/// Serves one owner on stdin and stdout; the exit status.
-pub async fn serve() -> anyhow::Result<u8> {
+/// Serves one owner on stdin and stdout; the exit status. The relay takes warnings to an owner who wants the log.
+pub async fn serve(relay: Relay) -> anyhow::Result<u8> {
     if io::IsTerminal::is_terminal(&io::stdin()) {
         error!(
             "`portpool serve` is started by an Erlang or Elixir program, which speaks to it on stdin; try `portpool call`"
         );
         return Ok(REFUSED);
     }
-    let mut stop = shutdown::Requests::listen()?;
+    // From now on no signal ends this process. `hello` says what a signal does.
+    let stop = shutdown::Requests::listen()?;
     let (input, mut output) = port::take_stdio()?;
     let mut reader = Reader::new(input, MAX_FRAME);
-    let status = tokio::select! {
-        status = session(&mut reader, &mut output) => status?,
-        () = stop.requested() => Session::Over(0),
-    };
-    let (status, cgroup) = match status {
+    let (status, cgroup) = match session(&mut reader, &mut output, &relay).await? {
         Session::Over(status) => (status, None),
         Session::Open(session, cgroup) => (session.serve(reader, output, stop).await, cgroup),
     };
@@ -70,11 +68,11 @@ struct Opened {
     ready: Ready,
 }
 
-async fn session(reader: &mut Reader, output: &mut Output) -> io::Result<Session> {
+async fn session(reader: &mut Reader, output: &mut Output, relay: &Relay) -> io::Result<Session> {
     let Some(packet) = reader.packet().await? else { return Ok(Session::Over(0)) };
     // Python may take its time to say its version; an owner that goes away meanwhile is not to be waited for.
     let opened = tokio::select! {
-        opened = open(packet) => opened,
+        opened = open(packet, relay) => opened,
         end = reader.end() => return end.map(|()| Session::Over(0)),
     };
     match opened {
@@ -92,12 +90,12 @@ async fn session(reader: &mut Reader, output: &mut Output) -> io::Result<Session
     }
 }
 
-async fn open(packet: Packet) -> Result<(Opened, Option<Arc<Group>>), Failure> {
+async fn open(packet: Packet, relay: &Relay) -> Result<(Opened, Option<Arc<Group>>), Failure> {
     let Packet::Whole(packet) = packet else {
         return Err(Failure::bad_request("the first packet must be {hello, 1, Options}: this one is too long"));
     };
     let Hello(config) = port::read_hello(&packet, MAX_FRAME)?;
-    let startup::Opened { pool, python, cgroup } = startup::open(&config).await?;
+    let startup::Opened { pool, python, cgroup } = startup::open(&config, relay).await?;
     debug!(python = %python.executable.display(), version = python.version, "python found");
     let replies = outbox();
     let options = DispatcherOptions {
@@ -131,7 +129,7 @@ impl Opened {
         let status = tokio::select! {
             end = &mut intake => broken(end.unwrap_or(Ok(())), "stdin cannot be read"),
             end = &mut writer => broken(end.unwrap_or(Ok(())), "stdout cannot be written"),
-            () = stop_asked(&mut stop, &requests.0, config.drain_timeout) => 0,
+            () = stop_asked(&mut stop, &requests.0, &config) => 0,
             end = &mut dispatcher => match end {
                 Ok(End::Closed) => 0,
                 Ok(End::Drained) => {
@@ -152,10 +150,15 @@ impl Opened {
     }
 }
 
-/// A signal asks for the end: the pool is drained, which ends the dispatcher. A second one, or a drain that takes too long, is the
-/// end at once.
-async fn stop_asked(stop: &mut shutdown::Requests, requests: &mpsc::Sender<Request>, limit: Option<Duration>) {
+/// A signal asks for the end. With `signals: drain` the pool is drained, which ends the dispatcher; a second signal, or a drain that
+/// takes too long, ends the server at once. With `ignore` the owner decides what to do.
+async fn stop_asked(stop: &mut shutdown::Requests, requests: &mpsc::Sender<Request>, config: &Config) {
     stop.requested().await;
+    if config.signals == Signals::Ignore {
+        info!("ignored a signal that asks for the end: the owner decides (option signals)");
+        return std::future::pending().await;
+    }
+    let limit = config.drain_timeout;
     // It can only fail once the dispatcher has ended.
     let _ = requests.send(Request::Stop(limit)).await;
     match limit.and_then(|limit| limit.checked_add(DRAIN_MARGIN)) {

@@ -9,6 +9,7 @@ use crate::call::{Blame, Failure, Phase, Reason};
 use crate::cgroup::{Group, Unusable};
 use crate::config::{Config, Logs};
 use crate::pool::{Pool, Settings};
+use crate::relay::Relay;
 use crate::worker::{self, Children, Interpreter, Launcher, Log, NoPython, Recipe, SpawnLauncher, TemplateLauncher};
 
 /// A pool and its surroundings.
@@ -22,11 +23,16 @@ pub struct Opened {
     pub cgroup: Option<Arc<Group>>,
 }
 
-/// Finds Python, checks its version, and opens the pool.
+/// Finds Python, checks its version, and opens the pool. Warnings go to the pool's log, too.
 ///
 /// Cancellation: may be dropped at its await; nothing exists yet.
-pub async fn open(config: &Config) -> Result<Opened, Failure> {
+pub async fn open(config: &Config, relay: &Relay) -> Result<Opened, Failure> {
     config.check_paths()?;
+    let (log, lines) = match config.logs {
+        Logs::Stderr => Log::stderr(),
+        Logs::Owner => Log::owner(),
+    };
+    relay.connect(log.clone());
     let children = Arc::new(Children::default());
     worker::adopt_orphans(Arc::clone(&children))
         .map_err(|error| internal(format!("cannot watch child processes: {error}")))?;
@@ -34,10 +40,6 @@ pub async fn open(config: &Config) -> Result<Opened, Failure> {
     let python = worker::find_python(&config.python, &env, config.start_timeout, &children)
         .await
         .map_err(|error| refused(&error))?;
-    let (log, lines) = match config.logs {
-        Logs::Stderr => Log::stderr(),
-        Logs::Owner => Log::owner(),
-    };
     let cgroup =
         Group::make(&config.cgroup, config.pool_memory_limit).map_err(|error| no_cgroup(&error))?.map(Arc::new);
     let recipe = Recipe {

@@ -9,6 +9,10 @@ use clap::ValueEnum;
 use rustix::fs::{Mode, OFlags};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::relay::Relay;
 
 /// Exit status after a panic: docs/protocol.md 12.
 const DEFECT: i32 = 70;
@@ -40,9 +44,12 @@ impl From<LogLevel> for LevelFilter {
     }
 }
 
-/// Logs with time stamps, for a server that runs for weeks. If nobody reads stderr, lines are dropped and counted.
-pub fn log_for_server(level: LogLevel) {
-    lines(level).with_writer(Patient::open()).init();
+/// Logs with time stamps, for a server that runs for weeks. If nobody reads stderr, lines are dropped and counted. The relay takes
+/// warnings further.
+pub fn log_for_server(level: LogLevel) -> Relay {
+    let relay = Relay::default();
+    lines(level).with_writer(Patient::open()).finish().with(relay.clone()).init();
+    relay
 }
 
 /// Logs without time stamps, for a command in a terminal.

@@ -38,7 +38,7 @@ defmodule Portpool.DeathMatrixTest do
       {"pool killed", here(&Process.exit(&1, :kill))},
       {"pool stopped", here(&Portpool.stop(&1, drain_timeout: 0))},
       {"server SIGKILL", here(&signal(server_pid(&1), "KILL"))},
-      {"server SIGTERM", here(&signal(server_pid(&1), "TERM"))},
+      {"server SIGTERM, drain", here(&signal(server_pid(&1), "TERM"), signals: :drain)},
       {"System.halt", there("halt", fn _beam -> :ok end)},
       {"init:stop", there("stop", fn _beam -> :ok end)},
       {"BEAM SIGKILL", there("sleep", &signal(&1, "KILL"))}
@@ -51,10 +51,10 @@ defmodule Portpool.DeathMatrixTest do
   defp limit("init:stop"), do: @limit + @init_stop
   defp limit(_way), do: @limit
 
-  # A pool in this VM, ended in this way.
-  defp here(way) do
+  # A pool in this VM, ended in this way. Without `signals: :drain` a signal ends no server.
+  defp here(way, own \\ []) do
     {:ok, supervisor} = DynamicSupervisor.start_link(strategy: :one_for_one)
-    options = [size: 8, wait: :all, python: interpreter(), python_path: [@workers], drain_timeout: 0]
+    options = [size: 8, wait: :all, python: interpreter(), python_path: [@workers], drain_timeout: 0] ++ own
 
     {:ok, pool} =
       DynamicSupervisor.start_child(

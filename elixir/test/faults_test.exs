@@ -40,8 +40,8 @@ defmodule Portpool.FaultsTest do
     assert File.read!(directory <> "/said") == inspect({List.duplicate(30_000_000, 4), true})
   end
 
-  test "a server that is asked to end by a signal lets running calls end, and the pool comes back" do
-    pool = start_pool!(drain_timeout: 60_000)
+  test "with signals: :drain a server that gets one lets running calls end, and the pool comes back" do
+    pool = start_pool!(drain_timeout: 60_000, signals: :drain)
     path = Path.join(System.tmp_dir!(), "portpool-faults-#{System.unique_integer([:positive])}")
     on_exit(fn -> File.rm(path) end)
     running = Portpool.async(pool, :jobs, :wait_for, [path])
@@ -56,8 +56,8 @@ defmodule Portpool.FaultsTest do
     eventually(fn -> Portpool.call(pool, :jobs, :echo, [2]) == {:ok, 2} end, 5_000)
   end
 
-  test "a second signal ends what still runs" do
-    pool = start_pool!(drain_timeout: 60_000)
+  test "with signals: :drain a second one ends what still runs" do
+    pool = start_pool!(drain_timeout: 60_000, signals: :drain)
     running = Portpool.async(pool, :jobs, :sleep, [60])
     busy_workers(pool)
     waiting = Portpool.async(pool, :jobs, :echo, [1])

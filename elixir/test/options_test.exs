@@ -320,6 +320,7 @@ defmodule Portpool.OptionsTest do
       idle_check: 1,
       busy_poll: 0,
       drain_timeout: 1,
+      signals: :drain,
       wait: :all,
       max_queue: 1,
       max_queue_bytes: 1,

@@ -57,6 +57,8 @@ pub enum Success {
     },
     /// A new generation of workers.
     Reloaded,
+    /// All that was printed before is on its way to the owner.
+    Flushed,
 }
 
 /// How a job ended: its result, or why there is none.

@@ -11,6 +11,7 @@ use crate::cgroup::Group;
 use crate::config::Config;
 use crate::dispatcher::{Answer, Dispatcher, DispatcherOptions, End, PortId, Reply, Request};
 use crate::outbox::{Outgoing, outbox};
+use crate::relay::Relay;
 use crate::startup;
 
 /// A running pool.
@@ -27,7 +28,7 @@ impl Session {
     /// # Errors
     /// Why the pool cannot start, for people.
     pub(super) async fn open(config: &Config, cgroup: &mut Option<Arc<Group>>) -> Result<Self, String> {
-        let opened = startup::open(config).await.map_err(|failure| failure.message)?;
+        let opened = startup::open(config, &Relay::default()).await.map_err(|failure| failure.message)?;
         *cgroup = opened.cgroup;
         let (requests, inbox) = mpsc::channel(config.max_queue);
         let (replies, mut replied) = outbox();

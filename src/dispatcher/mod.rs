@@ -172,6 +172,11 @@ impl Dispatcher {
                     self.pool.drain(limit);
                 }
             }
+            Request::Flush(id) => {
+                if let Some(number) = self.enter(id) {
+                    self.pool.flush(number);
+                }
+            }
             Request::Stop(limit) => self.pool.drain(limit),
             Request::Status(id) => {
                 let status = self.pool.status();
@@ -299,6 +304,7 @@ impl Dispatcher {
             Ok(Success::Returned(value)) => Answer::Value(value),
             Ok(Success::Leased { worker, pid }) => Answer::Leased { worker, pid },
             Ok(Success::Reloaded) => Answer::Reloaded,
+            Ok(Success::Flushed) => Answer::Flushed,
             Err(failure) => Answer::Failure(failure),
         };
         pending.answer(answer, share);

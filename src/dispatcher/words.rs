@@ -46,6 +46,8 @@ pub enum Request {
     Drain(PortId, Option<Duration>),
     /// Drains, for a sender that expects no reply.
     Stop(Option<Duration>),
+    /// Sends all lines that workers have printed until now.
+    Flush(PortId),
     /// Asks for the state of the pool.
     Status(PortId),
     /// Asks whether the server is alive.
@@ -101,6 +103,8 @@ pub enum Answer {
     Reloaded,
     /// The reply to `Drain`.
     Drained,
+    /// The reply to `Flush`.
+    Flushed,
     /// The reply to `Status`.
     Status(Box<Status>),
     /// The reply to `Ping`.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::Sleep;
 use tracing::{debug, warn};
 
@@ -55,6 +56,8 @@ pub struct Pool {
     events: mpsc::Receiver<(WorkerId, worker::Event)>,
     sender: mpsc::Sender<(WorkerId, worker::Event)>,
     lines: Lines,
+    /// Requests for a flush.
+    flushes: JoinSet<CallId>,
     /// Set for the next timer of the core or earlier; moved only when necessary.
     alarm: Pin<Box<Sleep>>,
     /// The list of actions, reused.
@@ -89,6 +92,7 @@ impl Pool {
             events,
             sender,
             lines,
+            flushes: JoinSet::new(),
             alarm: Box::pin(tokio::time::sleep(NO_TIMER)),
             actions: Vec::new(),
             last_start_error: None,
@@ -143,6 +147,17 @@ impl Pool {
         self.step(Event::DrainAsked(limit), None);
     }
 
+    /// Logs all lines printed so far. The reply comes out of `take_done` after them, exactly once.
+    pub fn flush(&mut self, id: CallId) {
+        let (to_read, all_read) = worker::to_read();
+        self.workers.values().for_each(|handle| handle.flush(to_read.clone()));
+        self.launcher.flush(to_read);
+        self.flushes.spawn(async move {
+            all_read.wait().await;
+            id
+        });
+    }
+
     /// The next thing that has ended.
     pub fn take_done(&mut self) -> Option<Done> {
         self.done.pop_front()
@@ -156,13 +171,21 @@ impl Pool {
             biased;
             Some((worker, event)) = self.events.recv() => {
                 // What a worker printed before comes first.
-                while let Some(line) = self.lines.take() {
-                    self.done.push_back(Done::Line(line));
-                }
+                self.take_lines();
                 self.worker_event(worker, event);
+            }
+            Some(Ok(id)) = self.flushes.join_next(), if !self.flushes.is_empty() => {
+                self.take_lines();
+                self.end(id, Ok(Success::Flushed));
             }
             line = self.lines.next() => self.done.push_back(Done::Line(line)),
             () = self.alarm.as_mut() => self.step(Event::TimePassed, None),
+        }
+    }
+
+    fn take_lines(&mut self) {
+        while let Some(line) = self.lines.take() {
+            self.done.push_back(Done::Line(line));
         }
     }
 

@@ -68,7 +68,7 @@ pub fn write_error(failure: &Failure, out: &mut BytesMut) {
 fn write_line(line: &Line, out: &mut BytesMut) {
     let or_nil = |value: Option<&str>| value.map_or_else(|| atom("nil"), text);
     let info = map([
-        ("worker", long(line.worker.0)),
+        ("worker", line.worker.map_or_else(|| atom("nil"), |worker| long(worker.0))),
         ("call", or_nil(line.call.as_ref().map(Mfa::to_string).as_deref())),
         ("stream", atom(line.stream)),
         ("level", atom(line.level.name())),
@@ -88,6 +88,7 @@ fn write_answer(id: PortId, answer: &Answer, out: &mut BytesMut) {
         Answer::CheckedIn(ended) => write_ok(id, &boolean(*ended), out),
         Answer::Resized => write_ok(id, &atom("resized"), out),
         Answer::Reloaded => write_ok(id, &atom("reloaded"), out),
+        Answer::Flushed => write_ok(id, &atom("flushed"), out),
         Answer::Drained => write_ok(id, &atom("drained"), out),
         Answer::Status(status) => write_ok(id, &status_map(status), out),
         Answer::Pong => write_ok(id, &atom("pong"), out),

@@ -22,7 +22,7 @@ pub(super) enum Parsed {
 }
 
 /// The name and arity of each request.
-pub(super) const REQUESTS: [(&str, usize); 9] = [
+pub(super) const REQUESTS: [(&str, usize); 10] = [
     ("call", 6),
     ("cancel", 2),
     ("checkout", 3),
@@ -30,6 +30,7 @@ pub(super) const REQUESTS: [(&str, usize); 9] = [
     ("resize", 3),
     ("reload", 2),
     ("drain", 3),
+    ("flush", 2),
     ("status", 2),
     ("ping", 2),
 ];
@@ -77,6 +78,7 @@ fn read(term: &Bytes, rules: &Rules, arrived: Instant) -> Result<Request, Reject
         "drain" => read_options(&mut cursor)
             .and_then(|opts| options::read_drain(opts, rules))
             .map(|limit| Request::Drain(id, limit)),
+        "flush" => Ok(Request::Flush(id)),
         "status" => Ok(Request::Status(id)),
         _ => Ok(Request::Ping(id)),
     };

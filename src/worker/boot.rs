@@ -27,7 +27,7 @@ const DIRECTORY: &str = "PORTPOOL_PYTHON_DIR";
 const BOOT: (&str, &str) = ("_boot.py", include_str!("../../priv/python/portpool/_boot.py"));
 
 /// Module, file, embedded source.
-const SOURCES: [(&str, &str, &str); 23] = [
+const SOURCES: &[(&str, &str, &str)] = &[
     ("portpool", "__init__.py", include_str!("../../priv/python/portpool/__init__.py")),
     ("portpool._bounds", "_bounds.py", include_str!("../../priv/python/portpool/_bounds.py")),
     ("portpool._calls", "_calls.py", include_str!("../../priv/python/portpool/_calls.py")),
@@ -43,6 +43,7 @@ const SOURCES: [(&str, &str, &str); 23] = [
     ("portpool._numeric", "_numeric.py", include_str!("../../priv/python/portpool/_numeric.py")),
     ("portpool._process", "_process.py", include_str!("../../priv/python/portpool/_process.py")),
     ("portpool._records", "_records.py", include_str!("../../priv/python/portpool/_records.py")),
+    ("portpool._signals", "_signals.py", include_str!("../../priv/python/portpool/_signals.py")),
     ("portpool._start", "_start.py", include_str!("../../priv/python/portpool/_start.py")),
     ("portpool._stdlib", "_stdlib.py", include_str!("../../priv/python/portpool/_stdlib.py")),
     ("portpool._stop", "_stop.py", include_str!("../../priv/python/portpool/_stop.py")),
@@ -151,7 +152,7 @@ fn bounds(order: &mut PickleWriter, recipe: &Recipe) {
 fn sources(order: &mut PickleWriter) -> std::io::Result<()> {
     order.str("sources");
     order.dict_start();
-    for (module, file, embedded) in SOURCES {
+    for &(module, file, embedded) in SOURCES {
         order.str(module);
         order.str(&source(file, embedded)?);
     }

@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, OnceLock};
 
-use rustix::process::Signal;
 use tokio::sync::mpsc;
 
 use super::inbox::Inbox;
 use super::line::InCall;
+use super::log::ToRead;
 use super::memory;
 use super::process::Process;
 use super::stop;
@@ -20,6 +20,8 @@ pub(super) enum Command {
     TimeOut,
     Retire,
     Kill,
+    /// Log what it has printed.
+    Flush(ToRead),
 }
 
 /// The pool's hold on a worker. The worker is killed when this is dropped.
@@ -70,11 +72,16 @@ impl Handle {
         self.command(Command::Retire);
     }
 
-    /// Asks it to end by SIGTERM: for one that was retired and does not end.
+    /// Ends it by SIGTERM: for one that was retired and does not end.
     pub fn terminate(&self) {
         if let Some(born) = self.birth.get() {
-            born.process.signal(Signal::TERM);
+            stop::terminate(&born.process);
         }
+    }
+
+    /// Has all logged that it has printed until now, and then lets go of this.
+    pub fn flush(&self, to_read: ToRead) {
+        self.command(Command::Flush(to_read));
     }
 
     /// Kills its process group now.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::boot::{self, Role};
 use super::ends::{self, Ours, Theirs};
 use super::event::StartError;
-use super::log::Log;
+use super::log::{Log, ToRead};
 use super::memory::OomKills;
 use super::orphans::Children;
 use super::process::Process;
@@ -54,6 +54,9 @@ pub trait Launcher: Send + Sync {
 
     /// From now on workers of this generation alone are asked for: a newer one has proved itself, or has failed to.
     fn settled(&self, _generation: u64) {}
+
+    /// Has all logged that has been printed until now by processes which are no workers, and then lets go of this.
+    fn flush(&self, _to_read: ToRead) {}
 }
 
 /// Starts each worker as a new Python.

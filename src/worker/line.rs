@@ -90,11 +90,11 @@ impl fmt::Display for Words {
 /// One line, on its way to the owner.
 #[derive(Debug)]
 pub struct Line {
-    /// Whose: 0 is a template.
-    pub worker: WorkerId,
+    /// Whose: 0 is a template. Of what the server says: the worker that it is about, if there is one.
+    pub worker: Option<WorkerId>,
     /// What it was running.
     pub call: Option<Mfa>,
-    /// `stdout` or `stderr`.
+    /// `stdout` or `stderr`; `server`: the server itself has said it.
     pub stream: &'static str,
     /// How much it matters.
     pub level: Level,

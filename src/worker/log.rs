@@ -1,5 +1,6 @@
 //! Where the lines of workers go: to the server's own log, or to its owner.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,6 +9,9 @@ use tracing::{debug, error, info, warn};
 
 use super::line::{InCall, Level, Line, Words};
 use crate::call::WorkerId;
+
+/// The stream of what the server itself says.
+const SERVER: &str = "server";
 
 /// Lines on their way to the owner. While it does not read, more are dropped and counted.
 const ON_THEIR_WAY: usize = 1024;
@@ -53,7 +57,14 @@ impl Log {
     pub(super) fn line(&self, worker: WorkerId, call: Option<&InCall>, stream: &'static str, words: Words) {
         match self {
             Self::Stderr => say(worker, call, stream, &words),
-            Self::Owner(to_owner) => to_owner.line(worker, call, stream, words),
+            Self::Owner(to_owner) => to_owner.line(Some(worker), call, stream, words),
+        }
+    }
+
+    /// What the server itself has to say, for its owner: it is on its stderr already.
+    pub fn warn(&self, level: Level, worker: Option<u64>, text: String) {
+        if let Self::Owner(to_owner) = self {
+            to_owner.line(worker.map(WorkerId), None, SERVER, Words::own(level, text));
         }
     }
 }
@@ -69,7 +80,7 @@ fn say(worker: WorkerId, call: Option<&InCall>, stream: &'static str, words: &Wo
 }
 
 impl ToOwner {
-    fn line(&self, worker: WorkerId, call: Option<&InCall>, stream: &'static str, words: Words) {
+    fn line(&self, worker: Option<WorkerId>, call: Option<&InCall>, stream: &'static str, words: Words) {
         let dropped = self.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
             let text = format!("{dropped} lines were dropped, because nobody read them");
@@ -82,7 +93,7 @@ impl ToOwner {
     }
 
     /// False if there is no room.
-    fn send(&self, worker: WorkerId, call: Option<&InCall>, stream: &'static str, words: Words) -> bool {
+    fn send(&self, worker: Option<WorkerId>, call: Option<&InCall>, stream: &'static str, words: Words) -> bool {
         let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else { return false };
         let Words { level, logger, text } = words;
         let call = call.map(|call| call.mfa.clone());
@@ -108,6 +119,29 @@ impl Lines {
     /// The next line that is there.
     pub fn take(&mut self) -> Option<Line> {
         self.0.as_mut()?.try_recv().ok()
+    }
+}
+
+/// Held by whoever has log pipes to read. Once the last one has let go of it, all that was in them is on its way.
+#[derive(Clone, Debug)]
+pub struct ToRead {
+    _held: mpsc::Sender<Infallible>,
+}
+
+/// The other end.
+#[derive(Debug)]
+pub struct AllRead(mpsc::Receiver<Infallible>);
+
+/// Makes both.
+pub fn to_read() -> (ToRead, AllRead) {
+    let (held, all_let_go) = mpsc::channel(1);
+    (ToRead { _held: held }, AllRead(all_let_go))
+}
+
+impl AllRead {
+    /// Waits until nobody holds the other end any more.
+    pub async fn wait(mut self) {
+        while self.0.recv().await.is_some() {}
     }
 }
 

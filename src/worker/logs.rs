@@ -77,7 +77,22 @@ impl LogPipe {
         }
     }
 
-    /// Logs what is in the pipe now. Somebody may go on writing, so this is bounded.
+    /// Logs all that was written before this moment, also if the runtime has not heard of it yet.
+    pub(super) fn flush(&mut self, inbox: Option<&Inbox>) {
+        let call = inbox.and_then(Inbox::in_hand);
+        let mut piece = [0; 2 * LINE];
+        // Somebody may go on writing, so this is bounded: by more than a pipe holds.
+        for _ in 0..16 {
+            let Some(pipe) = &self.pipe else { return };
+            match rustix::io::read(pipe, &mut piece) {
+                Ok(size) if size > 0 => self.buffer.extend_from_slice(piece.get(..size).unwrap_or_default()),
+                _ => return,
+            }
+            self.lines(call.as_ref());
+        }
+    }
+
+    /// Logs what is in the pipe now, as far as the runtime knows. Somebody may go on writing, so this is bounded.
     pub(super) fn drain(&mut self, call: Option<&InCall>) {
         for _ in 0..16 {
             if !matches!(self.read(call), Read::Some) {

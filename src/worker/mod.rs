@@ -5,6 +5,7 @@
 //! - `template`: the other launcher, which has workers forked by a process that has imported already
 //! - `process`: the only place that starts, signals and reaps workers; `orphans`: the same for what they leave behind;
 //!   `survivors`: for what a dead server leaves behind; `token`: how all of these are known; `pidfd`: how their end is seen
+//! - `signals`: those that a new process must not see
 //! - `channel`: frames from one worker; `inbox`: frames to it; `ends`: the pipes; `wire`: the headers; `hello`: the first of them
 //! - `logs`: what it prints; `line`: a line of that; `log`: where it goes; `memory`: what it takes; `stop`: where Python was when it was killed
 //! - `handle`: what the pool asks of a worker; `task`: one worker's life, from launch to reaping; `event`: what the pool hears of it
@@ -26,6 +27,7 @@ mod pidfd;
 mod process;
 mod python;
 mod recipe;
+mod signals;
 mod stop;
 mod survivors;
 mod task;
@@ -37,7 +39,7 @@ pub use event::{Ended, Event, Reply, Stacks, StartError, Started, fields};
 pub use handle::Handle;
 pub use launcher::{Launched, Launcher, NoProcess, SpawnLauncher};
 pub use line::{Level, Line};
-pub use log::{Lines, Log};
+pub use log::{AllRead, Lines, Log, ToRead, to_read};
 pub use memory::share_of_memory;
 pub use orphans::{Children, adopt_orphans, end_all_children};
 pub use process::Exit;

@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, WaitIdOptions};
 
 use super::orphans::Children;
 use super::pidfd::Pidfd;
+use super::signals::Blocked;
 use crate::call::WorkerId;
 
 /// How a process ended.
@@ -48,13 +49,16 @@ pub(crate) struct Process {
 impl Process {
     /// Starts a command as the leader of a new process group. Call it on the runtime's thread, which lives as long as
     /// the server: a parent-death signal is sent when the *thread* that started the child ends. Without `pre_exec`, std
-    /// uses `posix_spawn`, whose cost does not grow with our memory.
+    /// uses `posix_spawn`, whose cost does not grow with our memory. The signals that are
+    /// meant for the owner are blocked in it.
     pub(crate) fn spawn(
         command: &mut Command,
         worker: Option<WorkerId>,
         children: &Arc<Children>,
     ) -> io::Result<(Self, Child)> {
+        let blocked = Blocked::now()?;
         let mut child = command.process_group(0).spawn()?;
+        drop(blocked);
         let pid = Pid::from_child(&child);
         let pidfd = Pidfd::open(pid).inspect_err(|_| {
             // Without a descriptor to watch it by, it cannot be kept.

@@ -17,8 +17,10 @@ use crate::call::CallId;
 const FILE: &str = "/memfd:portpool (deleted)";
 /// Has Python write its stacks into the file and end.
 const DUMP: Signal = Signal::STKFLT;
-/// Where the dump begins: before it stands the number of the call that is to be interrupted.
-const DUMP_AT: u64 = 8;
+/// Where the number stands that says whether the process is to end. Before it stands the call that is to be interrupted.
+const TERMINATE_AT: u64 = 8;
+/// Where the dump begins.
+const DUMP_AT: u64 = 16;
 /// A longer dump is cut here.
 const LONGEST: u64 = 64 << 10;
 
@@ -43,9 +45,17 @@ pub(super) async fn dump_and_kill(process: &Process, limit: Duration) -> Stacks 
 /// Raises KeyboardInterrupt in this call, if it still runs. Its reply may be on the way, so the process is told first which call
 /// is meant. docs/worker_protocol.md 6.2
 pub(super) fn interrupt(process: &Process, call: CallId) {
-    if SharedFile::of(process.pid()).is_some_and(|file| file.name(call).is_ok()) {
+    if SharedFile::of(process.pid()).is_some_and(|file| file.write(0, call.0).is_ok()) {
         process.signal(Signal::INT);
     }
+}
+
+/// Ends the process by SIGTERM, which a worker takes no notice of unless it is told that the server has sent it.
+/// docs/worker_protocol.md 6.4
+pub(super) fn terminate(process: &Process) {
+    // One that has no file, or has closed it, is killed when its time is over.
+    let _ = SharedFile::of(process.pid()).map(|file| file.write(TERMINATE_AT, 1));
+    process.signal(Signal::TERM);
 }
 
 /// The memory file of a process. It can be read when the process is gone.
@@ -63,9 +73,9 @@ impl SharedFile {
         OpenOptions::new().read(true).write(true).open(path).ok().map(Self)
     }
 
-    /// Says which call the next SIGINT is meant for.
-    fn name(&self, call: CallId) -> io::Result<()> {
-        self.0.write_all_at(&call.0.to_le_bytes(), 0)
+    /// Says what the next signal is meant for.
+    fn write(&self, place: u64, number: u64) -> io::Result<()> {
+        self.0.write_all_at(&number.to_le_bytes(), place)
     }
 
     /// What the process has dumped.

@@ -162,6 +162,12 @@ impl Life {
             Command::TimeOut => return Some(Event::Stopped(self.time_out().await)),
             Command::Retire => self.channel.inbox().close(),
             Command::Kill => self.process.kill(),
+            Command::Flush(to_read) => {
+                let inbox = self.channel.inbox().clone();
+                self.stdout.flush(Some(&inbox));
+                self.stderr.flush(Some(&inbox));
+                drop(to_read);
+            }
         }
         None
     }

@@ -194,8 +194,8 @@ fn what_runs_beyond_drain_timeout_is_killed_and_a_second_drain_makes_it_short() 
 }
 
 #[test]
-fn a_signal_drains_and_a_second_one_does_not_wait() {
-    let mut server = Server::start([("size", int(1)), ("drain_timeout", atom("infinity"))]);
+fn with_signals_drain_a_signal_drains_and_a_second_one_does_not_wait() {
+    let mut server = Server::start([("size", int(1)), ("drain_timeout", atom("infinity")), ("signals", atom("drain"))]);
     let flag = Signpost::new();
     let running = server.cast(("echo", "wait_for"), [flag.text()], &[]);
     server.wait_for_status("it runs", |status| count(status, "busy") == 1);
@@ -206,7 +206,7 @@ fn a_signal_drains_and_a_second_one_does_not_wait() {
     assert!(to == running && result.is_ok());
     assert!(server.wait().0.success());
 
-    let mut server = Server::start([("size", int(1)), ("drain_timeout", atom("infinity"))]);
+    let mut server = Server::start([("size", int(1)), ("drain_timeout", atom("infinity")), ("signals", atom("drain"))]);
     let running = server.cast(("echo", "forever"), [], &[]);
     server.wait_for_status("it runs", |status| count(status, "busy") == 1);
     server.signal(Signal::TERM);

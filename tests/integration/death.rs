@@ -25,7 +25,7 @@ const STATES: [&str; 8] = [
 /// A server whose worker is in this state, and the pids that it has said.
 fn server_in(state: &str) -> (Server, Vec<u32>) {
     // What runs is not waited for when a signal asks for the end.
-    let mut server = Server::start([("size", int(1)), ("drain_timeout", int(0))]);
+    let mut server = Server::start([("size", int(1)), ("drain_timeout", int(0)), ("signals", atom("drain"))]);
     let path = std::env::temp_dir().join(format!("portpool-test-{}-{}", std::process::id(), unique()));
     server.cast(("hangs", state), [text(path.to_str().unwrap())], &[]);
     let pids = read_pids(&path);
@@ -64,7 +64,7 @@ fn nothing_is_left_when_stdin_closes() {
 }
 
 #[test]
-fn nothing_is_left_after_sigterm_and_calls_in_flight_get_shutdown() {
+fn with_signals_drain_nothing_is_left_after_sigterm_and_calls_in_flight_get_shutdown() {
     for state in STATES.into_iter().filter(|state| *state != "with_a_thread") {
         let (mut server, pids) = server_in(state);
         server.signal(Signal::TERM);

@@ -35,6 +35,7 @@ mod pool_core;
 mod port;
 mod races;
 mod readme;
+mod signals;
 mod start;
 mod stdlib;
 mod template;

@@ -2,7 +2,9 @@
 
 import logging
 import os
+import subprocess
 import sys
+import time
 
 log = logging.getLogger("jobs.load")
 
@@ -43,3 +45,13 @@ def dies():
     log.error("going down")
     print("last words", file=sys.stderr, flush=True)
     os._exit(3)
+
+
+def says_and_waits(text, said, path):
+    """Says something by all ways, makes a file, and runs until there is another."""
+    print(text)
+    os.write(2, text.encode() + b" to stderr\n")
+    subprocess.run(["echo", text + " from a child"], check=True)
+    open(said, "x").close()
+    while not os.path.exists(path):
+        time.sleep(0.001)

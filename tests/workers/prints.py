@@ -4,6 +4,7 @@ import ctypes
 import os
 import subprocess
 import sys
+import time
 import warnings
 
 
@@ -30,3 +31,9 @@ def much(megabytes):
 
 def reads_stdin():
     return [sys.stdin.read(), subprocess.run(["cat"], stdout=subprocess.PIPE).stdout.decode()]
+
+
+def says_and_waits():
+    print("it runs", flush=True)
+    while True:
+        time.sleep(3600)

@@ -7,6 +7,8 @@ import os
 import signal
 import sys
 
+from portpool import _signals
+
 # What is added to this process's own score when the kernel runs out of memory: workers go before the BEAM.
 _BEFORE_OTHERS = 500
 
@@ -14,6 +16,7 @@ _BEFORE_OTHERS = 500
 def prepare(server: int) -> None:
     die_with(server)
     restore_signals()
+    _signals.take()
     open_logs()
     offer_as_victim()
 

@@ -1,7 +1,8 @@
 """How the server stops a call: an interrupt that hits this call alone, and a dump of where Python was. docs/worker_protocol.md 6.
 
-Both go through a memory file of this process, which the server opens by its name in /proc. It begins with eight bytes,
-the number of the call that the server wants to interrupt; behind them faulthandler writes its dump.
+Both go through a memory file of this process, which the server opens by its name in /proc. It begins with two numbers of
+eight bytes: the call that the server wants to interrupt, and whether it wants this process to end. Behind them faulthandler writes
+its dump.
 """
 
 from __future__ import annotations
@@ -21,20 +22,21 @@ in_hand = [0]
 _NAME = "portpool"
 _DUMP_SIGNAL = 16  # SIGSTKFLT: no kernel sends it and no library uses it. `signal` has no name for it before 3.11.
 _NUMBER = 8
+_TERMINATE_AT = 8
+_DUMP_AT = 16
 
 _file = -1
 
 
 def get_ready() -> None:
-    """Makes the memory file and takes the signals. A forked process does it once more: its file is its own."""
+    """Makes the memory file. A forked process does it once more: its file is its own."""
     global _file
     if _file >= 0:
         os.close(_file)
     _file = _memory_file()
-    signal.signal(signal.SIGINT, _interrupt)
     if _file >= 0:
-        os.pwrite(_file, bytes(_NUMBER), 0)
-        os.lseek(_file, _NUMBER, os.SEEK_SET)
+        os.pwrite(_file, bytes(_DUMP_AT), 0)
+        os.lseek(_file, _DUMP_AT, os.SEEK_SET)
         # With `chain` the signal goes on to what was there before, the default: this process ends when the dump is complete, and
         # the server need not ask whether it is. The handler is C, so it also runs while other C code holds the GIL.
         faulthandler.register(_DUMP_SIGNAL, file=_file, all_threads=True, chain=True)
@@ -59,7 +61,7 @@ def _memory_file_by_c() -> int:
         return -1
 
 
-def _interrupt(number: int, frame: Any) -> None:
+def interrupt(number: int, frame: Any) -> None:
     """Raises KeyboardInterrupt in the call that the server means, and in no other.
 
     The server's signal and our reply may cross: by the time this runs, which Python decides, the call may have ended and
@@ -67,17 +69,20 @@ def _interrupt(number: int, frame: Any) -> None:
     must not hit the code that describes the first one's exception.
     """
     call = in_hand[0]
-    if call and call == _call_to_interrupt():
+    if call and call == _number_at(0):
         in_hand[0] = 0
         raise KeyboardInterrupt
 
 
-def _call_to_interrupt() -> int:
+def terminate(number: int, frame: Any) -> None:
+    """Ends this process as SIGTERM does, if the server has sent it: one that comes from elsewhere is meant for the owner."""
+    if _number_at(_TERMINATE_AT):
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+
+def _number_at(place: int) -> int:
     try:
-        return int.from_bytes(os.pread(_file, _NUMBER, 0), "little")
+        return int.from_bytes(os.pread(_file, _NUMBER, place), "little")
     except OSError:  # The call has closed descriptors that are not its own.
         return 0
-
-
-# A process that a function forks is no worker: there, SIGINT means what it always means.
-os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))

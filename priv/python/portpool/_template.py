@@ -8,7 +8,7 @@ import socket
 import sys
 from struct import Struct
 
-from portpool import _process, _start, _stop, _wire, _worker
+from portpool import _process, _signals, _start, _stop, _wire, _worker
 from portpool._codec import dumps
 from portpool._generators import Generators
 from portpool._identity import Identity
@@ -138,7 +138,7 @@ def fork_twice(answers: int, worker: int, descriptors: list[int]) -> Fork | None
     """
     go, gone = os.pipe()
     said, say = os.pipe()
-    between = os.fork()
+    between = _signals.fork()
     if between == 0:
         _in_between(say)
         os.close(gone)
@@ -162,7 +162,7 @@ def _in_between(say: int) -> None:
     """Forks once more, says the pid and ends. Returns in the worker alone."""
     status = 0
     try:
-        pid = os.fork()
+        pid = _signals.fork()
         if pid == 0:
             return
         os.write(say, b"%d" % pid)

@@ -5,7 +5,7 @@ import pickle
 import signal
 import unittest
 
-from portpool import _stop, _wire, _worker
+from portpool import _signals, _stop, _wire, _worker
 
 
 def name(call: int) -> None:
@@ -26,7 +26,9 @@ def interrupts(times: int) -> int:
 
 class Interrupts(unittest.TestCase):
     def setUp(self) -> None:
-        self.addCleanup(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT))
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+            self.addCleanup(signal.signal, number, signal.getsignal(number))
+        _signals.take()
         _stop.get_ready()
 
     def answer(self, call: int) -> object:

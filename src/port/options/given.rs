@@ -10,7 +10,7 @@ use crate::allow_list::AllowList;
 use crate::call::{Failure, OnCancel};
 use crate::cgroup::Home;
 use crate::codec::{Binaries, NoneIs};
-use crate::config::{Logs, OnCrashLoop, OnStartFailure, RLIMITS, Strategy, Wait};
+use crate::config::{Logs, OnCrashLoop, OnStartFailure, RLIMITS, Signals, Strategy, Wait};
 
 /// The minimum of `max_frame`: there must be room for an error.
 const LEAST_FRAME: usize = 1024;
@@ -110,6 +110,10 @@ impl Given<'_> {
 
     pub(super) fn logs(&self) -> Result<Logs, Failure> {
         self.one_of([("stderr", Logs::Stderr), ("owner", Logs::Owner)], "stderr or owner")
+    }
+
+    pub(super) fn signals(&self) -> Result<Signals, Failure> {
+        self.one_of([("ignore", Signals::Ignore), ("drain", Signals::Drain)], "ignore or drain")
     }
 
     pub(super) fn wait(&self) -> Result<Wait, Failure> {

@@ -14,7 +14,7 @@ const PROTOCOL: u64 = 1;
 pub(crate) const MAX_WORKERS: u64 = 1024;
 
 /// The options of a pool, for "did you mean". The table is docs/protocol.md 7.2; a test compares the two.
-const POOL_OPTIONS: [&str; 42] = [
+const POOL_OPTIONS: [&str; 43] = [
     "size",
     "max_overflow",
     "overflow_ttl",
@@ -44,6 +44,7 @@ const POOL_OPTIONS: [&str; 42] = [
     "idle_check",
     "busy_poll",
     "drain_timeout",
+    "signals",
     "wait",
     "max_queue",
     "max_queue_bytes",
@@ -134,6 +135,7 @@ fn set(config: &mut Config, key: &str, value: &Term) -> Result<(), Failure> {
         "busy_poll" if option.is_atom("auto") => config.busy_poll = default_busy_poll(),
         "busy_poll" => config.busy_poll = option.microseconds(1000)?,
         "drain_timeout" => config.drain_timeout = option.limit()?,
+        "signals" => config.signals = option.signals()?,
         "logs" => config.logs = option.logs()?,
         "wait" => config.wait = option.wait()?,
         "max_queue" => config.max_queue = option.number(0, 1_000_000, "a number of calls, 0 to 1000000")?,

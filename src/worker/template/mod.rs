@@ -18,6 +18,7 @@ use self::task::Template;
 use super::boot::{self, Role};
 use super::ends;
 use super::launcher::{self, Launched, Launcher, NoProcess, SpawnLauncher};
+use super::log::ToRead;
 use super::orphans::Children;
 use super::recipe::Recipe;
 use super::token;
@@ -143,6 +144,11 @@ impl Launcher for TemplateLauncher {
                 }
             }
         }
+    }
+
+    fn flush(&self, to_read: ToRead) {
+        let generations = self.generations();
+        generations.values().filter_map(|state| state.template.as_ref()).for_each(|template| template.flush(&to_read));
     }
 
     fn settled(&self, generation: u64) {

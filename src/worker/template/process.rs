@@ -133,6 +133,12 @@ impl TemplateProcess {
         }
     }
 
+    /// Logs all that it has printed until now.
+    pub(super) fn flush(&mut self) {
+        self.stdout.flush(None);
+        self.stderr.flush(None);
+    }
+
     /// Kills it and returns the last line that it wrote to its stderr.
     pub(super) fn end(self) -> Option<String> {
         self.process.kill();

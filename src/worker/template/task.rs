@@ -11,10 +11,20 @@ use tracing::warn;
 use super::process::{Ending, TemplateProcess};
 use crate::call::WorkerId;
 use crate::worker::launcher::Launched;
+use crate::worker::log::ToRead;
+
+/// What it is asked.
+#[derive(Debug)]
+enum Request {
+    /// To fork.
+    Fork(Fork),
+    /// To have logged what it has printed.
+    Flush(ToRead),
+}
 
 /// A fork that somebody waits for.
 #[derive(Debug)]
-struct Request {
+struct Fork {
     worker: WorkerId,
     answer: oneshot::Sender<Launched>,
 }
@@ -43,9 +53,14 @@ impl Template {
     pub(super) async fn fork(&self, worker: WorkerId) -> Result<Launched, Ending> {
         let (answer, answered) = oneshot::channel();
         // If it has ended, the request is dropped, and with it the answer.
-        let _ = self.requests.send(Request { worker, answer });
+        let _ = self.requests.send(Request::Fork(Fork { worker, answer }));
         let unknown = || Ending::Broken("it is gone".to_owned());
         answered.await.map_err(|_| self.ending.get().cloned().unwrap_or_else(unknown))
+    }
+
+    /// Has all logged that it has printed until now, and then lets go of this.
+    pub(super) fn flush(&self, to_read: &ToRead) {
+        let _ = self.requests.send(Request::Flush(to_read.clone()));
     }
 }
 
@@ -54,7 +69,7 @@ struct Life {
     process: TemplateProcess,
     requests: mpsc::UnboundedReceiver<Request>,
     /// Came before it was ready.
-    waiting: VecDeque<Request>,
+    waiting: VecDeque<Fork>,
 }
 
 impl Life {
@@ -80,15 +95,22 @@ impl Life {
             tokio::select! {
                 ready = self.process.ready() => return ready,
                 request = self.requests.recv() => match request {
-                    Some(request) => self.waiting.push_back(request),
+                    Some(request) => self.take(request),
                     None => return Ok(()),
                 }
             }
         }
     }
 
+    fn take(&mut self, request: Request) {
+        match request {
+            Request::Fork(fork) => self.waiting.push_back(fork),
+            Request::Flush(_to_read) => self.process.flush(),
+        }
+    }
+
     async fn serve(&mut self) -> Result<(), String> {
-        while let Some(Request { worker, answer }) = self.next().await? {
+        while let Some(Fork { worker, answer }) = self.next().await? {
             let launched = self.process.fork(worker).await?;
             // Whoever wanted it may have given it up; then it is killed here.
             drop(answer.send(launched));
@@ -96,18 +118,20 @@ impl Life {
         Ok(())
     }
 
-    /// The next request that somebody still waits for; `None` when there will be no more.
-    async fn next(&mut self) -> Result<Option<Request>, String> {
+    /// The next fork that somebody still waits for; `None` when there will be no more.
+    async fn next(&mut self) -> Result<Option<Fork>, String> {
         loop {
-            let request = match self.waiting.pop_front() {
-                Some(request) => Some(request),
-                None => tokio::select! {
-                    request = self.requests.recv() => request,
-                    trouble = self.process.trouble() => return Err(trouble),
+            while let Some(fork) = self.waiting.pop_front() {
+                if !fork.answer.is_closed() {
+                    return Ok(Some(fork));
+                }
+            }
+            tokio::select! {
+                request = self.requests.recv() => match request {
+                    Some(request) => self.take(request),
+                    None => return Ok(None),
                 },
-            };
-            if request.as_ref().is_none_or(|request| !request.answer.is_closed()) {
-                return Ok(request);
+                trouble = self.process.trouble() => return Err(trouble),
             }
         }
     }

@@ -16,6 +16,7 @@ fn rows_wanted() -> Vec<String> {
             "8" => vec![row, "8a".to_owned()],
             "36" => ["36", "36a", "36b", "36c", "36d"].map(str::to_owned).to_vec(),
             "42" => vec![row, "42a".to_owned()],
+            "37" => vec![row, "37a".to_owned(), "37b".to_owned()],
             _ => vec![row],
         })
         .collect()

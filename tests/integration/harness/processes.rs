@@ -11,6 +11,7 @@ use super::{SOON, unique};
 const MARK: &str = "PORTPOOL_TEST";
 
 /// A mark in the environment of a server, which all that it starts inherits.
+#[derive(Clone)]
 pub struct Mark(String);
 
 impl Mark {

@@ -30,7 +30,7 @@ fn room(path: &Path) -> String {
 }
 
 /// What each room may name: ARCHITECTURE.md, "The arrows".
-const ARROWS: [(&str, &[&str]); 19] = [
+const ARROWS: [(&str, &[&str]); 20] = [
     ("allow_list", &[]),
     ("allowance", &[]),
     ("buffer", &[]),
@@ -59,14 +59,27 @@ const ARROWS: [(&str, &[&str]); 19] = [
             "worker",
         ],
     ),
-    ("startup", &["allowance", "call", "cgroup", "config", "pool", "worker"]),
+    ("startup", &["allowance", "call", "cgroup", "config", "pool", "relay", "worker"]),
     ("shutdown", &["cgroup", "worker"]),
-    ("telemetry", &[]),
+    ("relay", &["worker"]),
+    ("telemetry", &["relay"]),
     ("watch", &["cgroup", "worker"]),
-    ("server", &["call", "cgroup", "config", "dispatcher", "outbox", "port", "startup", "shutdown"]),
+    ("server", &["call", "cgroup", "config", "dispatcher", "outbox", "port", "relay", "startup", "shutdown"]),
     (
         "cli",
-        &["call", "cgroup", "codec", "config", "dispatcher", "outbox", "startup", "shutdown", "telemetry", "worker"],
+        &[
+            "call",
+            "cgroup",
+            "codec",
+            "config",
+            "dispatcher",
+            "outbox",
+            "relay",
+            "startup",
+            "shutdown",
+            "telemetry",
+            "worker",
+        ],
     ),
 ];
 

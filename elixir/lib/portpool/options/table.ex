@@ -34,6 +34,8 @@ defmodule Portpool.Options.Table do
     {:init, :mfa, nil, "`{module, function, args}`. A call that each worker makes before it is ready."},
     {:start_timeout, :ms, 30_000,
      "Milliseconds. How long a worker may take to start, with `preload` and `init`."},
+    {:signals, {:one_of, [:ignore, :drain]}, :ignore,
+     "What SIGTERM, SIGINT, SIGHUP and SIGQUIT do to the server. `:ignore`: nothing, since they are meant for the VM, which stops its pools. `:drain`: the server finishes what runs, and ends."},
     {:wait, {:one_of, [:none, :first, :all]}, :first,
      "Which workers `start_link/1` waits for: none, the first, or all. It waits for `start_timeout` at most."},
     {:on_start_failure, {:one_of, [:retry, :fail]}, :retry,

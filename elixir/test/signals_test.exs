@@ -1,0 +1,90 @@
+defmodule Portpool.SignalsTest do
+  # Signals that the system sends to all processes of a service: the VM decides what becomes of its pools. docs/protocol.md 12.
+  use Portpool.Test.Case
+
+  alias Portpool.Test.Beam
+
+  @for_the_vm ~w(TERM INT HUP QUIT)
+
+  test "signals to the server, its watch and all workers end nothing, and a later stop drains" do
+    pool = start_pool!(size: 2, drain_timeout: 60_000)
+    path = flag()
+    running = Portpool.async(pool, :jobs, :wait_for, [path])
+    {:ok, lease} = Portpool.checkout(pool)
+    waiting = Portpool.async(pool, :jobs, :echo, [1])
+    await_waiting(pool, 1)
+    server = server_pid(pool)
+    before = ours()
+    assert length(before) == 4
+
+    for name <- @for_the_vm, pid <- before, do: signal(pid, name)
+    assert Portpool.call(lease, :jobs, :echo, [2]) == {:ok, 2}
+    :ok = Portpool.checkin(lease)
+    assert Portpool.await(waiting) == {:ok, 1}
+    assert {server_pid(pool), Enum.sort(ours())} == {server, Enum.sort(before)}
+
+    stopping = Task.async(fn -> Portpool.stop(pool) end)
+    # The drain has begun.
+    eventually(
+      fn ->
+        match?(
+          {:error, %{reason: reason}} when reason in [:shutdown, :noproc],
+          Portpool.call(pool, :jobs, :echo, [3])
+        )
+      end,
+      20_000
+    )
+
+    File.write!(path, "")
+    assert Portpool.await(running) == {:ok, "there"}
+    assert Task.await(stopping, 20_000) == :ok
+    assert Enum.filter(before, &alive?/1) == []
+  end
+
+  # The pool is stopped by the VM, whose supervisors stop what uses it first.
+  @script """
+  [python, path, said] = System.argv()
+  directory = Path.dirname(said)
+  {:ok, _} =
+    Supervisor.start_link(
+      [{Portpool, name: P, size: 1, python: python, python_path: [directory], drain_timeout: 60_000}],
+      strategy: :one_for_one, name: S)
+  spawn(fn -> File.write!(said, inspect(Portpool.call(P, "waits", "wait_for", [path], timeout: :infinity))) end)
+  wait = fn wait -> if File.exists?(path <> ".runs"), do: :ok, else: wait.(wait) end
+  wait.(wait)
+  ready.()
+  Process.sleep(:infinity)
+  """
+
+  test "a VM that gets SIGTERM with all that it has started still gets the results of its calls" do
+    directory = flag()
+    File.mkdir!(directory)
+
+    File.write!(Path.join(directory, "waits.py"), """
+    import os, time
+    def wait_for(path):
+        open(path + ".runs", "x").close()
+        while not os.path.exists(path):
+            time.sleep(0.001)
+        return "there"
+    """)
+
+    [path, said] = for name <- ["flag", "said"], do: Path.join(directory, name)
+    beam = Beam.start(@script, [interpreter(), path, said])
+    started = ours()
+    assert length(started) == 3
+    for pid <- [beam | started], do: signal(pid, "TERM")
+    assert Enum.all?(started, &alive?/1)
+    File.write!(path, "")
+    eventually(fn -> not alive?(beam) and not Enum.any?(started, &alive?/1) end, 20_000)
+    assert File.read!(said) == inspect({:ok, "there"})
+  end
+
+  defp flag do
+    path = Path.join(System.tmp_dir!(), "portpool-signals-#{System.unique_integer([:positive])}")
+    on_exit(fn -> File.rm_rf(path) end)
+    path
+  end
+
+  defp interpreter, do: System.get_env("PORTPOOL_TEST_PYTHON") || "python3"
+end

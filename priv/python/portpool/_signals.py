@@ -1,0 +1,89 @@
+"""Signals that are meant for the owner: SIGTERM, SIGINT, SIGHUP and SIGQUIT. docs/worker_protocol.md 6.4
+
+The system often sends them to all processes of a service at once. The owner decides what happens to its workers, so a worker takes
+no notice. It does not ignore them in the sense of the system, because programs that it starts would inherit that: it has handlers
+that do nothing, which a new program never has.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from _thread import get_ident
+
+from portpool import _stop
+
+TYPE_CHECKING = False  # see _boot.py
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+
+def _nothing(number: int, frame: Any) -> None:
+    pass
+
+
+# What a worker does at each of them: nothing, unless the server has said in the memory file that it is the sender.
+_HANDLERS = {
+    signal.SIGTERM: _stop.terminate,
+    signal.SIGINT: _stop.interrupt,
+    signal.SIGHUP: _nothing,
+    signal.SIGQUIT: _nothing,
+}
+# Those that are blocked while a process is forked.
+_BLOCKED = _HANDLERS.keys() - {signal.SIGINT}
+# What they are in a new Python.
+_DEFAULTS = (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler)
+
+# Masks of threads that fork at this moment.
+_masks: dict[int, Iterable[int]] = {}
+# This process is about to fork another worker, or the process between.
+_own_fork = False
+
+
+def take() -> None:
+    """Installs the handlers where nobody has installed one, and lets signals in.
+
+    The server starts each process with these signals blocked: one that has come before this moment is taken now.
+    """
+    for number, handler in _HANDLERS.items():
+        if signal.getsignal(number) in _DEFAULTS:
+            signal.signal(number, handler)
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) is _nothing:
+            signal.siginterrupt(number, False)  # C code in a system call need not hear of it either.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def fork() -> int:
+    """Forks a process that is ours, too: it keeps the handlers."""
+    global _own_fork
+    _own_fork = True
+    try:
+        return os.fork()
+    finally:
+        _own_fork = False
+
+
+def _before_fork() -> None:
+    # One that comes while the new process still has our handlers would be lost there. SIGINT is not blocked, because it would raise
+    # KeyboardInterrupt in the function that lets it in, where Python swallows it.
+    _masks[get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
+
+
+def _after_fork() -> None:
+    mask = _masks.pop(get_ident(), None)
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _in_child() -> None:
+    """A process that a function forks is no worker: these signals mean there what they always mean."""
+    if not _own_fork:
+        for number, handler in _HANDLERS.items():
+            if signal.getsignal(number) is handler:
+                signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    _after_fork()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)

@@ -1,0 +1,64 @@
+//! Python's resource tracker: a helper process of a worker that removes the shared memory and the named semaphores which the worker
+//! leaves behind. It does so, and ends, once all processes that used it are gone. So it is not killed with its worker, but has a little time.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::Duration;
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use super::family;
+
+/// How long a tracker has once its worker is dead.
+pub(super) const CLEAN_UP: Duration = Duration::from_millis(500);
+
+/// What the code of each contains: that of `multiprocessing`, and that of loky, which joblib uses.
+const CODE: &[u8] = b"resource_tracker import main";
+
+/// How often a group is looked through at most: one that forks without end is faster than any number of looks.
+const ROUNDS: usize = 100;
+
+/// Whether a process is one: `python -c "from multiprocessing.resource_tracker import main;main(5)"`.
+pub(super) fn is_tracker(pid: u32) -> bool {
+    let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let mut words = command.split(|byte| *byte == 0).skip_while(|word| *word != b"-c");
+    words.nth(1).is_some_and(|code| code.windows(CODE.len()).any(|window| window == CODE))
+}
+
+/// Kills the members of a process group but for the trackers in it, if there are any: false if not, and nothing has been done. `orphans`
+/// are those of our children that we have not started: a member whose parent is dead is one of them.
+pub(super) fn kill_all_others(group: u32, orphans: impl Fn() -> Vec<u32>) -> bool {
+    let mut killed = BTreeSet::new();
+    for _ in 0..ROUNDS {
+        // The leader's children first: those that it leaves behind in this moment are orphans then.
+        let mut family = family::with_descendants([group]);
+        family.extend(family::with_descendants(orphans()));
+        let members = family.into_iter().filter(|pid| family::group_of(*pid) == Some(group));
+        let (trackers, others): (Vec<u32>, Vec<u32>) = members.partition(|pid| is_tracker(*pid));
+        if trackers.is_empty() {
+            return false;
+        }
+        let found: Vec<u32> = others.into_iter().filter(|pid| killed.insert(*pid)).collect();
+        if found.is_empty() {
+            return true;
+        }
+        // What was forked during this look may have been missed by it.
+        found.into_iter().for_each(|pid| kill(pid, group));
+    }
+    false
+}
+
+fn kill(pid: u32, group: u32) {
+    let Some(known) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
+    // The descriptor first: the process whose group is read is the one that is killed.
+    let Ok(process) = pidfd_open(known, PidfdFlags::empty()) else { return };
+    if family::group_of(pid) == Some(group) {
+        // It can only have ended by itself.
+        let _ = pidfd_send_signal(&process, Signal::KILL);
+    }
+}
+
+/// Whether one runs among these processes and their descendants.
+pub(super) fn is_among(roots: Vec<u32>) -> bool {
+    family::with_descendants(roots).into_iter().any(is_tracker)
+}
