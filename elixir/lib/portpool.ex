@@ -107,7 +107,7 @@ defmodule Portpool do
   @spec child_spec(keyword) :: Supervisor.child_spec()
   def child_spec(options) do
     %{
-      id: Keyword.get(options, :name) || __MODULE__,
+      id: Options.given(options, :name) || __MODULE__,
       start: {Pool, :start_child, [__MODULE__, :start_link, [Secret.hide(options)]]},
       type: :supervisor,
       shutdown: Options.child_shutdown(options)

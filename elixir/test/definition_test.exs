@@ -88,6 +88,30 @@ defmodule Portpool.DefinitionTest do
     assert {:error, %Error{reason: :bad_request, detail: %{option: "name"}}} = Own.start_link()
   end
 
+  test "options that are no keyword list say where they are" do
+    Application.put_env(:portpool, Own, %{size: 2})
+    assert %{shutdown: 10_000} = Own.child_spec([])
+    assert {:error, %Error{reason: :bad_request, message: message}} = Own.start_link()
+
+    assert message ==
+             "the configuration of Portpool.Test.Own in the application :portpool must be a keyword list"
+
+    Application.delete_env(:portpool, Own)
+
+    assert {:error, %Error{reason: :bad_request, message: message}} = Own.start_link(%{size: 1})
+    assert message == "the options of Portpool.Test.Own must be a keyword list"
+
+    for {used, said} <- [
+          {%{size: 1}, "the options of `use Portpool` in Some.Pool"},
+          {[otp_app: "app"], ":otp_app"}
+        ] do
+      assert {:error, %Error{reason: :bad_request, message: message}} =
+               Portpool.Definition.start_link(Some.Pool, used, [])
+
+      assert message =~ said
+    end
+  end
+
   test "two of them are two pools" do
     start_supervised!(Own)
     start_supervised!(Second)

@@ -152,6 +152,25 @@ defmodule Portpool.StartTest do
       end
     end
 
+    test "fails its supervisor with that error too if its options are none at all" do
+      Process.flag(:trap_exit, true)
+
+      for {child, said} <- [
+            {{Portpool, %{size: 1}}, "options must be a keyword list"},
+            {{Portpool, :python}, "options must be a keyword list"},
+            {{Portpool, [1]}, "options must be a keyword list"},
+            {{Portpool, [shutdown: :soon]}, ":shutdown"},
+            {{Portpool, [drain_timeout: :soon]}, ":drain_timeout"},
+            {{Portpool, [name: "python"]}, ":name"},
+            {{Own, %{size: 1}}, "the options of Portpool.Test.Own must be a keyword list"},
+            {{Own, [shutdown: :soon]}, ":shutdown"}
+          ] do
+        assert {:error, reason} = Supervisor.start_link([child], strategy: :one_for_one)
+        printed = Exception.format_exit(reason)
+        assert printed =~ "** (Portpool.Error) " and printed =~ said
+      end
+    end
+
     test "fails a supervisor that starts its children later in the same way" do
       supervisor = start_supervised!({DynamicSupervisor, strategy: :one_for_one})
 

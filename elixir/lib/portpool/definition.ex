@@ -105,31 +105,68 @@ defmodule Portpool.Definition do
   defp type({_argument, {type, _default}}), do: type
   defp type({_argument, type}), do: type
 
-  @spec child_spec(module, keyword, keyword) :: Supervisor.child_spec()
+  @spec child_spec(module, term, term) :: Supervisor.child_spec()
   def child_spec(module, used, given) do
     %{
       id: module,
       start: {Pool, :start_child, [module, :start_link, [Secret.hide(given)]]},
       type: :supervisor,
-      shutdown: module |> options(used, given) |> Options.child_shutdown()
+      shutdown: shutdown(module, used, given)
     }
   end
 
-  @spec start_link(module, keyword, keyword) :: {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
-  def start_link(module, used, given) do
-    options = options(module, used, given)
+  # Wrong options are refused when the pool starts.
+  defp shutdown(module, used, given) do
+    case options(module, used, given) do
+      {:ok, options} -> Options.child_shutdown(options)
+      {:error, _error} -> Options.child_shutdown([])
+    end
+  end
 
+  @spec start_link(module, term, term) :: {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
+  def start_link(module, used, given) do
+    with {:ok, options} <- options(module, used, given),
+         :ok <- unnamed(module, options),
+         do: Portpool.start_link([name: module] ++ options)
+  end
+
+  defp unnamed(module, options) do
     if Keyword.has_key?(options, :name),
       do:
         {:error,
          Options.refused(:name, "cannot be set: the pool has the name of its module, #{inspect(module)}")},
-      else: Portpool.start_link([name: module] ++ options)
+      else: :ok
   end
 
   # Each place overrides those before it, option by option.
   defp options(module, used, given) do
-    {otp_app, used} = Keyword.pop(used, :otp_app)
-    configured = if otp_app, do: Application.get_env(otp_app, module, []), else: []
-    used |> Keyword.merge(configured) |> Keyword.merge(given)
+    with {:ok, used} <- keywords(used, "the options of `use Portpool` in #{inspect(module)}"),
+         {otp_app, used} = Keyword.pop(used, :otp_app),
+         {:ok, configured} <- configured(otp_app, module),
+         {:ok, given} <- keywords(given, "the options of #{inspect(module)}"),
+         do: {:ok, used |> Keyword.merge(configured) |> Keyword.merge(given)}
+  end
+
+  defp configured(nil, _module), do: {:ok, []}
+
+  defp configured(app, module) when is_atom(app) do
+    app
+    |> Application.get_env(module, [])
+    |> keywords("the configuration of #{inspect(module)} in the application #{inspect(app)}")
+  end
+
+  defp configured(app, module),
+    do:
+      {:error,
+       Options.refused(
+         :otp_app,
+         "of #{inspect(module)} must be the name of an application, not #{inspect(app)}"
+       )}
+
+  # The value is not shown: an environment may hold secrets.
+  defp keywords(options, where) do
+    if Keyword.keyword?(options),
+      do: {:ok, options},
+      else: {:error, Error.new(:bad_request, where <> " must be a keyword list")}
   end
 end

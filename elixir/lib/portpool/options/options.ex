@@ -76,16 +76,21 @@ defmodule Portpool.Options do
 
   The options may be wrong here. They are refused when the pool starts.
   """
-  @spec child_shutdown(keyword) :: timeout | :brutal_kill
+  @spec child_shutdown(term) :: timeout | :brutal_kill
   def child_shutdown(options) do
-    %{shutdown: given, drain_timeout: drain} = Map.merge(Table.defaults(), Map.new(options))
+    drain = given(options, :drain_timeout, Table.defaults().drain_timeout)
 
-    case {given, Type.check(:ms_or_infinity, drain)} do
-      {nil, {:ok, drain}} -> shutdown(drain)
-      {nil, {:error, _message}} -> @ending
-      {given, _drain} -> given
+    case {Type.check(:shutdown, given(options, :shutdown)), Type.check(:ms_or_infinity, drain)} do
+      {{:ok, given}, _drain} -> given
+      {_none, {:ok, drain}} -> shutdown(drain)
+      {_none, {:error, _message}} -> @ending
     end
   end
+
+  @doc "Returns the value of an option as it was given, in options that may be wrong."
+  @spec given(term, atom, term) :: term
+  def given(options, key, default \\ nil),
+    do: if(Keyword.keyword?(options), do: Keyword.get(options, key, default), else: default)
 
   @doc """
   Returns how many calls and bytes may be in flight: twice what the server can hold.
