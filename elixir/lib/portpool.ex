@@ -280,7 +280,7 @@ defmodule Portpool do
         end)
 
   If the function raises, exits or throws, the worker is replaced, since its state is unknown, and the exception goes
-  on. If no worker can be had, the function does not run. It takes the options of `checkout/2`.
+  on. If no worker is available, the function does not run. It takes the options of `checkout/2`.
   """
   @spec transaction(pool, (Worker.t() -> result), keyword) :: {:ok, result} | {:error, Error.t()}
         when result: term
@@ -312,7 +312,7 @@ defmodule Portpool do
   end
 
   @doc """
-  Marks a binary that shall arrive in Python as `bytes`. It works at any depth of the arguments.
+  Marks a binary that should arrive in Python as `bytes`. It works at any depth of the arguments.
 
   A plain binary arrives as `str` and must be UTF-8. With the option `binaries: :bytes`, all arrive as `bytes`.
 
@@ -350,7 +350,7 @@ defmodule Portpool do
   end
 
   @doc """
-  Replaces all workers with new ones, which load the code as it now is. No call fails because of it.
+  Replaces all workers with new ones, which load the current code. No call fails because of it.
 
   One new worker is started first. When it is ready the old ones leave, each between two calls. If it cannot start the
   old ones stay, and the error `:worker_start` says why.

@@ -170,11 +170,11 @@ status(Pool, Form) ->
 -spec resize(pool(), pos_integer()) -> ok | {error, error()}.
 resize(Pool, Size) -> plain(?PORTPOOL:resize(Pool, Size)).
 
-%% @doc Replaces all workers with new ones, which load the code as it now is.
+%% @doc Replaces all workers with new ones, which load the current code.
 -spec reload(pool()) -> ok | {error, error()}.
 reload(Pool) -> plain(?PORTPOOL:reload(Pool)).
 
-%% @doc Marks a binary that shall arrive in Python as `bytes'.
+%% @doc Marks a binary that should arrive in Python as `bytes'.
 -spec bytes(binary()) -> map().
 bytes(Binary) -> ?PORTPOOL:bytes(Binary).
 

@@ -39,7 +39,7 @@ defmodule Portpool.Options.Table do
     {:wait, {:one_of, [:none, :first, :all]}, :first,
      "Which workers `start_link/1` waits for: none, the first, or all. It waits for `start_timeout` at most."},
     {:on_start_failure, {:one_of, [:retry, :fail]}, :retry,
-     "What happens if a worker cannot start while `start_link/1` waits for it. `:retry`: the pool keeps trying, in the background after `start_timeout`. `:fail`: `start_link/1` returns Python's error, at the first failed start or after `start_timeout`. `:fail` does not go with `wait: :none`."},
+     "What happens if a worker cannot start while `start_link/1` waits for it. `:retry`: the pool keeps trying, in the background after `start_timeout`. `:fail`: `start_link/1` returns Python's error, at the first failed start or after `start_timeout`. `:fail` cannot be combined with `wait: :none`."},
     {:drain_timeout, :ms_or_infinity, 5_000,
      "Milliseconds or `:infinity`. When the pool stops, running calls have this long to end. Waiting calls fail with `:shutdown` at once."}
   ]
@@ -81,7 +81,7 @@ defmodule Portpool.Options.Table do
     {:binaries, {:one_of, [:str, :bytes]}, :str,
      "What a binary becomes in Python: `:str`, which must be UTF-8, or `:bytes`. See `Portpool.bytes/1`."},
     {:none_as, {:one_of, [nil, :undefined]}, nil,
-     "The atom for Python's `None`, in arguments and results. The other atom is then an atom like any other."}
+     "The atom for Python's `None`, in arguments and results. The other one is then an ordinary atom."}
   ]
 
   @rare [
@@ -90,7 +90,7 @@ defmodule Portpool.Options.Table do
     {:idle_check, :ms_or_infinity, :infinity,
      "Milliseconds or `:infinity`. A worker that has been idle this long is checked, and replaced if it does not answer."},
     {:busy_poll, {:integer, 0..1_000, [:auto]}, :auto,
-     "Microseconds. How long the server and the workers stay awake for the next event before they sleep. `:auto` is 100, or 0 on one processor."},
+     "Microseconds. How long the server and the workers poll for the next event before they sleep. `:auto` is 100, or 0 on one processor."},
     {:max_queue_bytes, {:integer, 0..0xFFFFFFFFFFFF, []}, 268_435_456,
      "Bytes. How much the waiting calls may take in all. Further calls fail with `:queue_full`."},
     {:max_inflight_bytes, {:integer, 65_536..0xFFFFFFFFFFFF, []}, 268_435_456,
