@@ -255,7 +255,10 @@ impl Config {
         let named =
             self.python_path.iter().map(|path| ("python_path", path)).chain(self.cd.iter().map(|path| ("cd", path)));
         for (option, path) in named {
-            let problem = match fs::metadata(path) {
+            // The entry of a directory for itself can be found only by those who may enter it.
+            let entered =
+                fs::metadata(path).and_then(|meta| if meta.is_dir() { fs::metadata(path.join(".")) } else { Ok(meta) });
+            let problem = match entered {
                 Ok(meta) if meta.is_dir() || (option == "python_path" && meta.is_file()) => continue,
                 Ok(_) => "is not a directory".to_owned(),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => "does not exist".to_owned(),

@@ -162,6 +162,32 @@ defmodule Portpool.ProgramTest do
     end
   end
 
+  test "a directory that is gone by the time a worker is started is named", %{directory: directory} do
+    where = Path.join(directory, "where")
+    File.mkdir!(where)
+
+    pool = start_pool!(name: MyApp.Directory, cd: where)
+    File.rmdir!(where)
+    said = start_error(pool)
+
+    assert said =~
+             "python could not be started: its working directory #{inspect(where)} (option cd) cannot be used"
+  end
+
+  # Why no worker starts any more, once the one there is has died.
+  defp start_error(pool) do
+    assert {:error, %Error{reason: :worker_exit}} = Portpool.call(pool, :jobs, :exit_now, [1])
+
+    eventually(
+      fn ->
+        with {:ok, %{last_start_error: %{message: message}}} <- Portpool.status(pool),
+             do: message,
+             else: (_ -> nil)
+      end,
+      5_000
+    )
+  end
+
   defp message(options) do
     assert {:error, %Error{reason: :internal, phase: :start, message: message}} = Portpool.start_link(options)
     message

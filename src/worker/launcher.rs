@@ -1,5 +1,6 @@
 //! What starts a worker's process: the one seam behind which there is more than one way.
 
+use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
@@ -93,7 +94,8 @@ pub(super) fn spawn(
     let kills = OomKills::now(recipe.cgroup.as_deref());
     command.arg(theirs.pass_on()?.to_string());
     command.stdin(theirs.orders).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let (process, mut child) = Process::spawn(&mut command, Some(worker), children)?;
+    let (process, mut child) =
+        Process::spawn(&mut command, Some(worker), children).map_err(|error| culprit(error, recipe))?;
     // The command holds the end for orders.
     drop((command, theirs.answers));
     Ok(Launched {
@@ -105,6 +107,19 @@ pub(super) fn spawn(
         log: recipe.log.clone(),
         kills,
     })
+}
+
+/// Names what the operating system leaves out: which of the two paths it is about.
+fn culprit(error: io::Error, recipe: &Recipe) -> io::Error {
+    // Its entry for itself can be found only by those who may enter the directory.
+    let directory = recipe.cd.as_ref().and_then(|cd| Some((cd, fs::metadata(cd.join(".")).err()?)));
+    if let Some((cd, error)) = directory {
+        return io::Error::other(format!("its working directory {cd:?} (option cd) cannot be used: {error}"));
+    }
+    match fs::metadata(&recipe.python) {
+        Ok(_) => error,
+        Err(error) => io::Error::other(format!("{:?} cannot be used: {error}", recipe.python)),
+    }
 }
 
 #[async_trait]

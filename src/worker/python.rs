@@ -140,7 +140,8 @@ fn locate(python: &str, env: &[(String, Option<String>)]) -> Result<PathBuf, NoP
     if python.contains('/') {
         let path = PathBuf::from(python);
         return match fs::metadata(&path) {
-            Err(_) => Err(NoPython::Missing(path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(NoPython::Missing(path)),
+            Err(error) => Err(NoPython::NotRun(path, error)),
             Ok(_) if !is_executable(&path) => Err(NoPython::NotExecutable(path)),
             Ok(_) => std::path::absolute(&path).map_err(|error| NoPython::NotRun(path, error)),
         };
