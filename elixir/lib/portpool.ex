@@ -19,7 +19,7 @@ defmodule Portpool do
   | call for the effect alone | `cast/5` |
   | make several calls on one worker | `transaction/3`, or `checkout/2` and `checkin/2` |
   | call once on every worker | `broadcast/5` |
-  | look after a pool | `status/1`, `resize/2`, `reload/1`, `stop/2` |
+  | look after a pool | `status/1`, `resize/2`, `reload/1`, `flush_logs/1`, `stop/2` |
   | make a module that is its own pool | `use Portpool` |
 
   The Erlang module `portpool` offers the same.
@@ -67,6 +67,7 @@ defmodule Portpool do
     Lease,
     Options,
     Options.Secret,
+    Owner,
     Pool,
     Route,
     Worker
@@ -360,6 +361,27 @@ defmodule Portpool do
     with {:ok, route} <- Directory.route(pool),
          {:ok, :reloaded} <- Call.run(route, :reload, Route.limit(route, :reload)),
          do: :ok
+  end
+
+  @doc """
+  Waits until everything that Python has printed and logged so far is in `Logger`.
+
+  Lines that are dropped because `Logger` does not keep up are counted there. It does not wait for calls. A test that
+  looks for what a call prints calls it before it looks:
+
+      log =
+        ExUnit.CaptureLog.capture_log(fn ->
+          Portpool.call!(MyApp.Python, :builtins, :print, ["hello"])
+          :ok = Portpool.flush_logs(MyApp.Python)
+        end)
+
+      assert log =~ "hello"
+  """
+  @spec flush_logs(pool) :: :ok | {:error, Error.t()}
+  def flush_logs(pool) do
+    with {:ok, route} <- Directory.route(pool),
+         {:ok, :flushed} <- ask(route, :flush),
+         do: Owner.flush(route.owner)
   end
 
   @doc """

@@ -14,7 +14,7 @@
 -export([call/4, call/5, call_with_meta/4, call_with_meta/5, cast/4, cast/5, broadcast/4, broadcast/5]).
 -export([async/4, async/5, await/1, await/2, yield/1, yield/2, await_many/1, await_many/2, async_result/2, cancel/1]).
 -export([checkout/1, checkout/2, checkin/1, checkin/2, transaction/2, transaction/3]).
--export([status/1, status/2, resize/2, reload/1, bytes/1, format_error/1]).
+-export([status/1, status/2, resize/2, reload/1, flush_logs/1, bytes/1, format_error/1]).
 -export_type([pool/0, worker/0, async/0, name/0, options/0, error/0, outcome/0, meta/0]).
 
 -define(PORTPOOL, 'Elixir.Portpool').
@@ -173,6 +173,10 @@ resize(Pool, Size) -> plain(?PORTPOOL:resize(Pool, Size)).
 %% @doc Replaces all workers with new ones, which load the current code.
 -spec reload(pool()) -> ok | {error, error()}.
 reload(Pool) -> plain(?PORTPOOL:reload(Pool)).
+
+%% @doc Waits until everything that Python has printed so far is in `logger'.
+-spec flush_logs(pool()) -> ok | {error, error()}.
+flush_logs(Pool) -> plain(?PORTPOOL:flush_logs(Pool)).
 
 %% @doc Marks a binary that should arrive in Python as `bytes'.
 -spec bytes(binary()) -> map().

@@ -50,6 +50,49 @@ defmodule Portpool.LogTest do
     assert lines in 200..2_000
   end
 
+  test "has all that was printed once flush_logs/1 returns, every time", %{pool: pool} do
+    for round <- 1..50 do
+      log =
+        capture_log(fn ->
+          assert Portpool.call(pool, :jobs, :says, ["#{round}"]) == {:ok, "said"}
+          assert Portpool.flush_logs(pool) == :ok
+        end)
+
+      for way <- ~w(print write child complaint logging), do: assert(log =~ "#{way} #{round}\n", way)
+    end
+  end
+
+  test "flush_logs/1 does not wait for calls, and has what they have printed", %{pool: pool} do
+    path = Path.join(System.tmp_dir!(), "portpool-flush-#{System.unique_integer([:positive])}")
+    on_exit(fn -> File.rm(path) end)
+
+    log =
+      capture_log(fn ->
+        call = Portpool.async(pool, :jobs, :says_and_waits, ["now", path])
+        eventually(fn -> File.exists?(path) end, 5_000)
+        assert Portpool.flush_logs(pool) == :ok
+        assert {:error, %Error{reason: :cancelled}} = Portpool.cancel(call)
+      end)
+
+    assert log =~ "jobs:says_and_waits: now\n"
+  end
+
+  test "has the warnings of the server itself" do
+    log =
+      capture_log([format: "$level|$metadata|$message\n", metadata: @metadata], fn ->
+        pool = start_pool!(name: MyApp.Failing, init: {:jobs, :fail, [0]}, wait: :none)
+        eventually(fn -> match?({:ok, %{last_start_error: %{}}}, Portpool.status(pool)) end, 5_000)
+        assert Portpool.flush_logs(pool) == :ok
+      end)
+
+    assert log =~
+             ~r/warn(ing)?\|portpool_worker=\d+ portpool_stream=server \|portpool MyApp.Failing, server, worker \d+: .*no such luck/
+  end
+
+  test "flush_logs/1 of a pool that is not there says so" do
+    assert {:error, %Error{reason: :noproc}} = Portpool.flush_logs(NoSuchPool)
+  end
+
   test "ends with its pool, and not before it has logged what it got", %{pool: pool} do
     log =
       capture_log(fn ->
@@ -140,7 +183,7 @@ defmodule Portpool.LogTest do
   defp logged(pool, fun) do
     capture_log([format: "$level|$metadata|$message\n", metadata: @metadata], fn ->
       fun.()
-      :ok = Portpool.Owner.flush(route(pool).owner)
+      :ok = Portpool.flush_logs(pool)
     end)
   end
 end

@@ -56,6 +56,7 @@ defmodule Portpool.Definition do
     {:stop, @options, quote(do: :ok)},
     {:resize, [size: quote(do: pos_integer)], @ok_or_error},
     {:reload, [], @ok_or_error},
+    {:flush_logs, [], @ok_or_error},
     {:status, [], quote(do: {:ok, map} | unquote(@error))}
   ]
 

@@ -1,5 +1,6 @@
 """What the tests call."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -142,3 +143,19 @@ def wait_for(path):
 
 def fail_with(size):
     raise ValueError("x" * size)
+
+
+def says(text):
+    """Says it in every way there is."""
+    print(f"print {text}")
+    os.write(1, f"write {text}\n".encode())
+    subprocess.run(["echo", f"child {text}"])
+    print(f"complaint {text}", file=sys.stderr)
+    logging.getLogger("jobs").warning("logging %s", text)
+    return "said"
+
+
+def says_and_waits(text, path):
+    print(text)
+    open(path, "w").close()
+    time.sleep(60)

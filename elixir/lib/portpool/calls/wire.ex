@@ -22,7 +22,7 @@ defmodule Portpool.Wire do
     checkout start call caller worker server
     waited_ms last_start_error waiting status signal stderr traceback elapsed_ms pid module function hint type
     frames path bytes limit option id file line code attempt stacks kills retry_after_ms oom
-    resized reloaded drained
+    resized reloaded drained flushed
     state ready overflow full size max_overflow idle busy starting stopping leased waiting_bytes inflight_bytes max_waiting max_busy
     refused generation reloading draining calls restarts last_exit how workers age_ms memory running_ms
     queue_us run_us grace init
@@ -42,6 +42,7 @@ defmodule Portpool.Wire do
           | {:resize, pos_integer}
           | {:drain, options :: map}
           | :reload
+          | :flush
           | :status
           | :ping
   @type packet :: iodata
@@ -69,7 +70,7 @@ defmodule Portpool.Wire do
   def request(id, {:checkin, lease, options}), do: :erlang.term_to_binary({:checkin, id, lease, options})
   def request(id, {:resize, size}), do: :erlang.term_to_binary({:resize, id, size})
   def request(id, {:drain, options}), do: :erlang.term_to_binary({:drain, id, options})
-  def request(id, name) when name in [:reload, :status, :ping], do: :erlang.term_to_binary({name, id})
+  def request(id, name) when name in [:reload, :flush, :status, :ping], do: :erlang.term_to_binary({name, id})
 
   # Whatever `args` is, a list or not: the server judges it.
   defp large?([arg | _rest]) when is_binary(arg) and byte_size(arg) >= @large, do: true

@@ -1,8 +1,8 @@
 defmodule Portpool.Log do
   @moduledoc false
 
-  # Hands to `Logger` what a pool has to say: the lines that Python prints and logs (docs/protocol.md 14), the casts
-  # that fail, and how the server ended. A process of its own, because `Logger` makes a process that logs wait when its
+  # Hands to `Logger` what a pool has to say: the lines that Python prints and logs, the server's own warnings
+  # (docs/protocol.md 14), the casts that fail, and how the server ended. A process of its own, because `Logger` makes a process that logs wait when its
   # backends do not keep up, and no reply may wait for that.
 
   use GenServer
@@ -115,7 +115,7 @@ defmodule Portpool.Log do
   defp log(pool, {:line, packet}) do
     %{level: level, text: text, worker: worker, call: call} = line = Wire.line(packet)
 
-    Logger.log(level, fn -> "portpool #{pool}, #{who(worker)}#{in_call(call)}: #{text}" end,
+    Logger.log(level, fn -> "portpool #{pool}#{who(line.stream, worker)}#{in_call(call)}: #{text}" end,
       portpool_worker: worker,
       portpool_call: call,
       portpool_stream: line.stream,
@@ -134,8 +134,11 @@ defmodule Portpool.Log do
     Logger.warning("portpool #{pool}: #{count} log messages were dropped, because Logger did not keep up")
   end
 
-  defp who(0), do: "template"
-  defp who(worker), do: "worker #{worker}"
+  # The server itself speaks of a worker, or of none.
+  defp who(:server, nil), do: ", server"
+  defp who(:server, worker), do: ", server" <> who(nil, worker)
+  defp who(_stream, 0), do: ", template"
+  defp who(_stream, worker), do: ", worker #{worker}"
 
   defp in_call(nil), do: ""
   defp in_call(call), do: ", " <> call
