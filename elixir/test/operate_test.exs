@@ -88,7 +88,7 @@ defmodule Portpool.OperateTest do
 
   describe "a pool that is stopped" do
     test "lets running calls end, and refuses those that wait" do
-      pool = start_pool!(drain_timeout: 10_000)
+      pool = start_pool_once!(drain_timeout: 10_000)
       {running, path} = held_call(pool)
       busy_workers(pool)
       waiting = Portpool.async(pool, :jobs, :echo, [1])
@@ -120,13 +120,12 @@ defmodule Portpool.OperateTest do
 
     test "ends what overruns drain_timeout, the pool's or that of stop" do
       for {options, stop} <- [{[drain_timeout: 50], []}, {[drain_timeout: :infinity], [drain_timeout: 50]}] do
-        pool = start_pool!(options)
+        pool = start_pool_once!(options)
         running = Portpool.async(pool, :jobs, :sleep, [60])
         busy_workers(pool)
         assert Portpool.stop(pool, stop) == :ok
         assert {:error, %Error{reason: :shutdown, retryable: true}} = Portpool.await(running)
         assert ours() == []
-        stop_supervised(Portpool)
       end
     end
 

@@ -33,11 +33,18 @@ defmodule Portpool.Test.Case do
   end
 
   @doc "Starts a pool under the supervisor of the test, with the modules of test/python. Returns its pid."
-  def start_pool!(options \\ []) do
+  def start_pool!(options \\ []), do: start_supervised!({Portpool, defaults(options)})
+
+  @doc "The same, but the supervisor does not start it again: for tests that stop it."
+  def start_pool_once!(options \\ []) do
+    start_supervised!(Supervisor.child_spec({Portpool, defaults(options)}, restart: :temporary))
+  end
+
+  defp defaults(options) do
     # What a test leaves running is of no interest. The interpreter itself starts faster than a shim of that name.
     interpreter = System.get_env("PORTPOOL_TEST_PYTHON") || "python3"
     defaults = [size: 1, python: interpreter, python_path: [@python], drain_timeout: 0]
-    start_supervised!({Portpool, Keyword.merge(defaults, options)})
+    Keyword.merge(defaults, options)
   end
 
   @doc "The directory of the Python modules of the tests."
