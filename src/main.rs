@@ -4,7 +4,6 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
 use portpool::cgroup::Home;
 use portpool::cli::{Cli, Command};
 use portpool::{cli, config, server, shutdown, telemetry, watch};
@@ -21,7 +20,7 @@ const HELPERS_STAY: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     telemetry::exit_on_panic();
-    match run(Cli::parse()) {
+    match run(Cli::read()) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
             // If stderr is closed, there is nobody to tell.
@@ -31,7 +30,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(Cli { log, command }: Cli) -> anyhow::Result<u8> {
+fn run(Cli { log_level, command }: Cli) -> anyhow::Result<u8> {
     match command {
         Command::Watch { pid, cgroup } => with_runtime(async move {
             // It ends with its server: signals that ask for the end are for the owner of both.
@@ -40,15 +39,15 @@ fn run(Cli { log, command }: Cli) -> anyhow::Result<u8> {
         }),
         Command::Term(args) => cli::term::run(&args),
         Command::Serve => {
-            let relay = telemetry::log_for_server(log);
+            let relay = telemetry::log_for_server(log_level);
             with_runtime(server::serve(relay))
         }
         Command::Call(args) => {
-            telemetry::log_for_people(log);
+            telemetry::log_for_people(log_level);
             with_runtime(cli::call::run(*args))
         }
         Command::Bench(args) => {
-            telemetry::log_for_people(log);
+            telemetry::log_for_people(log_level);
             with_runtime(cli::bench::run(*args))
         }
     }

@@ -26,7 +26,7 @@ pub enum LogLevel {
     Error,
     /// Also warnings.
     Warn,
-    /// Also what Python prints.
+    /// Also what Python prints and logs.
     Info,
     /// Also what the pool does.
     Debug,
@@ -95,7 +95,7 @@ impl Patient {
         let dropped = self.dropped.load(Ordering::Relaxed);
         if dropped > 0 {
             stderr
-                .write_all(format!("portpool: {dropped} lines were left out, because nobody read them\n").as_bytes())?;
+                .write_all(format!("portpool: {dropped} lines were dropped because nobody read them\n").as_bytes())?;
             self.dropped.store(0, Ordering::Relaxed);
         }
         stderr.write_all(line)

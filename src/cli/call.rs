@@ -1,12 +1,15 @@
-//! `portpool call`: one function, on a pool of its own. Exit status: 0, 1 the call failed, 2 wrong usage, 3 the pool cannot start.
+//! `portpool call`: one function, on a pool of its own. Exit status: 0 success, 1 a call failed, 2 wrong usage, 3 the pool cannot start.
 
 use std::collections::VecDeque;
-use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use super::complaint::{FAILED, INTERRUPTED, NO_POOL, OK, USAGE, complain, describe, say};
 use super::function::Function;
+use super::output::{print, print_line};
 use super::session::Session;
 use super::times::{Quantiles, Times};
 use crate::call::{Body, Call, Form, Limits, OnCancel, Policy, Target};
@@ -21,15 +24,29 @@ use crate::shutdown;
 pub struct Args {
     #[command(flatten)]
     function: Function,
-    /// Workers [default: as many as --concurrency, but not more than processors]
+    /// Number of workers, 1 to 1024 [default: --concurrency, but at most the number of processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     size: Option<u16>,
-    /// Make the call this many times; with more than one a summary follows on stderr
-    #[arg(short = 'n', value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Number of times to make the call; with more than one, a summary goes to stderr
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     number: u32,
-    /// Calls under way at once
+    /// Number of calls in flight at once
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     concurrency: u32,
+    /// Output format: json, or raw for bytes and strings as they are
+    ///
+    /// With raw, bytes go to stdout with nothing added, a string as a line without quotes or escapes, and everything else as JSON.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Output::Json, hide_possible_values = true)]
+    output: Output,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    /// Each as one line of JSON.
+    Json,
+    /// Bytes with nothing added; strings as a line, without quotes or escapes; everything else as JSON.
+    Raw,
 }
 
 /// Runs the command; the exit status.
@@ -47,14 +64,14 @@ pub async fn run(args: Args) -> anyhow::Result<u8> {
 async fn call(args: &Args, cgroup: &mut Option<Arc<Group>>) -> anyhow::Result<u8> {
     let body = match args.function.body() {
         Ok(body) => body,
-        Err(error) => return complain(USAGE, &error.to_string()),
+        Err(why) => return Ok(complain(USAGE, &why)),
     };
     let concurrency = args.concurrency as usize;
     let size = args.size.map_or_else(|| processors().min(concurrency), usize::from);
     let config = args.function.config(size, concurrency)?;
     let mut session = match Session::open(&config, cgroup).await {
         Ok(session) => session,
-        Err(why) => return complain(NO_POOL, &why),
+        Err(why) => return Ok(complain(NO_POOL, &why)),
     };
     let status = Run::new(args, body, &config).drive(&mut session).await;
     session.close().await;
@@ -91,13 +108,19 @@ impl<'a> Run<'a> {
             if self.made < self.args.number {
                 self.make(session).await?;
             }
-            self.show(answer)?;
+            if self.show(answer)?.is_break() {
+                return Ok(self.status());
+            }
         }
-        let status = if self.failed == 0 { OK } else { FAILED };
+        let status = self.status();
         if self.args.number > 1 {
-            self.summarise(start.elapsed())?;
+            self.summarise(start.elapsed());
         }
         Ok(status)
+    }
+
+    fn status(&self) -> u8 {
+        if self.failed == 0 { OK } else { FAILED }
     }
 
     async fn make(&mut self, session: &Session) -> anyhow::Result<()> {
@@ -119,30 +142,43 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn show(&mut self, answer: Answer) -> anyhow::Result<()> {
-        let result = match answer {
-            Answer::Value(value) => codec::read(&value.pickle)
-                .and_then(|document| document.to_json())
-                .map_err(|error| format!("the result: {error}")),
-            Answer::Failure(failure) => Err(describe(&failure)),
+    /// Prints a result, or why there is none. `Break`: nobody reads stdout any more.
+    fn show(&mut self, answer: Answer) -> anyhow::Result<ControlFlow<()>> {
+        let shown = match answer {
+            Answer::Value(value) => return self.print(&value.pickle),
+            Answer::Failure(failure) => describe(&failure),
             // Only calls are made here.
-            _ => return Ok(()),
+            _ => return Ok(ControlFlow::Continue(())),
         };
-        match result {
-            Ok(value) => writeln!(io::stdout().lock(), "{value}")?,
-            Err(text) => {
-                self.failed += 1;
-                say(&text)?;
-            }
-        }
-        Ok(())
+        self.fail(&shown)
     }
 
-    fn summarise(self, elapsed: Duration) -> io::Result<()> {
+    fn print(&mut self, pickle: &[u8]) -> anyhow::Result<ControlFlow<()>> {
+        let is_raw = self.args.output == Output::Raw;
+        let document = match codec::read(pickle) {
+            Ok(document) => document,
+            Err(error) => return self.fail(&format!("the result cannot be read: {error}")),
+        };
+        if let (true, Some(bytes)) = (is_raw, document.as_bytes()) {
+            return print(bytes);
+        }
+        match document.to_json() {
+            Ok(Value::String(text)) if is_raw => print_line(&text),
+            Ok(value) => print_line(&value.to_string()),
+            Err(error) => self.fail(&format!("the result cannot be printed as JSON: {error}")),
+        }
+    }
+
+    fn fail(&mut self, why: &str) -> anyhow::Result<ControlFlow<()>> {
+        self.failed += 1;
+        say(why);
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn summarise(self, elapsed: Duration) {
         let Self { made, failed, took, .. } = self;
         let a_second = f64::from(made) / elapsed.as_secs_f64();
         let (p50, p99) = took.quantiles().map_or_else(Default::default, |Quantiles { p50, p99, .. }| (p50, p99));
-        let line = format!("{made} calls, {failed} failed, {a_second:.0} calls/s, p50 {p50:.1?}, p99 {p99:.1?}");
-        say(&line)
+        say(&format!("{made} calls, {failed} failed, {a_second:.0} calls/s, p50 {p50:.1?}, p99 {p99:.1?}"));
     }
 }

@@ -13,18 +13,18 @@ pub(super) const NO_POOL: u8 = 3;
 /// What a shell reports for a command that Ctrl-C ended.
 pub(super) const INTERRUPTED: u8 = 130;
 
-/// Everything that helps a person: reason, message, traceback, hint, the last lines of stderr.
+/// Everything that helps a person: reason, message, traceback or stacks, hint, and the last lines of stderr unless they have
+/// been logged.
 pub(super) fn describe(failure: &Failure) -> String {
     let mut text = failure.to_string();
-    for key in ["traceback", "hint"] {
-        if let Some(Value::String(more)) = failure.detail.get(key)
-            && !more.is_empty()
-        {
-            text.push('\n');
-            text.push_str(more.trim_end());
-        }
+    let traceback = text_of(failure, "traceback").filter(|traceback| !repeats(traceback, &failure.message));
+    for more in [traceback, text_of(failure, "stacks"), text_of(failure, "hint")].into_iter().flatten() {
+        text.push('\n');
+        text.push_str(more);
     }
-    if let Some(Value::Array(lines)) = failure.detail.get("stderr") {
+    if let Some(Value::Array(lines)) = failure.detail.get("stderr")
+        && !tracing::enabled!(tracing::Level::INFO)
+    {
         for line in lines.iter().filter_map(Value::as_str) {
             text.push_str("\n  ");
             text.push_str(line);
@@ -33,19 +33,63 @@ pub(super) fn describe(failure: &Failure) -> String {
     text
 }
 
-/// Says something on stderr.
-///
-/// # Errors
-/// stderr cannot be written.
-pub(super) fn say(text: &str) -> io::Result<()> {
-    writeln!(io::stderr().lock(), "portpool: {text}")
+fn text_of<'a>(failure: &'a Failure, key: &str) -> Option<&'a str> {
+    let text = failure.detail.get(key)?.as_str()?.trim_end();
+    (!text.is_empty()).then_some(text)
+}
+
+/// Whether a traceback is nothing but the message with the full name of the exception's class: code that was called directly from
+/// outside of Python has no frames.
+fn repeats(traceback: &str, message: &str) -> bool {
+    let message = message.trim_end().trim_end_matches(':');
+    traceback.strip_suffix(message).is_some_and(|module| !module.contains(char::is_whitespace))
+}
+
+/// Says something on stderr. Where that is closed there is nobody to tell.
+pub(super) fn say(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "portpool: {text}");
 }
 
 /// Says why a command ends with this status.
-///
-/// # Errors
-/// stderr cannot be written.
-pub(super) fn complain(status: u8, text: &str) -> anyhow::Result<u8> {
-    say(text)?;
-    Ok(status)
+pub(super) fn complain(status: u8, text: &str) -> u8 {
+    say(text);
+    status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::{Blame, Phase, Reason};
+
+    fn shown(message: &str, traceback: &str) -> String {
+        let failure = Failure::new(Reason::Exception, Phase::Call, Blame::Worker, message);
+        describe(&failure.with("traceback", traceback))
+    }
+
+    #[test]
+    fn a_traceback_without_frames_is_not_shown() {
+        for (message, traceback) in [
+            ("ValueError: no", "ValueError: no\n"),
+            ("JSONDecodeError: no", "json.decoder.JSONDecodeError: no\n"),
+            ("KeyError: ", "KeyError\n"),
+            ("E: two\nlines", "m.E: two\nlines\n"),
+        ] {
+            assert_eq!(shown(message, traceback), format!("exception: {message}"));
+        }
+    }
+
+    #[test]
+    fn a_traceback_that_says_more_is_shown() {
+        for traceback in [
+            "Traceback (most recent call last):\n  File \"x.py\", line 1, in f\nValueError: no\n",
+            "  File \"<string>\", line 1\n    1 +\n       ^\nValueError: no\n",
+            "ValueError: no\na note\n",
+            "KeyError: 1\n\nThe above exception was the direct cause of the following exception:\n\nValueError: no\n",
+        ] {
+            assert_eq!(
+                shown("ValueError: no", traceback),
+                format!("exception: ValueError: no\n{}", traceback.trim_end())
+            );
+        }
+    }
 }

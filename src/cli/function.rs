@@ -1,50 +1,74 @@
 //! What `portpool call` and `portpool bench` have in common: the function, its arguments, and the Python that it runs on.
 
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
-use serde_json::{Map, Value};
 
+use super::duration;
+use super::excerpt::{excerpt, place};
 use crate::call::{Body, Limits, Mfa};
-use crate::codec::{self, CodecError};
+use crate::codec::json::{Defect, Refusal};
+use crate::codec::{Argument, call_from_json};
 use crate::config::{Config, Wait};
 
 /// A function with its arguments, and the Python that it runs on.
 #[derive(Debug, clap::Args)]
 pub(super) struct Function {
-    /// What to call, as MODULE:FUNCTION; both may be dotted
+    /// Function to call, such as operator:add or os:path.join
     #[arg(value_name = "MODULE:FUNCTION", value_parser = parse_mfa)]
     pub(super) function: Mfa,
-    /// Positional arguments: each is JSON, and what is not JSON is a string; after `--` also such that begin with a dash
+    /// Positional arguments, as JSON or as strings
+    ///
+    /// An argument that begins with {, [ or " is JSON, and so are numbers, true, false and null. Everything else is a string. Put -- before
+    /// the function if an argument begins with a dash.
     #[arg(value_name = "ARG", allow_negative_numbers = true)]
-    args: Vec<String>,
-    /// Arguments by keyword, as a JSON object
-    #[arg(long, value_name = "JSON", value_parser = parse_kwargs, default_value = "{}")]
-    kwargs: Kwargs,
-    /// The interpreter: a path, or a name in PATH
-    #[arg(long, default_value = "python3", value_parser = NonEmptyStringValueParser::new())]
+    args: Vec<OsString>,
+    /// Keyword arguments, as a JSON object
+    #[arg(long, value_name = "JSON", default_value = "{}", hide_default_value = true)]
+    kwargs: OsString,
+    /// Take every ARG as a string, whatever it looks like
+    #[arg(long)]
+    raw: bool,
+    /// Python interpreter: a path, or a command on PATH
+    #[arg(long, value_name = "PYTHON", default_value = "python3", value_parser = NonEmptyStringValueParser::new())]
     python: String,
-    /// A directory to import from, before Python's own; may be given again. The working directory comes first
+    /// Directory to import modules from, after the working directory and before Python's own; repeatable
     #[arg(long, value_name = "DIR")]
     python_path: Vec<PathBuf>,
-    /// Longest run of a call: 500ms, 2s, 5m, or a bare number of milliseconds [default: no limit]
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    /// Module to import once, in a process from which the workers are forked; repeatable
+    #[arg(long, value_name = "MODULE", value_parser = NonEmptyStringValueParser::new())]
+    preload: Vec<String>,
+    /// Environment variable for Python; repeatable
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_variable)]
+    env: Vec<(String, String)>,
+    /// Maximum run time of a call, such as 200ms, 1.5s or 2m; a bare number is milliseconds [default: none]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     timeout: Option<Duration>,
 }
-
-/// The arguments by keyword.
-type Kwargs = Map<String, Value>;
 
 impl Function {
     /// The call as a worker gets it.
     ///
     /// # Errors
-    /// An argument has no form in Python.
-    pub(super) fn body(&self) -> Result<Body, CodecError> {
-        let positional: Vec<Value> = self.args.iter().map(|arg| json_or_string(arg)).collect();
-        codec::call_from_json(&self.function.module, &self.function.function, &positional, &self.kwargs).map(Body::from)
+    /// An argument is wrong: which, where, and what to do.
+    pub(super) fn body(&self) -> Result<Body, String> {
+        let texts = self.args.iter().enumerate().map(|(index, arg)| utf8(arg, &argument(index)));
+        let texts: Vec<&str> = texts.collect::<Result<_, _>>()?;
+        let kwargs = utf8(&self.kwargs, "--kwargs")?;
+        let read = if self.raw { Argument::Text } else { Argument::of };
+        let args: Vec<Argument<'_>> = texts.iter().map(|text| read(text)).collect();
+        let pickle = call_from_json(&self.function.module, &self.function.function, &args, kwargs);
+        pickle.map(Body::from).map_err(|refusal| match refusal {
+            Refusal::Argument(index, defect) => {
+                let text = texts.get(index).copied().unwrap_or_default();
+                let problem = format!("{} cannot be read as JSON", argument(index));
+                format!("{}\n{}", wrong_json(&problem, text, &defect), advice(text))
+            }
+            Refusal::Kwargs(defect) => wrong_json("--kwargs must be a JSON object", kwargs, &defect),
+        })
     }
 
     /// A pool of this size for it, in which so many calls may wait, for as long as they like.
@@ -52,7 +76,7 @@ impl Function {
     /// # Errors
     /// The working directory is gone.
     pub(super) fn config(&self, size: usize, max_queue: usize) -> anyhow::Result<Config> {
-        let here = std::env::current_dir().context("the working directory is gone")?;
+        let here = std::env::current_dir().context("the working directory cannot be read")?;
         let defaults = Config::default();
         Ok(Config {
             size: Some(size),
@@ -63,8 +87,37 @@ impl Function {
             python_path: std::iter::once(here.clone())
                 .chain(self.python_path.iter().map(|path| here.join(path)))
                 .collect(),
+            preload: self.preload.clone(),
+            env: self.env.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect(),
             ..defaults
         })
+    }
+}
+
+fn argument(index: usize) -> String {
+    format!("argument {}", index + 1)
+}
+
+fn utf8<'a>(arg: &'a OsStr, name: &str) -> Result<&'a str, String> {
+    std::str::from_utf8(arg.as_encoded_bytes()).map_err(|error| {
+        format!(
+            "{name} is not UTF-8 (byte {}): {arg:?}\nTo pass bytes, use {{\"$bytes\": \"<base64>\"}}.",
+            error.valid_up_to() + 1
+        )
+    })
+}
+
+fn wrong_json(problem: &str, text: &str, defect: &Defect) -> String {
+    let Defect { at, message } = defect;
+    format!("{problem}: {message} ({})\n{}", place(text, *at), excerpt(text, *at))
+}
+
+/// How what was refused as JSON can be a string.
+fn advice(text: &str) -> &'static str {
+    if text.starts_with(['{', '[', '"']) {
+        "An argument that begins with {, [ or \" is read as JSON. To pass arguments as strings, add --raw."
+    } else {
+        "A number is read as JSON. To pass arguments as strings, add --raw."
     }
 }
 
@@ -73,31 +126,13 @@ fn parse_mfa(text: &str) -> Result<Mfa, String> {
         Some((module, function)) if !module.is_empty() && !function.is_empty() => {
             Ok(Mfa { module: module.into(), function: function.into() })
         }
-        _ => Err("it must be MODULE:FUNCTION, as in operator:add".to_owned()),
+        _ => Err("expected MODULE:FUNCTION, such as operator:add".to_owned()),
     }
 }
 
-fn parse_kwargs(text: &str) -> Result<Kwargs, String> {
-    match serde_json::from_str(text) {
-        Ok(Value::Object(kwargs)) => Ok(kwargs),
-        Ok(_) => Err("it must be a JSON object, as in {\"seed\": 7}".to_owned()),
-        Err(error) => Err(format!("it is not JSON: {error}")),
+fn parse_variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE, such as LANG=C".to_owned()),
     }
-}
-
-/// A time with its unit.
-pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit: fn(u64) -> Option<Duration> = match text.get(digits.len()..) {
-        Some("" | "ms") => |number| Some(Duration::from_millis(number)),
-        Some("s") => |number| Some(Duration::from_secs(number)),
-        Some("m") => |number| number.checked_mul(60).map(Duration::from_secs),
-        _ => return Err("it must be a number with ms, s or m behind it".to_owned()),
-    };
-    let number = digits.parse().map_err(|error| format!("{digits:?} is no number: {error}"))?;
-    unit(number).ok_or_else(|| "it is too long".to_owned())
-}
-
-fn json_or_string(arg: &str) -> Value {
-    serde_json::from_str(arg).unwrap_or_else(|_| Value::String(arg.to_owned()))
 }

@@ -1,10 +1,12 @@
 //! `portpool term`: shows what is on the wire. Exit status: 0, 1 not a term, 2 wrong usage, or a file that cannot be read.
 
 use std::fs::File;
-use std::io::{self, BufReader, ErrorKind, Read, Write};
+use std::io::{self, BufReader, Read};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use super::complaint::say;
+use super::complaint::{complain, say};
+use super::output::print_line;
 use crate::codec::etf::show::{Style, Syntax, show};
 
 const OK: u8 = 0;
@@ -16,16 +18,16 @@ const LARGEST: usize = 1 << 30;
 /// The arguments of `portpool term`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A file that holds a term, beginning with the byte 131; `-` is standard input
+    /// File that holds a term, which begins with the byte 131; - is stdin
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Elixir syntax, not Erlang's
+    /// Print Elixir syntax instead of Erlang
     #[arg(long)]
     elixir: bool,
-    /// The file holds packets, each with its length in four bytes before it: all that goes over a port
+    /// Read packets, each behind its length in four bytes, as they go over a port
     #[arg(long)]
     packets: bool,
-    /// Show long binaries, strings and integers in full
+    /// Print long binaries, strings and integers in full
     #[arg(long)]
     full: bool,
 }
@@ -37,29 +39,31 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<u8> {
     let mut input = match open(&args.file) {
         Ok(input) => BufReader::new(input),
-        Err(error) => return unreadable(&args.file, &error),
+        Err(error) => return Ok(unreadable(&args.file, &error)),
     };
     let shown = if args.packets { packets(args, &mut input) } else { term(args, &mut input) };
     match shown {
         Ok(status) => Ok(status),
-        Err(Stop::Input(error)) => unreadable(&args.file, &error),
-        Err(Stop::Output(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(OK),
-        Err(Stop::Output(error)) => Err(error.into()),
+        Err(Stop::Input(error)) => Ok(unreadable(&args.file, &error)),
+        Err(Stop::Unread) => Ok(OK),
+        Err(Stop::Output(error)) => Err(error),
     }
 }
 
 /// Why nothing more is shown.
 enum Stop {
     Input(io::Error),
-    Output(io::Error),
+    Output(anyhow::Error),
+    /// Nobody reads stdout any more.
+    Unread,
 }
 
 fn open(file: &Path) -> io::Result<Box<dyn Read>> {
     if file.as_os_str() == "-" { Ok(Box::new(io::stdin())) } else { Ok(Box::new(File::open(file)?)) }
 }
 
-fn unreadable(file: &Path, error: &io::Error) -> anyhow::Result<u8> {
-    say(&format!("{} cannot be read: {error}", file.display())).map(|()| USAGE).map_err(Into::into)
+fn unreadable(file: &Path, error: &io::Error) -> u8 {
+    complain(USAGE, &format!("{} cannot be read: {error}", file.display()))
 }
 
 impl Args {
@@ -74,7 +78,7 @@ fn term(args: &Args, input: &mut impl Read) -> Result<u8, Stop> {
     input.read_to_end(&mut bytes).map_err(Stop::Input)?;
     match show(&bytes, args.style(), LARGEST) {
         Ok(text) => write(&text).map(|()| OK),
-        Err(defect) => refuse(&format!("not a term {defect}")),
+        Err(defect) => Ok(refuse(&format!("not a term {defect}"))),
     }
 }
 
@@ -85,18 +89,18 @@ fn packets(args: &Args, input: &mut impl Read) -> Result<u8, Stop> {
     for number in 1_u64.. {
         let length = match head(input)? {
             Head::End => break,
-            Head::Cut(bytes) => return refuse(&cut(number, at, bytes, 4)),
+            Head::Cut(bytes) => return Ok(refuse(&cut(number, at, bytes, 4))),
             Head::Length(length) => length,
         };
         let mut packet = Vec::new();
         input.take(length).read_to_end(&mut packet).map_err(Stop::Input)?;
         if (packet.len() as u64) < length {
-            return refuse(&cut(number, at, packet.len(), length));
+            return Ok(refuse(&cut(number, at, packet.len(), length)));
         }
         match show(&packet, args.style(), LARGEST) {
             Ok(text) => write(&format!("{comment} packet {number} at byte {at}: {length} bytes\n{text}"))?,
             Err(defect) => {
-                status = refuse(&format!("packet {number} at byte {at}: {length} bytes, not a term {defect}"))?;
+                status = refuse(&format!("packet {number} at byte {at}: {length} bytes, not a term {defect}"));
             }
         }
         at += 4 + length;
@@ -127,10 +131,14 @@ fn cut(number: u64, at: u64, have: usize, want: u64) -> String {
 }
 
 fn write(text: &str) -> Result<(), Stop> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(Stop::Output)
+    match print_line(text) {
+        Ok(ControlFlow::Continue(())) => Ok(()),
+        Ok(ControlFlow::Break(())) => Err(Stop::Unread),
+        Err(error) => Err(Stop::Output(error)),
+    }
 }
 
-fn refuse(text: &str) -> Result<u8, Stop> {
-    say(text).map(|()| NO_TERM).map_err(Stop::Output)
+fn refuse(text: &str) -> u8 {
+    say(text);
+    NO_TERM
 }

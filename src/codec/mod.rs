@@ -39,7 +39,7 @@ pub mod to_pickle;
 pub use document::Document;
 pub use error::{CodecError, CodecErrorKind};
 pub use from_pickle::{read, read_with};
-pub use json::call_from_json;
+pub use json::{Argument, call_from_json};
 pub use options::{Binaries, NoneIs, Options};
 pub use pickle_writer::PickleWriter;
 pub use to_pickle::{Encoded, call};

@@ -49,13 +49,13 @@ pub enum NoPython {
     #[error("python {0:?} is a script, and its interpreter {1:?} does not exist")]
     NoInterpreter(PathBuf, PathBuf),
     /// It runs but is no Python.
-    #[error("python {0:?} does not answer as a Python does ({1}): {2:?}")]
+    #[error("python {0:?} does not behave like Python ({1}): {2:?}")]
     NotPython(PathBuf, String, String),
     /// It runs, and runs.
     #[error("python {0:?} did not say its version within {1:?}")]
     TooSlow(PathBuf, Duration),
     /// An older one.
-    #[error("python {path:?} is version {version}: 3.9 is the oldest that works", path = .0.executable, version = .0.version)]
+    #[error("python {path:?} is version {version}: Portpool needs 3.9 or newer", path = .0.executable, version = .0.version)]
     TooOld(Interpreter),
 }
 

@@ -20,7 +20,7 @@ const STEPS: [(u64, u64); 6] = [(1, 2), (2, 1), (2, 2), (2, 4), (2, 8), (4, 8)];
 
 /// The report, and the calls per second of each step.
 fn report(args: &[&str]) -> (Value, impl Fn(u64, u64) -> f64) {
-    let (status, stdout, stderr) = bench(&[&["--json", "--workers", "2"], args].concat());
+    let (status, stdout, stderr) = bench(&[&["--json", "--size", "2"], args].concat());
     assert_eq!((status, stderr.as_str()), (0, ""), "{stdout}");
     let report: Value = serde_json::from_str(&stdout).unwrap();
     let steps = report["steps"].as_array().unwrap().clone();
@@ -33,7 +33,7 @@ fn report(args: &[&str]) -> (Value, impl Fn(u64, u64) -> f64) {
 
 #[test]
 fn the_table_has_a_row_for_each_step_and_ends_with_a_size() {
-    let (status, stdout, stderr) = bench(&["--workers", "2", "--seconds", "0.05", "operator:add", "1", "2"]);
+    let (status, stdout, stderr) = bench(&["--size", "2", "--time", "50ms", "operator:add", "1", "2"]);
     assert_eq!((status, stderr.as_str()), (0, ""), "{stdout}");
     let [head, columns, rows @ .., size] = &stdout.lines().collect::<Vec<_>>()[..] else { panic!("{stdout}") };
     assert!(head.starts_with("operator:add, ") && head.ends_with("50.0ms a step"), "{head}");
@@ -54,7 +54,7 @@ fn the_table_has_a_row_for_each_step_and_ends_with_a_size() {
 
 #[test]
 fn the_document_has_times_apart_memory_and_a_hint() {
-    let (report, _) = report(&["--seconds", "0.05", "operator:add", "1", "2"]);
+    let (report, _) = report(&["--time", "50ms", "operator:add", "1", "2"]);
     assert_eq!((&report["function"], &report["interrupted"]), (&"operator:add".into(), &false.into()));
     assert_eq!((&report["seconds"], report["processors"].is_u64()), (&0.05.into(), true));
     for step in report["steps"].as_array().unwrap() {
@@ -73,7 +73,7 @@ fn the_document_has_times_apart_memory_and_a_hint() {
 
 #[test]
 fn what_waits_does_more_with_more_workers_and_is_to_have_them() {
-    let (report, rate) = report(&["--seconds", "0.4", "time:sleep", "0.05"]);
+    let (report, rate) = report(&["--time", "400ms", "time:sleep", "0.05"]);
     assert!(rate(4, 8) > 2.0 * rate(1, 2), "{report}");
     assert_eq!(report["hint"]["size"], 4, "{report}");
     assert!(report["hint"]["reason"].as_str().unwrap().starts_with("it waits, "), "{report}");
@@ -82,7 +82,7 @@ fn what_waits_does_more_with_more_workers_and_is_to_have_them() {
 #[test]
 fn what_computes_is_to_have_no_more_workers_than_processors() {
     let spin = ["timeit:timeit", "sum(range(1000))", "--kwargs", "{\"number\": 100}"];
-    let (report, _) = report(&[&["--seconds", "0.2"], &spin[..]].concat());
+    let (report, _) = report(&[&["--time", "200ms"], &spin[..]].concat());
     let size = report["hint"]["size"].as_u64().unwrap();
     assert!(size <= available_parallelism().unwrap().get() as u64, "{report}");
     assert!(report["hint"]["reason"].as_str().unwrap().starts_with("it computes, "), "{report}");
@@ -91,8 +91,7 @@ fn what_computes_is_to_have_no_more_workers_than_processors() {
 #[test]
 fn failures_are_counted_and_the_first_is_shown() {
     let every_second = "import sys; sys.calls = getattr(sys, 'calls', 0) + 1; 1 // (sys.calls % 2)";
-    let (status, stdout, stderr) =
-        bench(&["--workers", "1", "--seconds", "0.05", "--json", "builtins:exec", every_second]);
+    let (status, stdout, stderr) = bench(&["--size", "1", "--time", "50ms", "--json", "builtins:exec", every_second]);
     assert_eq!(status, 1, "{stdout}{stderr}");
     assert_eq!(stderr.matches("portpool: exception: ZeroDivisionError").count(), 1, "{stderr}");
     assert!(stderr.contains("Traceback"), "{stderr}");
@@ -106,7 +105,7 @@ fn failures_are_counted_and_the_first_is_shown() {
 
 #[test]
 fn a_function_that_never_works_is_given_up_after_a_step() {
-    let (status, stdout, stderr) = bench(&["--seconds", "0.05", "math:sqroot", "4"]);
+    let (status, stdout, stderr) = bench(&["--time", "50ms", "math:sqroot", "4"]);
     assert_eq!(status, 1, "{stdout}{stderr}");
     assert_eq!(stderr, "portpool: undef: math has no function sqroot\ndid you mean sqrt?\n");
     let [_, _, row, end] = stdout.lines().collect::<Vec<_>>()[..] else { panic!("{stdout}") };
@@ -118,11 +117,12 @@ fn a_function_that_never_works_is_given_up_after_a_step() {
 fn wrong_usage_is_that_of_call() {
     for (args, says) in [
         (&["bench"][..], "MODULE:FUNCTION"),
-        (&["bench", "operator.add"], "must be MODULE:FUNCTION"),
-        (&["bench", "--workers", "0", "operator:add"], "0 is not in 1..=256"),
-        (&["bench", "--seconds", "0", "operator:add"], "must be from 0.001 to 86400 seconds"),
-        (&["bench", "--seconds", "soon", "operator:add"], "must be a number of seconds"),
-        (&["bench", "--kwargs", "[1]", "operator:add"], "it must be a JSON object"),
+        (&["bench", "operator.add"], "expected MODULE:FUNCTION"),
+        (&["bench", "--size", "0", "operator:add"], "0 is not in 1..=256"),
+        (&["bench", "--time", "0s", "operator:add"], "must be longer than 0"),
+        (&["bench", "--time", "0.5ms", "operator:add"], "expected a time from 1ms to 24h"),
+        (&["bench", "--time", "25h", "operator:add"], "expected a time from 1ms to 24h"),
+        (&["bench", "--time", "soon", "operator:add"], "a number with a unit (ms, s, m or h)"),
     ] {
         let (status, stdout, stderr) = portpool(args);
         assert_eq!((status, stdout.as_str()), (2, ""), "{args:?}");
@@ -138,7 +138,7 @@ fn what_was_measured_is_summed_up_when_it_is_interrupted() {
     let mark = Mark::new();
     let mut command = Command::new(program());
     mark.put_on(&mut command);
-    command.args(["bench", "--python", python(), "--workers", "2", "--seconds", "0.2", "time:sleep", "0.01"]);
+    command.args(["bench", "--python", python(), "--size", "2", "--time", "200ms", "time:sleep", "0.01"]);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let mut lines = String::new();

@@ -228,7 +228,21 @@ fn what_cannot_be_called_is_undef_and_says_what_is_wrong_with_it() {
         assert_eq!((error.reason(), error.blame()), ("undef".into(), "caller".into()), "{error:?}");
         assert!(error.message().contains(says), "{} does not say {says}", error.message());
     }
-    assert_eq!(string(&server.call(("math", "sqroot"), []).unwrap_err().detail("hint")), "did you mean sqrt?");
+    for (module, function, hint) in [
+        ("math", "sqroot", "did you mean sqrt?"),
+        ("builtins", "str.uper", "did you mean str.upper?"),
+        ("os", "pathh.join", "did you mean path.join?"),
+        ("operator", "add", ""),
+        ("builtins", "str.upper", ""),
+        ("math", "pi", ""),
+        ("math", "zzz", ""),
+    ] {
+        assert_eq!(
+            string(&server.call((module, function), []).unwrap_err().detail("hint")),
+            hint,
+            "{module}:{function}"
+        );
+    }
     let inside = server.call(("operator", "add"), [int(1), text("x")]).unwrap_err();
     assert_eq!((inside.reason(), string(&inside.detail("type"))), ("exception".into(), "TypeError".into()));
     let broken = server.call(("imports_what_is_missing", "f"), []).unwrap_err();
@@ -451,10 +465,7 @@ fn a_call_whose_worker_is_gone_runs_nowhere_and_says_so() {
         ("worker_gone".into(), "checkout".into(), "caller".into())
     );
     assert_eq!(never.detail("worker"), int(77));
-    assert!(
-        never.message().contains("worker 77, on which operator:neg was to run, is gone: it did not run"),
-        "{never:?}"
-    );
+    assert!(never.message().contains("worker 77, which operator:neg asked for, is gone: it did not run"), "{never:?}");
     // One that waits for its worker is told when that dies, and not that it had a part in it.
     let fatal = server.cast(("os", "_exit"), [int(3)], &[]);
     let waiting = server.cast(("operator", "neg"), [int(1)], &[("worker", int(1))]);

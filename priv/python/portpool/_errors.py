@@ -41,7 +41,7 @@ def failed(stage: str, error: BaseException) -> dict[str, Any]:
 
 
 def too_large(size: int, limit: int) -> dict[str, Any]:
-    message = f"the result takes {size} bytes, where max_frame is {limit}: return less, or raise max_frame"
+    message = f"the result takes {size} bytes, but max_frame is {limit}: return less, or raise max_frame"
     return {"message": message, "bytes": size, "limit": limit}
 
 
@@ -82,14 +82,27 @@ def _unencodable(error: Unencodable) -> dict[str, Any]:
 
 def _hint(module: str, function: str) -> str:
     """The nearest right name, or where Python has looked."""
+    if module not in sys.modules:
+        return "looked in: " + ", ".join(sys.path)
+    try:
+        near = _nearest(sys.modules[module], function.split("."))
+    except BaseException:  # noqa: B036 - a __getattr__ or __dir__ of a user's own may do anything
+        near = ""
+    return f"did you mean {near}?" if near else ""
+
+
+def _nearest(owner: Any, path: list[str]) -> str:
+    """The path with its first wrong name put right; empty if all names are right: other arguments are wanted then."""
     import difflib
 
-    found = sys.modules.get(module)
-    if found is None:
-        return "looked in: " + ", ".join(sys.path)
-    names = [name for name in dir(found) if callable(getattr(found, name, None))]
-    near = difflib.get_close_matches(function, names, 1)
-    return f"did you mean {near[0]}?" if near else ""
+    for position, name in enumerate(path):
+        if not hasattr(owner, name):
+            is_last = position == len(path) - 1
+            names = [other for other in dir(owner) if not is_last or callable(getattr(owner, other, None))]
+            near = difflib.get_close_matches(name, names, 1)
+            return ".".join([*path[:position], *near, *path[position + 1 :]]) if near else ""
+        owner = getattr(owner, name)
+    return ""
 
 
 def _frames(stack: traceback.StackSummary) -> list[dict[str, Any]]:

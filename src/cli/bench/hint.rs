@@ -26,7 +26,7 @@ pub(super) fn hint(rows: &[Row], processors: usize) -> Option<Hint> {
     let why = if size < largest {
         format!("with more workers than {size} calls/s grow by less than {:.0} %", GROWTH * 100.0)
     } else if size < limit {
-        format!("calls/s still grow at {size} workers, the most that were tried (--workers {size} tries twice as many)")
+        format!("calls/s still grow at {size} workers, the most that were tried (--size {size} tries twice as many)")
     } else {
         format!("more workers than the {processors} processors would only take turns")
     };
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn what_waits_gets_as_many_as_bring_more() {
         let (four, why) = size(Some(0.02), &[100.0, 200.0, 400.0], 2);
-        assert_eq!((four, why.starts_with("it waits") && why.contains("--workers 4")), (4, true), "{why}");
+        assert_eq!((four, why.starts_with("it waits") && why.contains("--size 4")), (4, true), "{why}");
         assert_eq!(size(Some(0.02), &[100.0, 199.0, 203.0], 2).0, 2);
         assert_eq!(size(None, &[100.0, 101.0, 102.0], 2).0, 1);
         assert_eq!(hint(&[], 2), None);

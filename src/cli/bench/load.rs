@@ -155,7 +155,7 @@ impl<'a> Load<'a> {
             Answer::Value(returned) => Ok((took, Some(returned))),
             Answer::Failure(failure) => {
                 if !std::mem::replace(&mut self.failed, true) {
-                    say(&describe(&failure))?;
+                    say(&describe(&failure));
                 }
                 Ok((took, None))
             }

@@ -11,12 +11,13 @@ mod report;
 mod row;
 mod table;
 
-use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::complaint::{FAILED, INTERRUPTED, NO_POOL, OK, USAGE, complain};
+use super::duration;
 use super::function::Function;
+use super::output::print_line;
 use super::session::Session;
 use crate::cgroup::Group;
 use crate::config::processors;
@@ -33,22 +34,25 @@ const ALL: Duration = Duration::from_secs(10);
 pub struct Args {
     #[command(flatten)]
     function: Function,
-    /// Workers that up to four times as many callers use; pools of up to twice the size are tried too [default: processors]
+    /// Pool size to measure with up to four callers per worker, 1 to 256; pools of up to twice the size are tried too [default: number of
+    /// processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    workers: Option<u16>,
-    /// How long each step is measured, in seconds [default: such that all of them take ten]
-    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
-    seconds: Option<Duration>,
-    /// Print one JSON document, times in microseconds
+    size: Option<u16>,
+    /// Time to measure each step, such as 500ms or 2s [default: 10s for all steps together]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    time: Option<Duration>,
+    /// Print one JSON document, with times in microseconds, instead of a table
     #[arg(long)]
     json: bool,
 }
 
-fn parse_seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "it must be a number of seconds, as in 0.5".to_owned())?;
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(time) if (Duration::from_millis(1)..=Duration::from_secs(86_400)).contains(&time) => Ok(time),
-        _ => Err("it must be from 0.001 to 86400 seconds".to_owned()),
+/// A day is more than enough, and less than a millisecond measures nothing.
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let time = duration::parse(text)?;
+    if (Duration::from_millis(1)..=Duration::from_secs(86_400)).contains(&time) {
+        Ok(time)
+    } else {
+        Err("expected a time from 1ms to 24h".to_owned())
     }
 }
 
@@ -63,7 +67,8 @@ pub async fn run(args: Args) -> anyhow::Result<u8> {
     if let Some(report) = report {
         let interrupted = matches!(status, Ok(INTERRUPTED));
         let text = if args.json { report.to_json(interrupted).to_string() } else { table::end(&report) };
-        write(&text)?;
+        // The status stays what it is if nobody reads it.
+        let _ = print_line(&text)?;
     }
     shutdown::leave_nothing_behind(cgroup.as_deref()).await;
     status
@@ -72,41 +77,34 @@ pub async fn run(args: Args) -> anyhow::Result<u8> {
 async fn measure(args: &Args, report: &mut Option<Report>, cgroup: &mut Option<Arc<Group>>) -> anyhow::Result<u8> {
     let body = match args.function.body() {
         Ok(body) => body,
-        Err(error) => return complain(USAGE, &error.to_string()),
+        Err(why) => return Ok(complain(USAGE, &why)),
     };
     let processors = processors();
-    let workers = args.workers.map_or_else(|| processors.min(256), usize::from);
+    let workers = args.size.map_or_else(|| processors.min(256), usize::from);
     let steps = plan(workers, processors);
-    let time = args.seconds.unwrap_or_else(|| ALL / u32::try_from(steps.len()).unwrap_or(u32::MAX));
+    let time = args.time.unwrap_or_else(|| ALL / u32::try_from(steps.len()).unwrap_or(u32::MAX));
     let most = steps.iter().map(|step| step.callers).max().unwrap_or(1);
     let config = args.function.config(1, most)?;
     let mut session = match Session::open(&config, cgroup).await {
         Ok(session) => session,
-        Err(why) => return complain(NO_POOL, &why),
+        Err(why) => return Ok(complain(NO_POOL, &why)),
     };
     let report = report.insert(Report::new(args.function.function.clone(), processors, time));
-    if !args.json {
-        write(&table::head(report))?;
+    if !args.json && print_line(&table::head(report))?.is_break() {
+        return Ok(OK);
     }
     let mut load = Load::new(&mut session, args.function.function.clone(), body, &config);
     for step in steps {
         let row = load.step(step, time).await?;
-        if !args.json {
-            write(&table::row(&row))?;
-        }
+        let is_read = args.json || print_line(&table::row(&row))?.is_continue();
         let works = row.calls > 0;
         report.rows.push(row);
-        if !works {
-            // More of the same would tell nothing.
+        if !works || !is_read {
+            // More of the same would tell nothing, or nobody.
             break;
         }
     }
     let failed = load.failed();
     session.close().await;
     Ok(if failed { FAILED } else { OK })
-}
-
-fn write(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush())
 }

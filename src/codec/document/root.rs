@@ -1,6 +1,7 @@
 //! A value that a worker has sent: its pickle, what has been read of it, and where it begins.
 
-use super::arena::{Arena, Node};
+use super::arena::{Arena, At, Node};
+use super::scalar::{self, Scalar};
 
 /// A value that a worker has sent.
 #[derive(Debug)]
@@ -18,5 +19,14 @@ impl<'a> Document<'a> {
     /// The size of the value as a term in bytes, without version byte.
     pub fn term_size(&self) -> u64 {
         self.arena.term_size(self.pickle, self.root)
+    }
+
+    /// The content of the value if it is `bytes` or a `bytearray`.
+    pub fn as_bytes(&self) -> Option<&'a [u8]> {
+        let At::Scalar(offset) = self.root.at() else { return None };
+        match scalar::at(self.pickle, offset)? {
+            Scalar::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
     }
 }

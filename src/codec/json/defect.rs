@@ -1,0 +1,19 @@
+//! What is wrong with a JSON text, and where.
+
+use thiserror::Error;
+
+/// Why a text is not valid JSON, or has no form in Python.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct Defect {
+    /// The byte at fault, which begins a character; the length of the text if it ends too soon.
+    pub at: usize,
+    /// What is wrong, in words.
+    pub message: String,
+}
+
+impl Defect {
+    pub(super) fn new(at: usize, message: impl Into<String>) -> Self {
+        Self { at, message: message.into() }
+    }
+}
