@@ -25,7 +25,7 @@ TEST_PYTHON := $(TEST_VENV)/bin/python
 SUMMARY := $(TARGET)/summary
 SHOW_SUMMARY = @PYTHON=$(TEST_PYTHON) bin/show-summary $(SUMMARY)
 
-.PHONY: help demo test new-summary build floors tools test-venv lint test-rust test-instructions test-python test-elixir test-demo dialyzer instructions profile bench bench-docs bench-plots bench-codec bench-beside bench-template soak fmt clean
+.PHONY: help demo test new-summary build floors tools test-venv lint test-rust test-instructions test-python test-pythons test-elixir test-demo test-repeat dialyzer instructions profile bench bench-docs bench-plots bench-codec bench-beside bench-template soak fmt clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,7 +35,7 @@ demo: tools build ## plan four delivery jobs from Elixir in a pool of Python wor
 	cd elixir_demo && PORTPOOL_BINARY=$(PROGRAM) mix demo
 
 test soak: export PORTPOOL_SUMMARY = $(SUMMARY)
-test: new-summary tools lint test-rust test-instructions test-python test-elixir test-demo ## run all tests and print a summary
+test: new-summary tools lint test-rust test-instructions test-python test-pythons test-elixir test-demo ## run all tests and print a summary
 	$(SHOW_SUMMARY)
 
 new-summary:
@@ -83,6 +83,9 @@ profile: tools test-venv ## show which functions of the server take the instruct
 test-python: tools test-venv
 	cd priv/python && $(TEST_PYTHON) -m unittest discover -s tests
 
+test-pythons: tools build ## run the Python tests and real calls on every CPython from 3.9 that pyenv or PATH has
+	PORTPOOL_BINARY=$(PROGRAM) $(PYTHON) bin/test-pythons
+
 test-elixir: tools test-venv build
 	cargo build --locked --example port_echo --example two_hop_echo
 	cd elixir && $(WITH_PROGRAM) mix test --warnings-as-errors
@@ -91,6 +94,10 @@ test-demo: tools test-venv build
 	elixir_demo/bin/setup-venv
 	cd elixir_demo && .venv/bin/python -m unittest discover -s test/python
 	cd elixir_demo && $(WITH_PROGRAM) mix test --warnings-as-errors
+
+test-repeat: tools test-venv build ## run the suites N times without building in between: make test-repeat N=10 LOAD=4 SUITES="rust python elixir"
+	cargo build --locked --example port_echo --example two_hop_echo
+	$(WITH_PROGRAM) TEST_PYTHON=$(TEST_PYTHON) LOGS=$(TARGET)/test-repeat bin/test-repeat $(or $(N),10) $(or $(LOAD),0) "$(or $(SUITES),rust python elixir)"
 
 bench: tools build floors ## compare with ErlPort + Poolboy and plain echo programs: make bench ARGS="--quick --json out.json"; ARGS=--help
 	cd elixir && MIX_ENV=bench PORTPOOL_BENCH_ROOT=$(CURDIR) $(WITH_FLOORS) mix run bench/compare.exs $(ARGS)
