@@ -118,7 +118,7 @@ pub(super) fn of_refusal(refusal: Refusal, in_hand: &InHand, context: Context<'_
             lease_lost(Phase::Call, format!("the lease ended (lease_timeout) while {what} ran: its worker was killed"))
         }
         Refusal::WorkerGone(worker) => {
-            let message = format!("worker {worker}, on which {what} was to run, is gone: {}", not_run(in_hand));
+            let message = format!("worker {worker}, which {what} asked for, is gone: {}", not_run(in_hand));
             Failure::new(Reason::WorkerGone, Phase::Checkout, Blame::Caller, message).with("worker", worker.0)
         }
         Refusal::ReloadFailed => reload_failed(context.reload_error),
@@ -135,7 +135,7 @@ pub(super) fn of_refusal(refusal: Refusal, in_hand: &InHand, context: Context<'_
 
 /// What happened to a call that no worker has.
 fn not_run(in_hand: &InHand) -> &'static str {
-    if in_hand.attempt == 0 { "it did not run" } else { "it was not made again after its worker died" }
+    if in_hand.attempt == 0 { "it did not run" } else { "it was not retried after its worker died" }
 }
 
 fn cancelled(phase: Phase, message: String) -> Failure {
@@ -169,13 +169,14 @@ fn reload_failed(last: Option<&Failure>) -> Failure {
 }
 
 fn queue_full(waiting: usize) -> Failure {
-    let message = "the queue is full (max_queue, max_queue_bytes): there is more work than the workers can do";
+    let message = "the queue is full (max_queue, max_queue_bytes): calls arrive faster than the workers finish them";
     Failure::new(Reason::QueueFull, Phase::Checkout, Blame::Server, message).with("waiting", waiting)
 }
 
 /// No worker starts.
 pub(super) fn crash_loop(last: Option<&Failure>) -> Failure {
-    let why = last.map_or_else(|| "they die as soon as they are ready".to_owned(), |failure| failure.message.clone());
+    let why =
+        last.map_or_else(|| "workers die as soon as they are ready".to_owned(), |failure| failure.message.clone());
     let failure = Failure::new(Reason::CrashLoop, Phase::Start, Blame::Worker, format!("no worker starts: {why}"));
     with_start_error(failure, last)
 }
@@ -211,7 +212,7 @@ fn checkout_timeout(in_hand: &InHand, context: &Context<'_>) -> Failure {
 
 fn worker_exit(in_hand: &InHand, ended: Option<&Ended>) -> Failure {
     let how = ended.map_or_else(String::new, how_it_ended);
-    let message = format!("the worker died while it ran {}: {how}", in_hand.job.name());
+    let message = format!("the worker died while running {}: {how}", in_hand.job.name());
     let failure =
         Failure::new(Reason::WorkerExit, Phase::Call, Blame::Worker, message).with("attempt", in_hand.attempt);
     match ended {

@@ -96,7 +96,7 @@ fn read_head(cursor: &mut etf::Cursor<'_>) -> Result<(&'static str, PortId), Fai
         return Err(Failure::bad_request(format!("unknown request {name}: the requests are {}", names.join(", "))));
     };
     if arity != wanted {
-        return Err(Failure::bad_request(format!("request {name} is a tuple of {wanted} elements, not of {arity}")));
+        return Err(Failure::bad_request(format!("request {name} must be a tuple of {wanted} elements, not {arity}")));
     }
     let id = cursor.u64().map_err(|error| {
         Failure::bad_request(format!("the id of request {name} is not an integer from 0 to 2^64-1: {error}"))

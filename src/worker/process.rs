@@ -29,7 +29,7 @@ impl fmt::Display for Exit {
         match self {
             Self::Status(status) => write!(f, "exit status {status}"),
             Self::Signal(signal) => match Signal::from_named_raw(*signal) {
-                Some(name) => write!(f, "signal {signal} ({name:?})"),
+                Some(name) => write!(f, "signal {signal} ({})", format!("{name:?}").replace("Signal::", "SIG")),
                 None => write!(f, "signal {signal}"),
             },
         }

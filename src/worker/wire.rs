@@ -87,7 +87,7 @@ impl Header {
     pub(super) fn read(bytes: [u8; HEADER], max_frame: usize) -> Result<Self, String> {
         let [l0, l1, l2, l3, kind, flags, b0, b1, call @ ..] = bytes;
         let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
-        let Some(kind) = FromWorker::read(kind) else { return Err(format!("a frame of the unknown kind {kind}")) };
+        let Some(kind) = FromWorker::read(kind) else { return Err(format!("a frame of unknown kind {kind}")) };
         if [flags, b0, b1] != [0; 3] {
             return Err("a frame whose reserved fields are not 0".to_owned());
         }

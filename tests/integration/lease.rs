@@ -159,7 +159,7 @@ fn where_a_call_is_to_run_can_be_said_in_one_way_only() {
     let mut server = Server::start([("size", int(1))]);
     let error = server.call_with(("echo", "pid"), [], &[("key", text("a")), ("lease", int(1))]).unwrap_err();
     assert_eq!(error.reason(), "bad_request");
-    assert!(error.message().contains("exclude each other"), "{error:?}");
+    assert!(error.message().contains("use only one of key, lease and worker"), "{error:?}");
     lost(server.call_with(("echo", "pid"), [], &[("lease", int(77))]));
     lost(server.call_with(("echo", "pid"), [], &[("worker", int(77))]));
 }

@@ -196,7 +196,7 @@ fn packets_that_are_no_requests_are_refused_and_the_session_goes_on() {
         (vec![130, 97, 1], "malformed packet"),
         (encode(&int(1)), "tuple"),
         (encode(&tuple([atom("jump"), int(5)])), "unknown request jump"),
-        (encode(&tuple([atom("call"), int(5)])), "tuple of 6 elements, not of 2"),
+        (encode(&tuple([atom("call"), int(5)])), "must be a tuple of 6 elements, not 2"),
         (encode(&tuple([atom("ping"), atom("five")])), "the id of request ping"),
         (vec![131, 104, 2, 100, 0, 4, b'p', b'i', b'n', b'g', 98, 255, 255, 255, 255], "the id of request ping"),
         (vec![131, 108, 255, 255, 255, 255], "malformed packet"),

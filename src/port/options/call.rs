@@ -129,7 +129,7 @@ pub(in crate::port) fn read_drain(bytes: &[u8], pool: &Rules) -> Result<Option<D
 /// Sets where a call runs, which may be said in only one way.
 fn aim(target: &mut Target, key: &str, wanted: Target) -> Result<(), Failure> {
     if *target != Target::Any {
-        return Err(wrong(key, "key, lease and worker exclude each other"));
+        return Err(wrong(key, "use only one of key, lease and worker"));
     }
     *target = wanted;
     Ok(())

@@ -144,7 +144,7 @@ impl Given<'_> {
     pub(super) fn modules(&self) -> Result<Vec<String>, Failure> {
         let module = |name: &Term| text(name).filter(|name| !name.is_empty());
         let modules = list(self.value).map(|list| list.iter().map(module).collect());
-        modules.flatten().ok_or_else(|| self.must_be("a list of the names of modules, each as text"))
+        modules.flatten().ok_or_else(|| self.must_be("a list of module names, each as text"))
     }
 
     pub(super) fn allow_list(&self) -> Result<AllowList, Failure> {
@@ -180,7 +180,7 @@ impl Given<'_> {
             other => list(other).and_then(|list| list.iter().map(variable_pair).collect::<Option<Vec<_>>>()),
         };
         pairs.ok_or_else(|| {
-            self.must_be("a map or a list of pairs: the name of a variable and its text, or false to remove it")
+            self.must_be("a map or a list of pairs: the name of a variable and its value, or false to unset it")
         })
     }
 }

@@ -91,7 +91,7 @@ impl TemplateProcess {
     /// It has not become ready within this time.
     pub(super) async fn is_too_slow(&self, limit: Duration) -> Ending {
         let message =
-            format!("preload and warmup did not end within {} ms (nine tenths of start_timeout)", limit.as_millis());
+            format!("preload and warmup did not finish within {} ms (nine tenths of start_timeout)", limit.as_millis());
         let mut detail = Map::new();
         if let Stacks::Dumped(text) = stop::dump_and_kill(&self.process, DUMP_LIMIT).await {
             detail.insert("traceback".to_owned(), Value::String(text));

@@ -82,7 +82,7 @@ impl Life {
         let last_words = self.process.end().map_or_else(String::new, |line| format!("; its last line was: {line}"));
         if let Err(why) = end {
             if let Ending::Unfit(trouble) | Ending::Broken(trouble) = &why {
-                warn!("workers are started on their own, not forked from a template: {trouble}{last_words}");
+                warn!("workers start without a template: {trouble}{last_words}");
             }
             // Before the requests are dropped: whoever waits for an answer looks here next.
             let _ = ending.set(why);
