@@ -97,7 +97,7 @@ test-demo: tools test-venv build
 
 test-repeat: tools test-venv build ## run the suites N times without building in between: make test-repeat N=10 LOAD=4 SUITES="rust python elixir"
 	cargo build --locked --example port_echo --example two_hop_echo
-	$(WITH_PROGRAM) TEST_PYTHON=$(TEST_PYTHON) LOGS=$(TARGET)/test-repeat bin/test-repeat $(or $(N),10) $(or $(LOAD),0) "$(or $(SUITES),rust python elixir)"
+	$(WITH_PROGRAM) TEST_PYTHON=$(TEST_PYTHON) LOGS=$(TARGET)/test-repeat bin/test-repeat $(or $(N),10) $(or $(LOAD),0) "$(or $(SUITES),rust python elixir)" $(ARGS)
 
 bench: tools build floors ## compare with ErlPort + Poolboy and plain echo programs: make bench ARGS="--quick --json out.json"; ARGS=--help
 	cd elixir && MIX_ENV=bench PORTPOOL_BENCH_ROOT=$(CURDIR) $(WITH_FLOORS) mix run bench/compare.exs $(ARGS)
