@@ -161,5 +161,6 @@ fn where_a_call_is_to_run_can_be_said_in_one_way_only() {
     assert_eq!(error.reason(), "bad_request");
     assert!(error.message().contains("use only one of key, lease and worker"), "{error:?}");
     lost(server.call_with(("echo", "pid"), [], &[("lease", int(77))]));
-    lost(server.call_with(("echo", "pid"), [], &[("worker", int(77))]));
+    let gone = server.call_with(("echo", "pid"), [], &[("worker", int(77))]).unwrap_err();
+    assert_eq!(gone.reason(), "worker_gone");
 }

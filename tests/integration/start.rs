@@ -82,8 +82,8 @@ fn an_init_that_is_no_call_is_refused_and_named() {
         ("init", atom("setup"), "must be {Module, Function, Args}"),
         ("warmup", tuple([atom("m"), atom("f"), int(3)]), "warmup"),
         ("init", tuple([atom("starts"), atom("set_up"), text("b")]), "Args a list"),
-        ("preload", atom("numpy"), "a list of the names of modules"),
-        ("preload", list([text("")]), "a list of the names of modules"),
+        ("preload", atom("numpy"), "a list of module names"),
+        ("preload", list([text("")]), "a list of module names"),
         ("max_memory", int(0), "a number of bytes or infinity"),
         ("memory_limit", atom("much"), "a number of bytes or infinity"),
     ] {

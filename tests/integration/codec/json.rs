@@ -166,11 +166,10 @@ fn text_is_taken_as_it_is() {
 
 #[test]
 fn json_a_million_deep_is_read_and_python_gets_it() {
-    let innermost =
-        "(lambda x: [x := x[0] if type(x) is list else x['a'] for _ in range(kwargs['depth'])][-1])(args[0])";
+    let innermost = "(lambda x, depth: [x := x[0] if type(x) is list else x['a'] for _ in range(depth)][-1])(*args)";
     for (depth, open, close) in [(1_000_000, "[", "]"), (100_000, "{\"a\":", "}")] {
         let text = format!("{}7{}", open.repeat(depth), close.repeat(depth));
-        assert_eq!(eval(innermost, &[&text], &format!("{{\"depth\": {depth}}}")), json!(7));
+        assert_eq!(eval(innermost, &[&text, &depth.to_string()], "{}"), json!(7));
         let cut = &text[..text.len() - 1];
         let Err(Refusal::Argument(0, defect)) = call(&[cut], "{}") else { panic!("it is cut") };
         assert_eq!(defect.at, cut.len());
