@@ -63,18 +63,26 @@ defmodule Portpool.LogTest do
   end
 
   test "flush_logs/1 does not wait for calls, and has what they have printed", %{pool: pool} do
-    path = Path.join(System.tmp_dir!(), "portpool-flush-#{System.unique_integer([:positive])}")
-    on_exit(fn -> File.rm(path) end)
+    [go, said] =
+      for _ <- 1..2, do: Path.join(System.tmp_dir!(), "portpool-flush-#{System.unique_integer([:positive])}")
 
     log =
       capture_log(fn ->
-        call = Portpool.async(pool, :jobs, :says_and_waits, ["now", path])
-        eventually(fn -> File.exists?(path) end, 5_000)
+        call = Portpool.async(pool, :jobs, :says_and_waits, [go, "now", said])
+        busy_workers(pool)
+        # The server has read nothing of it when it is asked.
+        signal(server_pid(pool), "STOP")
+        release(go)
+        eventually(fn -> File.exists?(said) end, 3_000)
+        signal(server_pid(pool), "CONT")
         assert Portpool.flush_logs(pool) == :ok
-        assert {:error, %Error{reason: :cancelled}} = Portpool.cancel(call)
+        send(self(), {:call, call})
       end)
 
+    # What is logged from here on proves nothing.
     assert log =~ "jobs:says_and_waits: now\n"
+    assert_received {:call, call}
+    assert {:error, %Error{reason: :cancelled}} = Portpool.cancel(call)
   end
 
   test "has the warnings of the server itself" do

@@ -155,7 +155,8 @@ def says(text):
     return "said"
 
 
-def says_and_waits(text, path):
+def says_and_waits(go, text, said):
+    wait_for(go)
     print(text)
-    open(path, "w").close()
+    open(said, "w").close()
     time.sleep(60)
