@@ -21,11 +21,14 @@ PLOT_VENV := $(TARGET)/plot-venv
 TEST_VENV := $(TARGET)/test-venv
 TEST_PYTHON := $(TEST_VENV)/bin/python
 
+# Type checker and linter of the Python package.
+LINT_VENV := $(TARGET)/lint-venv
+
 # What tests report beyond passing; shown at the end of a run.
 SUMMARY := $(TARGET)/summary
 SHOW_SUMMARY = @PYTHON=$(TEST_PYTHON) bin/show-summary $(SUMMARY)
 
-.PHONY: help demo test new-summary build floors tools test-venv lint test-rust test-instructions test-python test-pythons test-elixir test-demo test-repeat dialyzer instructions profile bench bench-docs bench-plots bench-codec bench-beside bench-template soak fmt clean
+.PHONY: help demo test new-summary build floors tools test-venv lint-venv lint test-rust test-instructions test-python test-pythons test-elixir test-demo test-repeat dialyzer instructions profile bench bench-docs bench-plots bench-codec bench-beside bench-template soak fmt clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,11 +56,16 @@ tools: ## install what is missing: Erlang and Elixir, Python with venv, a C link
 test-venv: tools ## create the tests' virtual environment with numpy, if it is missing
 	@PYTHON=$(PYTHON) bin/setup-test-venv $(TEST_VENV)
 
-lint: tools ## check formatting and lints
+lint-venv: tools ## create the virtual environment with mypy and ruff, if it is missing
+	@PYTHON=$(PYTHON) bin/setup-lint-venv $(LINT_VENV)
+
+lint: tools lint-venv ## check formatting, types and lints
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 	cd elixir && mix format --check-formatted
 	cd elixir_demo && mix format --check-formatted
+	cd priv/python && $(LINT_VENV)/bin/mypy --cache-dir $(TARGET)/mypy-cache
+	cd priv/python && $(LINT_VENV)/bin/ruff check --quiet --cache-dir $(TARGET)/ruff-cache
 
 test-rust: tools test-venv
 	if cargo nextest --version >/dev/null 2>&1; then \

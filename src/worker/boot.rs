@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 
 use super::recipe::Recipe;
 use super::token::{TOKEN, token};
@@ -35,14 +36,17 @@ const SOURCES: &[(&str, &str, &str)] = &[
     ("portpool._dates", "_dates.py", include_str!("../../priv/python/portpool/_dates.py")),
     ("portpool._errors", "_errors.py", include_str!("../../priv/python/portpool/_errors.py")),
     ("portpool._extend", "_extend.py", include_str!("../../priv/python/portpool/_extend.py")),
+    ("portpool._fresh", "_fresh.py", include_str!("../../priv/python/portpool/_fresh.py")),
     ("portpool._generators", "_generators.py", include_str!("../../priv/python/portpool/_generators.py")),
     ("portpool._hooks", "_hooks.py", include_str!("../../priv/python/portpool/_hooks.py")),
     ("portpool._identity", "_identity.py", include_str!("../../priv/python/portpool/_identity.py")),
     ("portpool._logs", "_logs.py", include_str!("../../priv/python/portpool/_logs.py")),
     ("portpool._memory", "_memory.py", include_str!("../../priv/python/portpool/_memory.py")),
+    ("portpool._missing", "_missing.py", include_str!("../../priv/python/portpool/_missing.py")),
     ("portpool._numeric", "_numeric.py", include_str!("../../priv/python/portpool/_numeric.py")),
     ("portpool._process", "_process.py", include_str!("../../priv/python/portpool/_process.py")),
     ("portpool._records", "_records.py", include_str!("../../priv/python/portpool/_records.py")),
+    ("portpool._say", "_say.py", include_str!("../../priv/python/portpool/_say.py")),
     ("portpool._signals", "_signals.py", include_str!("../../priv/python/portpool/_signals.py")),
     ("portpool._start", "_start.py", include_str!("../../priv/python/portpool/_start.py")),
     ("portpool._stdlib", "_stdlib.py", include_str!("../../priv/python/portpool/_stdlib.py")),
@@ -86,6 +90,11 @@ pub(super) fn start_order(recipe: &Recipe, role: Role) -> std::io::Result<Vec<u8
     Ok(bytes)
 }
 
+/// The wall clock in seconds, which the times of files are compared with.
+fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}
+
 fn pickle(recipe: &Recipe, role: Role) -> std::io::Result<Vec<u8>> {
     let mut order = PickleWriter::new();
     order.dict_start();
@@ -107,6 +116,7 @@ fn pickle(recipe: &Recipe, role: Role) -> std::io::Result<Vec<u8>> {
         ("max_memory", recipe.max_memory),
         ("busy_poll", u64::try_from(recipe.busy_poll.as_micros()).ok()),
         ("memory_limit", recipe.memory_limit),
+        ("started", Some(now())),
     ] {
         order.str(key);
         number(&mut order, value);

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 
 use crate::harness::processes::assert_dies;
 use crate::harness::term::{atom, atom_name, count, elements, get, int, list, map, name, number, string, text, tuple};
-use crate::harness::{Server, Signpost};
+use crate::harness::{Server, Signpost, pythons};
 
 #[test]
 fn no_worker_runs_one_call_more_than_max_calls_and_none_of_1000_is_lost() {
@@ -99,6 +99,11 @@ impl Code {
     }
 }
 
+/// Python writes bytecode, also where whoever runs the tests would have it not.
+fn bytecode() -> eetf::Term {
+    map([("PYTHONDONTWRITEBYTECODE", atom("false")), ("PYTHONPYCACHEPREFIX", atom("false"))])
+}
+
 fn reload(server: &mut Server) -> Result<eetf::Term, crate::harness::Failure> {
     let id = server.request("reload", []);
     let (to, result) = server.reply();
@@ -109,8 +114,8 @@ fn reload(server: &mut Server) -> Result<eetf::Term, crate::harness::Failure> {
 #[test]
 fn a_reload_replaces_the_workers_by_some_that_see_the_code_as_it_is_now() {
     let code = Code::new("def version(): return 1\n");
-    // The new source may have the size and the second of the old one.
-    let env = map([("PYTHONDONTWRITEBYTECODE", text("1"))]);
+    // The new source has the size of the old one and may have its second; bytecode is written, as usual.
+    let env = bytecode();
     let mut server =
         Server::start([("size", int(2)), ("wait", atom("all")), ("python_path", code.path()), ("env", env)]);
     let version = |server: &mut Server| number(&server.call(("versioned", "version"), []).unwrap());
@@ -130,9 +135,56 @@ fn a_reload_replaces_the_workers_by_some_that_see_the_code_as_it_is_now() {
 }
 
 #[test]
+fn a_reload_sees_edits_of_the_same_length_in_the_same_second_and_files_that_keep_their_time() {
+    for (python, template) in pythons().iter().flat_map(|python| [(python, false), (python, true)]) {
+        let code = Code::new("def version(): return 1\n");
+        let file = code.folder.path().join("versioned.py");
+        let old = std::time::SystemTime::now() - Duration::from_secs(3600);
+        fs::File::options().write(true).open(&file).unwrap().set_modified(old).unwrap();
+        let preload = list(template.then(|| text("versioned")));
+        let options = [("size", int(1)), ("python", text(python)), ("python_path", code.path()), ("env", bytecode())];
+        let mut server = Server::start(options.into_iter().chain([("preload", preload)]));
+        for version in 2..8 {
+            let times = fs::metadata(&file).unwrap();
+            code.write(&format!("def version(): return {version}\n"));
+            if version % 2 == 0 {
+                let file = fs::File::options().write(true).open(&file).unwrap();
+                file.set_modified(times.modified().unwrap()).unwrap();
+            }
+            assert_eq!(reload(&mut server).unwrap(), atom("reloaded"));
+            let seen = number(&server.call(("versioned", "version"), []).unwrap());
+            assert_eq!(seen, version, "{python}, template: {template}");
+        }
+        let cache = fs::read_dir(code.folder.path().join("__pycache__")).unwrap();
+        assert_eq!(cache.count(), 1, "bytecode is written all the same");
+    }
+}
+
+#[test]
+fn bytecode_that_is_younger_than_its_file_is_used() {
+    let code = Code::new("def version(): return 1\n");
+    let file = code.folder.path().join("versioned.py");
+    let start = || Server::start([("size", int(1)), ("python_path", code.path()), ("env", bytecode())]);
+    let old = std::time::SystemTime::now() - Duration::from_secs(3600);
+    fs::File::options().write(true).open(&file).unwrap().set_modified(old).unwrap();
+    let mut server = start();
+    assert_eq!(number(&server.call(("versioned", "version"), []).unwrap()), 1);
+    drop(server);
+    let bytecode = fs::read_dir(code.folder.path().join("__pycache__")).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = fs::read(&bytecode).unwrap();
+    bytes.truncate(16);
+    bytes.extend(b"no code");
+    fs::write(&bytecode, bytes).unwrap();
+    let future = std::time::SystemTime::now() + Duration::from_secs(3600);
+    fs::File::options().write(true).open(&bytecode).unwrap().set_modified(future).unwrap();
+    let error = start().call(("versioned", "version"), []).unwrap_err();
+    assert_eq!(error.reason(), "exception", "what the bytecode holds cannot be run");
+}
+
+#[test]
 fn a_reload_to_broken_code_fails_and_leaves_the_old_workers_serving() {
     let code = Code::new("def version(): return 1\n");
-    let env = map([("PYTHONDONTWRITEBYTECODE", text("1"))]);
+    let env = bytecode();
     let preload = list([text("versioned")]);
     let mut server =
         Server::start([("size", int(1)), ("python_path", code.path()), ("env", env), ("preload", preload)]);
@@ -230,7 +282,7 @@ fn a_server_whose_owner_wants_to_know_ends_when_workers_keep_failing() {
 fn a_worker_that_dies_during_a_reload_is_replaced_at_once() {
     let code = Code::new("def version(): return 1\n");
     let flag = Signpost::new();
-    let env = map([("PYTHONDONTWRITEBYTECODE", text("1"))]);
+    let env = bytecode();
     let init = tuple([atom("versioned"), atom("version"), list([])]);
     let mut server = Server::start([("size", int(1)), ("python_path", code.path()), ("env", env), ("init", init)]);
     for _ in 0..3 {

@@ -2,8 +2,8 @@
 
 use eetf::Term;
 
-use crate::harness::Server;
 use crate::harness::term::{atom, int, list, map, text, tuple};
+use crate::harness::{Server, Signpost};
 
 fn binary(bytes: &[u8]) -> Term {
     eetf::Binary::from(bytes.to_vec()).into()
@@ -127,4 +127,28 @@ fn wrong_choices_are_named() {
         assert_eq!((failure.reason(), failure.detail("option")), ("bad_request".into(), text(option)));
         assert!(failure.message().contains(says), "{failure:?}");
     }
+}
+
+#[test]
+fn what_a_function_gets_may_be_pickled_copied_and_sent_to_processes_of_its_own() {
+    let mut server = Server::start([("size", int(1))]);
+    let value = || list([atom("ok"), tuple([atom("a"), wrapped(b"b")]), map_of(atom("k"), atom("v"))]);
+    let plain = || list([text("ok"), tuple([text("a"), binary(b"b")]), map_of(text("k"), text("v"))]);
+    assert_eq!(server.call(("copies", "names_us"), [value()]), Ok(atom("false")));
+    assert_eq!(server.call(("copies", "deep"), [value()]), Ok(atom("true")));
+    for method in ["spawn", "forkserver"] {
+        assert_eq!(server.call(("copies", "in_a_process"), [text(method), value()]), Ok(plain()), "{method}");
+    }
+    assert_eq!(server.call(("copies", "in_a_queue"), [value()]), Ok(plain()));
+    let shelf = Signpost::new();
+    std::fs::create_dir(shelf.path()).unwrap();
+    let path = text(shelf.path().join("shelf").to_str().unwrap());
+    assert_eq!(server.call(("copies", "on_a_shelf"), [path, value()]), Ok(plain()));
+    let json = server.call(("copies", "as_json"), [map_of(atom("k"), list([atom("v")]))]);
+    assert_eq!(json, Ok(text("{\"k\": [\"v\"]}")));
+    // The codes of the channel do not depend on what was pickled before.
+    assert_eq!(
+        server.call(("echo", "echo"), [value()]),
+        Ok(list([atom("ok"), tuple([atom("a"), binary(b"b")]), map_of(atom("k"), atom("v"))]))
+    );
 }

@@ -6,7 +6,7 @@ import portpool
 from portpool import Atom
 
 
-@portpool.decoder("Elixir.Decimal")
+@portpool.decoder("Decimal")
 def decode_decimal(fields):
     sign = "-" if fields["sign"] < 0 else ""
     if isinstance(fields["coef"], Atom):  # :NaN or :inf

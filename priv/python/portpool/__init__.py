@@ -20,17 +20,35 @@ This package uses only the standard library.
 from __future__ import annotations
 
 from portpool._hooks import after_fork
-from portpool._types import Atom, ImproperList, Opaque, _plain
+from portpool._types import Atom, ImproperList, Opaque
+from portpool._types import _plain as _plain
 
-__all__ = ["Atom", "Date", "DateTime", "ImproperList", "NaiveDateTime", "Opaque", "Tensor", "Time", "Zone", "after_fork", "decoder", "encoder"]
+__all__ = [
+    "Atom",
+    "Date",
+    "DateTime",
+    "ImproperList",
+    "NaiveDateTime",
+    "Opaque",
+    "Tensor",
+    "Time",
+    "Zone",
+    "after_fork",
+    "decoder",
+    "encoder",
+]
 
 TYPE_CHECKING = False  # see _types.py
 if TYPE_CHECKING:
     from typing import Any
 
     from portpool._dates import Date, DateTime, NaiveDateTime, Time, Zone
-    from portpool._extend import _dict, _import, _struct, decoder, encoder
-    from portpool._tensors import Tensor, _tensor
+    from portpool._extend import _dict as _dict
+    from portpool._extend import _import as _import
+    from portpool._extend import _struct as _struct
+    from portpool._extend import decoder, encoder
+    from portpool._tensors import Tensor
+    from portpool._tensors import _tensor as _tensor
 
 # Imported on first use: most workers never need these, and each module costs time at boot.
 _ELSEWHERE = {

@@ -31,7 +31,7 @@ class BundledPackage:
             return None
         is_package = name == "portpool"
         origin = "<portpool>/" + ("__init__" if is_package else name.rpartition(".")[2]) + ".py"
-        spec = ModuleSpec(name, self, origin=origin, is_package=is_package)
+        spec = ModuleSpec(name, self, origin=origin, is_package=is_package)  # type: ignore[arg-type]
         spec.has_location = False
         return spec
 
@@ -97,13 +97,13 @@ def main(file: "BufferedReader") -> None:
     channel = take_channel()
     sys.argv = ["portpool-worker"]
     package = BundledPackage(order["sources"])
-    sys.meta_path.insert(0, package)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, package)
 
     from portpool import _stdlib
 
     package.builtins = _stdlib.private.builtins
 
-    from portpool import _bounds, _logs, _process, _stop
+    from portpool import _bounds, _fresh, _logs, _process, _stop
 
     if order["template"]:
         from portpool import _template as role
@@ -113,6 +113,7 @@ def main(file: "BufferedReader") -> None:
     _bounds.take(order)
     _stop.get_ready()
     _logs.get_ready()
+    _fresh.get_ready(list(sys.path), order["started"])
     _stdlib.open_path([*order["python_path"], *path], before)
     role.serve(channel, order)
 

@@ -28,8 +28,8 @@ def enter(procs: str, must: bool) -> None:
     """Moves this process into the pool's cgroup; what it starts is born there. The kernel takes milliseconds for a move, for which
     the server, whose one thread serves everybody, would have to wait."""
     try:
-        with open(procs, "w") as file:
-            file.write("0")
+        with open(procs, "wb") as file:
+            file.write(b"0")
     except OSError as error:
         if must:
             _stop(f"this process cannot be moved into the pool's cgroup: {error}")

@@ -8,7 +8,7 @@ from types import CoroutineType
 
 from portpool import _stdlib
 from portpool._codec import loads
-from portpool._types import short_name
+from portpool._say import short_name, text_of
 
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
@@ -52,10 +52,14 @@ def find(module: str, function: str) -> Callable[..., Any]:
         try:
             target = getattr(target, name)
         except AttributeError as error:
-            raise Undefined(module, function, f"{module} has no function {function}") from error
+            from portpool import _missing
+
+            if _missing.is_plain(error, target, name):
+                raise Undefined(module, function, f"{module} has no function {function}") from error
+            raise
     if not callable(target):
         raise Undefined(module, function, f"{module}.{function} is no function but a {short_name(type(target))}")
-    return target
+    return target  # type: ignore[no-any-return]
 
 
 def import_module(module: str, function: str) -> Any:
@@ -63,8 +67,9 @@ def import_module(module: str, function: str) -> Any:
     try:
         builtins.__import__(module)  # As the user would: see _stdlib.py.
     except ModuleNotFoundError as error:
-        # Only if it is this module or a package around it; one that this module wanted to import is an error inside it.
-        if error.name is not None and (module + ".").startswith(error.name + "."):
+        from portpool import _missing
+
+        if _missing.is_module(error, module):
             raise Undefined(module, function, f"there is no module {module}") from error
         raise
     except ValueError as error:
@@ -85,11 +90,11 @@ def _refuse_wrong_arity(
 
     try:
         signature = inspect.signature(target)
-    except (TypeError, ValueError):
+        shown = str(signature)
+    except Exception:  # It has none, or what it says of itself cannot be used.
         return
     try:
         signature.bind(*args, **(kwargs or {}))
     except TypeError as mismatch:
-        raise Undefined(
-            module, function, f"{module}.{function}{signature} does not take these arguments: {mismatch}"
-        ) from error
+        message = f"{module}.{function}{shown} does not take these arguments: {text_of(mismatch)}"
+        raise Undefined(module, function, message) from error

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+
 # The C part of pickle alone: what Python adds to it imports re and more.
 from _pickle import PickleBuffer, Pickler, loads
 from _pickle import dumps as _dumps
 
 from portpool import _stdlib
-from portpool._types import CODES, Atom, ImproperList, Opaque, _plain, type_name
+from portpool._say import short_name, show, text_of, type_name
+from portpool._types import CODES, Atom, ImproperList, Opaque, _plain
 
 __all__ = ["Unencodable", "admit", "dumps", "loads", "register"]
 
@@ -29,7 +31,8 @@ _PLAINEST = frozenset({type(None), bool, int, float})
 # What the pickler writes without asking anyone.
 _SCALARS = frozenset({type(None), bool, int, float, str, bytes, bytearray})
 # The server refuses what nests deeper (MAX_DEPTH in src/codec/document/walk.rs); every version of pickle gets so far.
-_TOO_DEEP = "the value nests deeper than 400 levels"
+_DEPTH = 400
+_TOO_DEEP = f"the value nests deeper than {_DEPTH} levels"
 
 
 class Unencodable(Exception):
@@ -52,6 +55,9 @@ def dumps(value: Any) -> list[Any]:
     """
     if value.__class__ in _PLAINEST:
         return [_dumps(value, 5)]
+    limit = _recursion_limit()
+    if limit > _MOST_RECURSION:
+        lower_recursion_limit()
     try:
         # A fresh memo also drops a large one.
         _pickler.memo = _seed.memo
@@ -61,10 +67,29 @@ def dumps(value: Any) -> list[Any]:
             return [preamble, _chunks[0]]
         # Large buffers come as they are, and have no length.
         return [preamble, *(chunk.raw() if chunk.__class__ is PickleBuffer else chunk for chunk in _chunks)]
-    except Exception as error:
+    except MemoryError:
+        raise
+    except BaseException as error:  # code of the user, which may raise anything
         raise _explain(value, error) from None
     finally:
         _chunks.clear()
+        if limit > _MOST_RECURSION:
+            sys.setrecursionlimit(limit)
+
+
+# Before Python 3.12 a recursion of C code is bounded by this alone. A user who lifts it for code of theirs must not make a deep result
+# overflow the stack.
+_MOST_RECURSION = 1000 if sys.version_info < (3, 12) else sys.maxsize
+_recursion_limit = sys.getrecursionlimit
+
+
+def lower_recursion_limit() -> None:
+    """Sets the recursion limit to what C code can bear, until the caller sets it again to what it was."""
+    if _recursion_limit() > _MOST_RECURSION:
+        try:
+            sys.setrecursionlimit(_MOST_RECURSION)
+        except RecursionError:
+            pass  # This is called from code that is deeper than that.
 
 
 class _Chunks(list):  # type: ignore[type-arg]
@@ -126,21 +151,25 @@ admit(Atom, Opaque, ImproperList, _plain)
 
 def _find_reducer(cls: type[Any]) -> Reducer:
     """Finds out how values of a type become plain."""
-    for base in cls.__mro__:
+    for base in _mro_of(cls):
         if base in _encoders:
             return _reduce_with(_encoders[base])
-    for base, reducer in _candidates():
-        if base is not None and issubclass(cls, base):
+    for special, reducer in _candidates():
+        if special is not None and issubclass(cls, special):
             return reducer
-    for base, rules in _elsewhere():
-        if base is not None and issubclass(cls, base):
+    for special, rules in _elsewhere():
+        if special is not None and issubclass(cls, special):
             return __import__("portpool." + rules, fromlist=[rules]).find_reducer(cls)  # type: ignore[no-any-return]
-    if hasattr(cls, "__dataclass_fields__"):
+    if any(type(vars(base).get("__dataclass_fields__")) is dict for base in _mro_of(cls)):
         return _reduce_dataclass
     for base, make in _PLAIN_BASES:
         if issubclass(cls, base):
             return reduce_by(make)
     return _refuse
+
+
+# What Python knows, whatever a metaclass says.
+_mro_of: Callable[[type[Any]], tuple[type[Any], ...]] = type.__dict__["__mro__"].__get__
 
 
 def _candidates() -> Iterator[tuple[type[Any] | None, Reducer]]:
@@ -212,7 +241,7 @@ def _reduce_with(encode: Callable[[Any], Any]) -> Reducer:
         except RecursionError:
             raise  # The pickler is as deep as it can be.
         except Exception as error:
-            raise Unencodable(f"its encoder raised {type(error).__name__}: {error}") from error
+            raise Unencodable(f"its encoder raised {short_name(type(error))}: {text_of(error)}") from error
         if encoded is value:
             raise Unencodable("its encoder returned the value itself, where it must return another")
         return _plain, (encoded,)
@@ -242,8 +271,9 @@ def _reduce_enum(value: Any) -> Reduced:
 
 
 def _reduce_dataclass(value: Any) -> Reduced:
-    fields = sys.modules["dataclasses"].fields(value)
-    return _plain, ({field.name: getattr(value, field.name) for field in fields},)
+    fields = type(value).__dataclass_fields__.values()
+    # The others are class variables and what is only passed to `__init__`.
+    return _plain, ({field.name: getattr(value, field.name) for field in fields if field._field_type.name == "_FIELD"},)
 
 
 def _refuse(value: Any) -> Reduced:
@@ -257,33 +287,39 @@ def _no_form(cls: type[Any]) -> str:
     )
 
 
-def _explain(value: Any, error: Exception) -> Unencodable:
+def _explain(value: Any, error: BaseException) -> Unencodable:
     """Turns what the pickler has raised into the refusal of one value."""
-    if isinstance(error, RecursionError):
-        return Unencodable(_TOO_DEEP)
     found = _search(value)
     if found is not None:
         return found
-    return error if isinstance(error, Unencodable) else Unencodable(f"{type(error).__name__}: {error}")
+    if issubclass(type(error), RecursionError):
+        return Unencodable(_TOO_DEEP)
+    return error if type(error) is Unencodable else Unencodable(_told(error))
+
+
+def _told(error: BaseException) -> str:
+    return f"{short_name(type(error))}: {text_of(error)}"
 
 
 def _search(root: Any) -> Unencodable | None:
     """Looks for the first value that has no form, in the pickler's order and without recursion."""
-    todo: list[tuple[Any, Path]] = [(root, None)]
+    todo: list[tuple[Any, Path, int]] = [(root, None, 0)]
     # Values that have been made on the way are kept, so that no other gets their id.
     seen: dict[int, Any] = {}
     while todo:
-        value, path = todo.pop()
+        value, path, depth = todo.pop()
         cls = type(value)
-        if cls in _SCALARS or id(value) in seen:
-            continue
-        seen[id(value)] = value
         try:
+            if depth > _DEPTH:
+                raise Unencodable(_TOO_DEEP)
+            if id(value) in seen or cls in _SCALARS:
+                continue
+            seen[id(value)] = value
             parts = list(_parts(value, cls, path))
-        except Exception as error:
-            refusal = error if isinstance(error, Unencodable) else Unencodable(str(error), type_name=type_name(cls))
+        except BaseException as error:  # code of the user, which may raise anything
+            refusal = error if type(error) is Unencodable else Unencodable(_told(error))
             return Unencodable(refusal.message, _format(path), refusal.type_name or type_name(cls))
-        todo.extend(reversed(parts))
+        todo.extend((part, step, depth + 1) for part, step in reversed(parts))
     return None
 
 
@@ -307,16 +343,16 @@ def _parts(value: Any, cls: type[Any], path: Path) -> Iterable[tuple[Any, Path]]
             yield arguments[0], path
 
 
+_STEPS = 16
+
+
 def _format(path: Path) -> str:
+    """The steps of a way, of a very long one the two ends."""
     steps: list[str] = []
     while path is not None:
         path, kind, where = path
-        steps.append(kind if where is None else f"{kind} {_show(where)}")
-    return ", ".join(reversed(steps))
-
-
-def _show(where: Any) -> str:
-    if isinstance(where, str):
-        text = where if len(where) <= 40 else where[:40] + ".."
-        return f":{text}" if isinstance(where, Atom) else '"' + text.replace('"', '\\"') + '"'
-    return repr(where)[:40]
+        steps.append(kind if where is None else f"{kind} {show(where)}")
+    steps.reverse()
+    if len(steps) > 2 * _STEPS:
+        steps[_STEPS:-_STEPS] = [f".. {len(steps) - 2 * _STEPS} more steps .."]
+    return ", ".join(steps)

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import sys
-from _datetime import date, datetime, time, timedelta, timezone, tzinfo  # the C part: importing the rest takes longer
 
 from portpool import _codec
 from portpool._codec import Unencodable
+from portpool._say import type_name
+from portpool._types import itself
 
 TYPE_CHECKING = False  # see _types.py
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Optional, Union
+    from datetime import date, datetime, time, timedelta, timezone, tzinfo
+    from typing import Any
 
     from portpool._codec import Reduced, Reducer
 
     Fields = tuple[str, str, int, int]
+else:
+    from _datetime import date, datetime, time, timedelta, timezone, tzinfo  # the C part: importing the rest takes longer
 
 
 class Date(date):
-    """An Elixir ``Date``: a ``datetime.date`` that compares and hashes like one."""
+    """An Elixir ``Date``: a ``datetime.date`` that compares and hashes like one, and is pickled as one."""
 
     __slots__ = ()
     __module__ = "portpool"
+    __copy__ = __deepcopy__ = itself
+
+    def __reduce_ex__(self, protocol: Any, /) -> Any:
+        plain = date(self.year, self.month, self.day) if type(self) is Date else super()
+        return plain.__reduce_ex__(protocol)
 
 
 def _beside_datetimes(name: str) -> Callable[[Any, Any], Any]:
@@ -46,6 +55,9 @@ class Zone(tzinfo):
     __slots__ = ("_fields", "_offset")
     __module__ = "portpool"
 
+    _fields: Fields
+    _offset: timedelta
+
     def __new__(cls, time_zone: str, zone_abbr: str, utc_offset: int, std_offset: int) -> Zone:
         for offset in (utc_offset + std_offset, std_offset):
             if not -86_400 < offset < 86_400:
@@ -55,13 +67,13 @@ class Zone(tzinfo):
         self._offset = timedelta(seconds=utc_offset + std_offset)
         return self
 
-    def utcoffset(self, when: Optional[datetime], /) -> timedelta:
+    def utcoffset(self, when: datetime | None, /) -> timedelta:
         return self._offset
 
-    def dst(self, when: Optional[datetime], /) -> timedelta:
+    def dst(self, when: datetime | None, /) -> timedelta:
         return timedelta(seconds=self._fields[3])
 
-    def tzname(self, when: Optional[datetime], /) -> str:
+    def tzname(self, when: datetime | None, /) -> str:
         return self._fields[1]
 
     def fromutc(self, when: datetime, /) -> datetime:
@@ -76,8 +88,11 @@ class Zone(tzinfo):
     def __repr__(self) -> str:
         return f"Zone{self._fields}"
 
+    __copy__ = __deepcopy__ = itself
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return Zone, self._fields
+        """Pickled as a fixed offset with a name, which anybody can load."""
+        return timezone, (self._offset, self._fields[1])
 
 
 UTC: Fields = ("Etc/UTC", "UTC", 0, 0)
@@ -115,8 +130,15 @@ class _Precise:
 
     __replace__ = replace
 
-    def __reduce_ex__(self, protocol: Any, /) -> tuple[Any, ...]:
-        return type(self), (*_clock(self), self.tzinfo, self.precision, self.fold)  # type: ignore[attr-defined]
+    __copy__ = __deepcopy__ = itself
+
+    def __reduce_ex__(self, protocol: Any, /) -> Any:
+        """Pickled as what it is for Python: nobody has to know this package to load it."""
+        if type(self).__module__ != "portpool":  # A subclass of somebody else's.
+            return type(self), (*_clock(self), self.tzinfo, self.precision, self.fold)  # type: ignore[attr-defined]
+        plain: Any = datetime if isinstance(self, datetime) else time
+        value = plain(*_clock(self), self.tzinfo, fold=self.fold)  # type: ignore[attr-defined]
+        return value.__reduce_ex__(protocol)
 
 
 class Time(_Precise, time):
@@ -125,14 +147,16 @@ class Time(_Precise, time):
     __slots__ = ("_precision",)
     __module__ = "portpool"
 
+    _precision: int
+
     def __new__(
         cls,
         hour: int = 0,
         minute: int = 0,
         second: int = 0,
         microsecond: int = 0,
-        tzinfo: Optional[tzinfo] = None,
-        precision: Optional[int] = None,
+        tzinfo: tzinfo | None = None,
+        precision: int | None = None,
         fold: int = 0,
     ) -> Time:
         self = time.__new__(cls, hour, minute, second, microsecond, tzinfo, fold=fold)
@@ -154,8 +178,8 @@ class _DateTime(_Precise, datetime):
         minute: int = 0,
         second: int = 0,
         microsecond: int = 0,
-        tzinfo: Union[tzinfo, Fields, None] = None,
-        precision: Optional[int] = None,
+        tzinfo: tzinfo | Fields | None = None,
+        precision: int | None = None,
         fold: int = 0,
     ) -> Any:
         zone: Any = _zone(tzinfo) if tzinfo.__class__ is tuple else tzinfo  # type: ignore[arg-type]
@@ -206,7 +230,7 @@ class DateTime(_DateTime):
         return _zoned(self)[1][3]
 
 
-def _precise(microsecond: int, precision: Optional[int]) -> int:
+def _precise(microsecond: int, precision: int | None) -> int:
     if precision is None:
         return 6 if microsecond else 0
     if type(precision) is not int or not 0 <= precision <= 6:
@@ -219,15 +243,15 @@ def find_reducer(cls: type[Any]) -> Reducer:
     _codec.admit(Date, Time, NaiveDateTime, DateTime)
     reducer = _reduce_datetime if issubclass(cls, datetime) else _reduce_date if issubclass(cls, date) else _reduce_time
     exact = (date, time, datetime, Date, Time, NaiveDateTime, DateTime)
-    return reducer if cls in exact else _checked(reducer)
+    return reducer if cls in exact else _checked(reducer, cls)
 
 
-def _checked(reducer: Reducer) -> Reducer:
+def _checked(reducer: Reducer, cls: type[Any]) -> Reducer:
     """Wrap a reducer for foreign classes, which may hold more than their base class, like those of pandas."""
 
     def reduce(value: Any) -> Reduced:
         if value != value or getattr(value, "nanosecond", 0):
-            raise Unencodable(f"{value!r} is nothing that a date or time of Elixir can hold")
+            raise Unencodable(f"a value of type {type_name(cls)} that no date or time of Elixir can hold")
         return reducer(value)
 
     return reduce
@@ -283,10 +307,11 @@ def _in_utc(value: datetime) -> datetime:
     if value.tzinfo is timezone.utc:
         return value
     moved = value.astimezone(timezone.utc)
-    return DateTime(*_clock(moved), timezone.utc, _precision_of(value))
+    made: datetime = DateTime(*_clock(moved), timezone.utc, _precision_of(value))  # type: ignore[call-arg, arg-type]
+    return made
 
 
-def _seconds(offset: Optional[timedelta]) -> int:
+def _seconds(offset: timedelta | None) -> int:
     if not offset:
         return 0
     if offset.microseconds:

@@ -8,11 +8,15 @@ import traceback
 from portpool import _wire
 from portpool._calls import Undefined
 from portpool._codec import Unencodable
-from portpool._types import short_name, type_name
+from portpool._say import short_name, text_of, type_name
 
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
 
 _MESSAGE = 8 << 10
 _TRACEBACK = 64 << 10
@@ -21,16 +25,16 @@ _FRAMES = 100
 
 def describe(error: BaseException) -> tuple[int, dict[str, Any]]:
     """The kind of the frame and its fields: docs/worker_protocol.md 4."""
-    if isinstance(error, Undefined):
+    if type(error) is Undefined:
         return _wire.UNDEF, _printable(_undefined(error))
-    if isinstance(error, Unencodable):
+    if issubclass(type(error), Unencodable) and isinstance(error, Unencodable):
         return _wire.UNENCODABLE, _printable(_unencodable(error))
     return _wire.RAISED, _printable(raised(error))
 
 
 def failed(stage: str, error: BaseException) -> dict[str, Any]:
     """Why this process cannot get ready: what it was doing, and what was raised."""
-    if isinstance(error, Undefined):
+    if type(error) is Undefined:
         hint = _hint(error.module, error.function)
         fields = describe(error.__cause__ or TypeError(str(error)))[1]
         message = f"{error}; {hint}" if hint else str(error)
@@ -54,16 +58,36 @@ def shortened(fields: dict[str, Any], limit: int) -> dict[str, Any]:
 
 def raised(error: BaseException) -> dict[str, Any]:
     """An exception with its traceback, without the frames of this package."""
-    trace = error.__traceback__
+    trace = _traceback_of(error)
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith("<portpool>"):
         trace = trace.tb_next
-    report = traceback.TracebackException(type(error), error, trace)
+    message = f"{short_name(type(error))}: {text_of(error)}"
+    try:
+        report = traceback.TracebackException(type(error), error, trace)
+        text, frames = "".join(report.format()), _frames(report.stack)
+    except Exception:  # Its class or what belongs to it does not let itself be asked, or its causes are too many.
+        text, frames = _bare(message, trace)
     return {
-        "message": _cut(f"{short_name(type(error))}: {_text(error)}", _MESSAGE),
+        "message": _cut(message, _MESSAGE),
         "type": type_name(type(error)),
-        "traceback": _cut("".join(report.format()), _TRACEBACK),
-        "frames": _frames(report.stack),
+        "traceback": _cut(text, _TRACEBACK),
+        "frames": frames,
     }
+
+
+_traceback_of: Callable[[BaseException], TracebackType | None] = BaseException.__dict__["__traceback__"].__get__
+
+
+def _bare(message: str, trace: TracebackType | None) -> tuple[str, list[dict[str, Any]]]:
+    """A traceback without lines of code and without causes, for which nobody is asked."""
+    frames = []
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frames.append({"file": code.co_filename, "line": trace.tb_lineno or 0, "function": code.co_name, "code": ""})
+        trace = trace.tb_next
+    frames = _ends(frames)
+    lines = [f'  File "{frame["file"]}", line {frame["line"]}, in {frame["function"]}\n' for frame in frames]
+    return "".join(["Traceback (most recent call last):\n", *lines, message, "\n"]), frames
 
 
 def _undefined(error: Undefined) -> dict[str, Any]:
@@ -83,10 +107,10 @@ def _unencodable(error: Unencodable) -> dict[str, Any]:
 def _hint(module: str, function: str) -> str:
     """The nearest right name, or where Python has looked."""
     if module not in sys.modules:
-        return "looked in: " + ", ".join(sys.path)
+        return "looked in: " + ", ".join(entry for entry in sys.path if isinstance(entry, str))
     try:
         near = _nearest(sys.modules[module], function.split("."))
-    except BaseException:  # noqa: B036 - a __getattr__ or __dir__ of a user's own may do anything
+    except BaseException:  # a __getattr__ or __dir__ of a user's own may do anything
         near = ""
     return f"did you mean {near}?" if near else ""
 
@@ -106,21 +130,15 @@ def _nearest(owner: Any, path: list[str]) -> str:
 
 
 def _frames(stack: traceback.StackSummary) -> list[dict[str, Any]]:
-    """Outermost first; of a very deep stack the two ends."""
-    frames = list(stack)
-    if len(frames) > _FRAMES:
-        frames = frames[: _FRAMES // 2] + frames[-_FRAMES // 2 :]
     return [
         {"file": frame.filename, "line": frame.lineno or 0, "function": frame.name, "code": frame.line or ""}
-        for frame in frames
+        for frame in _ends(stack)
     ]
 
 
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except BaseException:  # noqa: B036 - a __str__ of a user's own may do anything
-        return f"<{short_name(type(error))} that cannot be printed>"
+def _ends(frames: list[T]) -> list[T]:
+    """Outermost first; of a very deep stack the two ends."""
+    return frames if len(frames) <= _FRAMES else frames[: _FRAMES // 2] + frames[-_FRAMES // 2 :]
 
 
 def _cut(text: str, limit: int) -> str:

@@ -6,13 +6,20 @@ import sys
 
 from portpool import _codec
 from portpool._codec import Unencodable
+from portpool._say import short_name, show, text_of
 
 TYPE_CHECKING = False  # see _types.py
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Optional, TypeVar
+    from typing import Any, TypeVar, overload
 
-    F = TypeVar("F", bound=Callable[[Any], Any])
+    V = TypeVar("V")
+    R = TypeVar("R")
+else:
+
+    def overload(function):
+        """That of `typing`, which takes too long to import."""
+        return function
 
 # Decoders by the name of their struct.
 _decoders: dict[str, Callable[[dict[str, Any]], Any]] = {}
@@ -29,7 +36,11 @@ _OWN_STRUCTS = {
 }
 
 
-def encoder(cls: type[Any], encode: Optional[F] = None) -> Any:
+@overload
+def encoder(cls: type[V]) -> Callable[[Callable[[V], R]], Callable[[V], R]]: ...
+@overload
+def encoder(cls: type[V], encode: Callable[[V], R]) -> Callable[[V], R]: ...
+def encoder(cls: type[Any], encode: Callable[[Any], Any] | None = None) -> Any:
     """Register a function that encodes the values of a class, at any depth of a result.
 
     Use it as a decorator, or pass the function::
@@ -47,22 +58,26 @@ def encoder(cls: type[Any], encode: Optional[F] = None) -> Any:
     if encode is None:
         return lambda function: encoder(cls, function)
     if not isinstance(cls, type):
-        raise TypeError(f"an encoder is for a class, not for {cls!r}")
+        raise TypeError(f"an encoder is for a class, not for {show(cls)}")
     if cls is object or cls in _codec.NEVER_ASKED:
-        raise TypeError(f"no encoder for {cls.__name__}: plain values are what others become; give its subclasses one")
+        raise TypeError(f"no encoder for {short_name(cls)}: plain values are what others become; give its subclasses one")
     if cls.__module__ == "portpool" and cls.__name__ in _OURS:
         raise TypeError(f"no encoder for portpool.{cls.__name__}: it becomes the term that it came from")
     _codec.register(cls, encode)
     return encode
 
 
-def decoder(name: str, decode: Optional[F] = None) -> Any:
+@overload
+def decoder(name: str) -> Callable[[Callable[[dict[str, Any]], R]], Callable[[dict[str, Any]], R]]: ...
+@overload
+def decoder(name: str, decode: Callable[[dict[str, Any]], R]) -> Callable[[dict[str, Any]], R]: ...
+def decoder(name: str, decode: Callable[[dict[str, Any]], Any] | None = None) -> Any:
     """Register a function that decodes the structs of a name, at any depth of the arguments.
 
     Use it as a decorator, or pass the function. ``fields`` is a new dict for each struct, without ``__struct__``. Its keys
-    are ``Atom``, and so equal to their text::
+    are ``Atom``, and so equal to their text. ``"MyApp.Money"`` and ``"Elixir.MyApp.Money"`` are the same name::
 
-        @portpool.decoder("Elixir.MyApp.Money")
+        @portpool.decoder("MyApp.Money")
         def decode_money(fields):
             return Money(**fields)
 
@@ -75,11 +90,17 @@ def decoder(name: str, decode: Optional[F] = None) -> Any:
     if decode is None:
         return lambda function: decoder(name, function)
     if not isinstance(name, str):
-        raise TypeError(f'a decoder is for the name of a struct, "Elixir.Decimal", not for {name!r}')
-    if name in _OWN_STRUCTS:
-        raise ValueError(f"no decoder for {name}: it is a {_OWN_STRUCTS[name]}")
-    _decoders[str(name)] = decode
+        raise TypeError(f'a decoder is for the name of a struct, "MyApp.Money", not for {show(name)}')
+    full = _module_name(str.__str__(name))
+    if full in _OWN_STRUCTS:
+        raise ValueError(f"no decoder for {name}: it is a {_OWN_STRUCTS[full]}")
+    _decoders[full] = decode
     return decode
+
+
+def _module_name(name: str) -> str:
+    """The atom of an Elixir module, which people write without its `Elixir.`; other atoms do not begin with a capital."""
+    return "Elixir." + name if name[:1].isupper() and not name.startswith("Elixir.") else name
 
 
 class Unhashable(Unencodable):
@@ -104,9 +125,9 @@ def _dict(pairs: tuple[Any, ...]) -> dict[Any, Any]:
         try:
             known = key in made
         except TypeError as error:
-            raise Unhashable(f"a key that is or contains a struct must be hashable, by a portpool.decoder: {error}") from error
+            raise Unhashable(f"a key that is or contains a struct must be hashable, by a portpool.decoder: {text_of(error)}") from error
         if known:
-            raise Unhashable(f"key collision: {key!r:.80} is equal to another key of the same map")
+            raise Unhashable(f"key collision: {show(key)} is equal to another key of the same map")
         made[key] = value
     return made
 

@@ -24,7 +24,7 @@ def get_ready() -> None:
     if logging is not None:
         prepare(logging)
     else:
-        sys.meta_path.insert(0, _AtImport())  # type: ignore[arg-type]
+        sys.meta_path.insert(0, _AtImport())
 
 
 class _AtImport:
@@ -42,7 +42,7 @@ class _AtImport:
             def exec_module(module: ModuleType) -> None:
                 run(module)
                 if self in sys.meta_path:
-                    sys.meta_path.remove(self)  # type: ignore[arg-type]
+                    sys.meta_path.remove(self)
                     prepare(module)
 
             spec.loader.exec_module = exec_module  # type: ignore[method-assign]

@@ -7,7 +7,7 @@ import sys
 
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
-    from typing import Any, Optional
+    from typing import Any
 
 # What threadpoolctl calls the libraries, and the variable that tells them.
 _LIBRARIES = {"openmp": "OMP_NUM_THREADS", "blas": "OPENBLAS_NUM_THREADS"}
@@ -22,7 +22,7 @@ class NumericThreads:
 
     __slots__ = ("_controller", "_variables")
 
-    def __init__(self, variables: dict[str, Optional[str]]) -> None:
+    def __init__(self, variables: dict[str, str | None]) -> None:
         self._variables = variables
         self._controller = _controller() if any(value != "1" for value in variables.values()) else None
 

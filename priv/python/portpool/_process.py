@@ -52,9 +52,9 @@ def open_logs() -> None:
 
 def offer_as_victim() -> None:
     try:
-        with open("/proc/self/oom_score_adj", "r+") as file:
+        with open("/proc/self/oom_score_adj", "r+b", buffering=0) as file:
             score = min(int(file.read()) + _BEFORE_OTHERS, 1000)
             file.seek(0)
-            file.write(str(score))
+            file.write(b"%d" % score)
     except (OSError, ValueError):
         pass  # No /proc, or it is not for us to say.

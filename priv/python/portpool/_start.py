@@ -32,7 +32,7 @@ def attempt(channel: Channel, order: dict[str, Any], part: Callable[[dict[str, A
     stage = Stage()
     try:
         part(order, stage)
-    except BaseException as error:  # noqa: B036 - sys.exit in a module is no reason to look like a start that went well
+    except BaseException as error:  # sys.exit in a module is no reason to look like a start that went well
         fields = failed(stage.name, error)
         _worker.send(channel[1], 0, (_wire.FAILED, dumps(fields)), order["max_frame"])
         sys.exit(1)
@@ -44,7 +44,7 @@ def failed(stage: str, error: BaseException) -> dict[str, Any]:
         from portpool import _errors
 
         return _errors.failed(stage, error)
-    except BaseException as second:  # noqa: B036 - see `_worker.describe`
+    except BaseException as second:  # see `_worker.describe`
         fields = _worker.last_resort(error, second)
         return {**fields, "message": f"{stage}: {fields['message']}"}
 

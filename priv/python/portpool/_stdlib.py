@@ -264,7 +264,7 @@ def _find(name: str, path: Sequence[str] | None) -> ModuleSpec | None:
     for finder in (BuiltinImporter, FrozenImporter):
         spec = finder.find_spec(name, path)
         if spec is not None:
-            return spec  # type: ignore[no-any-return]
+            return spec
     return PathFinder.find_spec(name, _FOLDERS if path is None else path)
 
 

@@ -67,8 +67,8 @@ def unfit() -> str | None:
 def _names(threads: list[str]) -> str:
     names = []
     for thread in threads:
-        with open(f"/proc/self/task/{thread}/comm") as file:
-            names.append(file.read().strip())
+        with open(f"/proc/self/task/{thread}/comm", "rb") as file:
+            names.append(file.read().decode(errors="replace").strip())
     return ", ".join(names)
 
 
@@ -146,7 +146,7 @@ def fork_twice(answers: int, worker: int, descriptors: list[int]) -> Fork | None
         os.close(say)
         return Fork(worker, descriptors, go)
     os.close(say)
-    with open(said) as file:
+    with open(said, "rb") as file:
         pid = file.read()
     _, status = os.waitpid(between, 0)
     # Now the worker is the server's child. It waits for the end of this pipe, and looks then.

@@ -7,23 +7,20 @@ from _pickle import PickleBuffer
 
 from portpool import _codec
 from portpool._codec import Unencodable
-from portpool._types import _plain, type_name
+from portpool._say import type_name
 
 TYPE_CHECKING = False  # see _types.py
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Optional
+    from typing import Any
 
     from portpool._codec import Reduced, Reducer
 
-numpy: Any
 try:
-    import numpy
+    __import__("numpy")
 except Exception:  # It is optional, and may fail in ways of its own.
-    numpy = None
-else:
-    if _codec.numpy() is None:  # A module of the user has that name.
-        numpy = None
+    pass
+numpy: Any = _codec.numpy()  # None if a module of the user has that name.
 
 # The type kinds of Nx that numpy has, with their sizes in bits.
 _BITS = {"s": (8, 16, 32, 64), "u": (8, 16, 32, 64), "f": (16, 32, 64), "c": (64, 128)}
@@ -62,6 +59,16 @@ class Tensor:
 
     def __repr__(self) -> str:
         return f"<portpool.Tensor {self.type[0]}{self.type[1]} {self.shape}>"
+
+    def __reduce__(self) -> Any:
+        """Pickled as a tuple: whoever loads it need not know this package."""
+        return tuple, ((self.type, self.shape, self.data),)
+
+    def __copy__(self) -> Tensor:
+        return type(self)(self.type, self.shape, self.data)
+
+    def __deepcopy__(self, memo: object) -> Tensor:
+        return self.__copy__()  # All of its parts are immutable.
 
 
 def _tensor(kind: str, bits: int, shape: tuple[int, ...], data: bytes) -> Any:

@@ -6,36 +6,28 @@ import copyreg
 
 TYPE_CHECKING = False  # importing typing would take a fifth of the time that a worker has to boot
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any, TypeVar
 
     T = TypeVar("T")
 
 
-def type_name(cls: type[Any]) -> str:
-    """The name of a class as messages have it: what Python knows, whatever the class or its metaclass says."""
-    module, qualified = _module_of(cls), _qualified_name_of(cls)
-    return f"{module}.{qualified}" if type(module) is str and module != "builtins" else qualified
-
-
-def short_name(cls: type[Any]) -> str:
-    """The same without module and outer classes."""
-    return _name_of(cls)
-
-
-_name_of: Callable[[type[Any]], str] = type.__dict__["__name__"].__get__
-_qualified_name_of: Callable[[type[Any]], str] = type.__dict__["__qualname__"].__get__
-_module_of: Callable[[type[Any]], Any] = type.__dict__["__module__"].__get__
+def itself(value: T, memo: object = None) -> T:
+    """What a copy of an immutable value is, a deep one too."""
+    return value
 
 
 class Atom(str):
-    """An atom; equal to its text, and hashed as it."""
+    """An atom; equal to its text, and hashed as it. Pickled as its text: whoever loads it need not know this package."""
 
     __slots__ = ()
     __module__ = "portpool"
+    __copy__ = __deepcopy__ = itself
 
     def __repr__(self) -> str:
         return f"Atom({str.__repr__(self)})"
+
+    def __reduce_ex__(self, protocol: Any, /) -> Any:
+        return (str, (str.__str__(self),)) if type(self) is Atom else super().__reduce_ex__(protocol)
 
 
 # Kinds of opaque terms by the tags of the external term format.
@@ -55,10 +47,11 @@ _OPAQUE_KINDS: dict[int, str] = {
 
 
 class Opaque:
-    """A term that Python can only carry: ``etf`` holds its bytes in the external term format."""
+    """A term that Python can only carry: ``etf`` holds its bytes in the external term format. Pickled as these bytes."""
 
     __slots__ = ("etf",)
     __module__ = "portpool"
+    __copy__ = __deepcopy__ = itself
 
     etf: bytes
 
@@ -75,9 +68,12 @@ class Opaque:
         kind = _OPAQUE_KINDS.get(self.etf[0], "term") if self.etf else "nothing"
         return f"<portpool.Opaque {kind}>"
 
+    def __reduce__(self) -> Any:
+        return bytes, (self.etf,)
+
 
 class ImproperList:
-    """The list ``[item, .. | tail]``: one item at least, and a tail that is no list."""
+    """The list ``[item, .. | tail]``: one item at least, and a tail that is no list. Pickled as ``(items, tail)``."""
 
     __slots__ = ("items", "tail")
     __module__ = "portpool"
@@ -98,6 +94,19 @@ class ImproperList:
     def __repr__(self) -> str:
         return f"ImproperList({self.items!r}, {self.tail!r})"
 
+    def __reduce__(self) -> Any:
+        return tuple, ((self.items, self.tail),)
+
+    def __copy__(self) -> ImproperList:
+        return type(self)(list(self.items), self.tail)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ImproperList:
+        from copy import deepcopy
+
+        made = memo[id(self)] = type(self).__new__(type(self))
+        made.items, made.tail = deepcopy(self.items, memo), deepcopy(self.tail, memo)
+        return made
+
 
 def _plain(value: T) -> T:
     """The identity: what a reducer has called in place of a value that is not plain."""
@@ -112,5 +121,6 @@ FIRST_CODE = 0x70700000
 _NAMES = ("Atom", "Opaque", "ImproperList", "_plain", "Date", "Time", "NaiveDateTime", "DateTime", "_tensor", "_struct", "_dict", "_import")
 CODES: dict[str, int] = {name: FIRST_CODE + number for number, name in enumerate(_NAMES)}
 
-for _name, _code in CODES.items():
-    copyreg.add_extension("portpool", _name, _code)
+# For reading alone. In `_extension_registry` as well, they would be in all pickles that this process writes, also those of the
+# user, which others are to read.
+copyreg._inverted_registry.update({code: ("portpool", name) for name, code in CODES.items()})  # type: ignore[attr-defined]

@@ -7,9 +7,9 @@ import sys
 
 from portpool import _wire
 from portpool._calls import run
-from portpool._codec import dumps, loads
+from portpool._codec import dumps, loads, lower_recursion_limit
+from portpool._say import short_name, text_of, type_name
 from portpool._stop import in_hand
-from portpool._types import type_name
 from portpool._wire import read_call, write_frame
 
 TYPE_CHECKING = False  # see _boot.py
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     # The kind of a frame and the pieces of its body.
     Reply = tuple[int, list[Chunk]]
 
+_MESSAGE = 8 << 10
 # A call has run out of memory: what it left behind may be in anyone's way.
 _short_of_memory = False
 
@@ -96,7 +97,7 @@ def answer(body: Chunk, buffers: Sequence[bytes] = (), call: int = 0) -> Reply:
         finally:
             in_hand[0] = 0
         return _wire.RESULT, dumps(result)
-    except BaseException as error:  # noqa: B036
+    except BaseException as error:
         if issubclass(type(error), MemoryError):
             _short_of_memory = True
         kind, fields = describe(error)
@@ -105,16 +106,24 @@ def answer(body: Chunk, buffers: Sequence[bytes] = (), call: int = 0) -> Reply:
 
 def describe(error: BaseException) -> tuple[int, dict[str, Any]]:
     """The kind of the frame that tells of an error, and its fields: docs/worker_protocol.md 4."""
+    limit = sys.getrecursionlimit()
+    lower_recursion_limit()
     try:
         from portpool import _errors
 
         return _errors.describe(error)
-    except BaseException as second:  # noqa: B036 - a hostile exception, no memory left, or nothing can be imported
+    except BaseException as second:  # a hostile exception, no memory left, or nothing can be imported
         return _wire.RAISED, last_resort(error, second)
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def last_resort(error: BaseException, second: BaseException) -> dict[str, Any]:
-    """What can be said of an error by types alone, without any import, if it cannot be described."""
-    first, then = (type_name(type(one)).encode("ascii", "backslashreplace").decode() for one in (error, second))
-    text = f"{first} (and {then} while it was described)"
-    return {"message": text, "type": first, "traceback": text + "\n", "frames": []}
+    """What can be said of an error without any import, if it cannot be described."""
+    message = f"{short_name(type(error))}: {text_of(error)}"[:_MESSAGE]
+    text = _writable(f"{message} (and {short_name(type(second))} while it was described)")
+    return {"message": text, "type": _writable(type_name(type(error))), "traceback": text + "\n", "frames": []}
+
+
+def _writable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()

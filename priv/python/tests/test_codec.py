@@ -18,8 +18,8 @@ from typing import Any
 PACKAGE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PACKAGE))
 
-import portpool  # noqa: E402
-from portpool import Atom, ImproperList, Opaque, _codec, _types  # noqa: E402
+import portpool
+from portpool import Atom, ImproperList, Opaque, _codec, _types
 
 
 def through(value: Any) -> Any:
@@ -172,8 +172,8 @@ class Refusals(unittest.TestCase):
 
     def test_functions_generators_and_exceptions_have_no_form(self) -> None:
         self.assertEqual(self.refused([lambda: None]), ("element 1", "function"))
-        self.assertEqual(self.refused([part for part in [iter([])]]), ("element 1", "list_iterator"))
-        self.assertEqual(self.refused((part for part in [])), ("", "generator"))
+        self.assertEqual(self.refused([iter([])]), ("element 1", "list_iterator"))
+        self.assertEqual(self.refused(part for part in []), ("", "generator"))
         self.assertEqual(self.refused(ValueError("x")), ("", "ValueError"))
         self.assertEqual(self.refused([len]), ("element 1", "builtin_function_or_method"))
         self.assertEqual(self.refused(sys), ("", "module"))

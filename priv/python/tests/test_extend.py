@@ -12,8 +12,8 @@ from typing import Any
 PACKAGE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PACKAGE))
 
-import portpool  # noqa: E402
-from portpool import Atom, _codec, _extend, _types  # noqa: E402
+import portpool
+from portpool import Atom, _codec, _extend, _say
 
 
 def through(value: Any) -> Any:
@@ -55,7 +55,7 @@ class Encoders(Registered):
         class Late:
             pass
 
-        self.assertEqual(self.refusal(Late()).type_name, _types.type_name(Late))
+        self.assertEqual(self.refusal(Late()).type_name, _say.type_name(Late))
         portpool.encoder(Late, lambda late: 1)
         self.assertEqual(through([Late()]), [1])
 
@@ -93,10 +93,10 @@ class Encoders(Registered):
             return {"itself": bad, "new": Bad(bad.how)}[bad.how]
 
         told = self.refusal({"k": [Bad("raises")]})
-        self.assertEqual((told.path, told.type_name), ('key "k", element 1', _types.type_name(Bad)))
+        self.assertEqual((told.path, told.type_name), ('key "k", element 1', _say.type_name(Bad)))
         self.assertIn("its encoder raised KeyError: 'raises'", told.message)
         told = self.refusal([1, Bad("itself")])
-        self.assertEqual((told.path, told.type_name), ("element 2", _types.type_name(Bad)))
+        self.assertEqual((told.path, told.type_name), ("element 2", _say.type_name(Bad)))
         self.assertIn("returned the value itself", told.message)
         self.assertIn("400 levels", self.refusal(Bad("new")).message)
 

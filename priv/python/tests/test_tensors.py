@@ -11,8 +11,8 @@ from typing import Any
 PACKAGE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PACKAGE))
 
-import portpool  # noqa: E402
-from portpool import Tensor, _codec, _types  # noqa: E402
+import portpool
+from portpool import Tensor, _codec, _say
 
 try:
     import numpy
@@ -116,7 +116,7 @@ class Arrays(unittest.TestCase):
             numpy.longdouble(1),
             numpy.void(b"a"),
         ):
-            self.assertEqual(self.refusal(scalar).type_name, _types.type_name(type(scalar)))
+            self.assertEqual(self.refusal(scalar).type_name, _say.type_name(type(scalar)))
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 import ast
 import unittest
+from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Iterator
 
 PACKAGE = Path(__file__).resolve().parent.parent / "portpool"
 

@@ -1,0 +1,5 @@
+"""Makes errors of warnings, for all that comes after it."""
+
+import warnings
+
+warnings.simplefilter("error")
