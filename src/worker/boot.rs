@@ -40,6 +40,8 @@ const SOURCES: &[(&str, &str, &str)] = &[
     ("portpool._generators", "_generators.py", include_str!("../../priv/python/portpool/_generators.py")),
     ("portpool._hooks", "_hooks.py", include_str!("../../priv/python/portpool/_hooks.py")),
     ("portpool._identity", "_identity.py", include_str!("../../priv/python/portpool/_identity.py")),
+    ("portpool._importer", "_importer.py", include_str!("../../priv/python/portpool/_importer.py")),
+    ("portpool._library", "_library.py", include_str!("../../priv/python/portpool/_library.py")),
     ("portpool._logs", "_logs.py", include_str!("../../priv/python/portpool/_logs.py")),
     ("portpool._memory", "_memory.py", include_str!("../../priv/python/portpool/_memory.py")),
     ("portpool._missing", "_missing.py", include_str!("../../priv/python/portpool/_missing.py")),

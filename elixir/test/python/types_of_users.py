@@ -38,7 +38,7 @@ def encode_broken(broken):
     return broken
 
 
-@portpool.decoder("Elixir.Portpool.Test.Undecodable")
+@portpool.decoder("Portpool.Test.Undecodable")
 def decode_badly(fields):
     raise ValueError(f"no use for {fields['x']}")
 

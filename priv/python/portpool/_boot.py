@@ -101,7 +101,7 @@ def main(file: "BufferedReader") -> None:
 
     from portpool import _stdlib
 
-    package.builtins = _stdlib.private.builtins
+    package.builtins = _stdlib.own_builtins
 
     from portpool import _bounds, _fresh, _logs, _process, _stop
 

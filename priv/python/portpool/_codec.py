@@ -8,7 +8,7 @@ import sys
 from _pickle import PickleBuffer, Pickler, loads
 from _pickle import dumps as _dumps
 
-from portpool import _stdlib
+from portpool import _library
 from portpool._say import short_name, show, text_of, type_name
 from portpool._types import CODES, Atom, ImproperList, Opaque, _plain
 
@@ -207,7 +207,7 @@ _Getset = type(type.__dict__["__name__"])
 
 def _class(module: str, name: str) -> type[Any] | None:
     """A class of the standard library, if its module has been imported: a user may have a module of the same name."""
-    return _class_in(_stdlib.genuine(module), name)
+    return _class_in(_library.genuine(module), name)
 
 
 def _class_in(module: ModuleType | None, name: str) -> type[Any] | None:

@@ -40,14 +40,18 @@ def get_ready(folders: list[str], started: int) -> None:
     find: Callable[[str], Any] = FileFinder.path_hook(*loaders)
 
     def hook(path: str) -> Any:
-        if "-packages" in path or path in folders or path.startswith(tuple(folder + "/" for folder in folders)):
+        if _is_installed(path) or path in folders or path.startswith(tuple(folder + "/" for folder in folders)):
             raise ImportError("not the user's", path=path)
         return find(path)
 
     sys.path_hooks.insert(0, hook)
     for entry in list(sys.path_importer_cache):
-        if entry not in folders and "-packages" not in entry:
+        if entry not in folders and not _is_installed(entry):
             del sys.path_importer_cache[entry]
+
+
+def _is_installed(path: str) -> bool:
+    return "/site-packages" in path or "/dist-packages" in path
 
 
 def _may_be_old(bytecode: str, source: str, started: int) -> bool:

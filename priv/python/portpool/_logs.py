@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from _frozen_importlib_external import PathFinder
 
-from portpool import _stdlib
+from portpool import _library, _stdlib
 
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def get_ready() -> None:
     """Makes `logging` write records, now or as soon as it is imported."""
     _stdlib.notice("logging", prepare)
-    logging = _stdlib.genuine("logging")
+    logging = _library.genuine("logging")
     if logging is not None:
         prepare(logging)
     else:
@@ -36,7 +36,7 @@ class _AtImport:
         if name != "logging":
             return None
         spec = PathFinder.find_spec(name)
-        if spec is not None and spec.loader is not None and _stdlib.is_of_library(spec):
+        if spec is not None and spec.loader is not None and _library.is_of_library(spec):
             run = spec.loader.exec_module
 
             def exec_module(module: ModuleType) -> None:

@@ -133,6 +133,14 @@ class Decoders(Registered):
         self.assertEqual(seen, [{"amount": 3}])
         self.assertEqual(decode({}), "money")
 
+    def test_the_name_may_be_that_of_the_module_or_of_its_atom(self) -> None:
+        for name in ("MyApp.Money", "Elixir.MyApp.Money", Atom("Elixir.MyApp.Money")):
+            _extend._decoders.clear()
+            portpool.decoder(name, lambda fields: "money")
+            self.assertEqual(_extend._struct({Atom("__struct__"): Atom("Elixir.MyApp.Money")}), "money", name)
+        portpool.decoder("money", lambda fields: "of Erlang")
+        self.assertEqual(_extend._struct({Atom("__struct__"): Atom("money")}), "of Erlang")
+
     def test_a_struct_without_one_is_its_dict(self) -> None:
         fields = {Atom("__struct__"): Atom("Elixir.Other"), Atom("amount"): 3}
         self.assertIs(_extend._struct(fields), fields)
@@ -145,7 +153,7 @@ class Decoders(Registered):
                 _extend._dict(pairs)
 
     def test_structs_with_a_type_of_their_own_have_none(self) -> None:
-        for name in ("Elixir.Date", "Elixir.DateTime", "Elixir.Portpool.Tensor", "Elixir.Portpool.Bytes"):
+        for name in ("Elixir.Date", "Date", "Portpool.Bytes", "Elixir.DateTime", "Elixir.Portpool.Tensor", "Elixir.Portpool.Bytes"):
             with self.assertRaises(ValueError):
                 portpool.decoder(name, lambda fields: 1)
         with self.assertRaises(TypeError):

@@ -1,0 +1,89 @@
+"""Which modules are the standard library's, and which names of it mean something else to the user. docs/worker_protocol.md 1.5."""
+
+from __future__ import annotations
+
+import os
+import sys
+from _frozen_importlib_external import PathFinder
+from _imp import is_builtin, is_frozen
+
+TYPE_CHECKING = False  # see _boot.py
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+_Module = type(sys)
+# The boot leaves nothing else on the path until it has imported this.
+FOLDERS = list(sys.path)
+
+
+def genuine(name: str) -> ModuleType | None:
+    """The module `name` of the standard library, if it has been imported by that name."""
+    module = sys.modules.get(name)
+    return module if module is not None and is_genuine(module) else None
+
+
+def is_genuine(module: object) -> bool:
+    """Whether this is a module of the standard library, and not one that has the name of one."""
+    return issubclass(type(module), _Module) and is_of_library(object.__getattribute__(module, "__dict__").get("__spec__"))
+
+
+def is_of_library(spec: ModuleSpec | None) -> bool:
+    """Whether a module with this spec comes from the standard library."""
+    origin = getattr(spec, "origin", None)
+    if origin in ("built-in", "frozen"):
+        return True
+    return type(origin) is str and any(_is_below(origin, folder) for folder in FOLDERS)
+
+
+def _is_below(origin: str, folder: str) -> bool:
+    rest = origin[len(folder) + 1 :]
+    return origin.startswith(folder + "/") and not rest.startswith(("site-packages/", "dist-packages/"))
+
+
+def _names_in(folder: str) -> set[str]:
+    try:
+        return {name.partition(".")[0] for name in os.listdir(folder or ".")}
+    except OSError:
+        return set()
+
+
+# Python 3.9 has no list of them.
+NAMES = frozenset(
+    getattr(sys, "stdlib_module_names", None) or {*sys.builtin_module_names}.union(*map(_names_in, FOLDERS))
+)
+
+
+class Shadows:
+    """The names of the standard library that mean something else to the user, as things are now."""
+
+    def __init__(self) -> None:
+        self._ahead = {
+            name
+            for folder in _folders_ahead()
+            for name in _names_in(folder) & NAMES
+            if not is_builtin(name) and not is_frozen(name) and _is_importable(folder, name)
+        }
+
+    def ahead(self, name: str) -> bool:
+        """Whether the user's path has this before the standard library. Of a dotted name the first part decides."""
+        return name.partition(".")[0] in self._ahead
+
+    def __bool__(self) -> bool:
+        """Whether there are any, on the path or imported."""
+        return bool(self._ahead) or any(not is_genuine(sys.modules[name]) for name in NAMES & sys.modules.keys())
+
+
+def _folders_ahead() -> Iterator[str]:
+    for entry in list(sys.path):
+        if entry in FOLDERS:
+            return
+        if type(entry) is str:
+            yield entry
+
+
+def _is_importable(folder: str, name: str) -> bool:
+    """A folder without `__init__.py` hides no module of the standard library."""
+    spec = PathFinder.find_spec(name, [folder])
+    return spec is not None and spec.origin is not None
