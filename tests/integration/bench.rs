@@ -36,7 +36,7 @@ fn the_table_has_a_row_for_each_step_and_ends_with_a_size() {
     let (status, stdout, stderr) = bench(&["--size", "2", "--time", "50ms", "operator:add", "1", "2"]);
     assert_eq!((status, stderr.as_str()), (0, ""), "{stdout}");
     let [head, columns, rows @ .., size] = &stdout.lines().collect::<Vec<_>>()[..] else { panic!("{stdout}") };
-    assert!(head.starts_with("operator:add, ") && head.ends_with("50.0ms a step"), "{head}");
+    assert!(head.starts_with("operator:add, ") && head.ends_with("50.0ms per step"), "{head}");
     for column in ["workers", "callers", "calls/s", "p50", "p99", "p99.9", "queue", "run", "busy", "memory", "failed"] {
         assert!(columns.contains(column), "{columns}");
     }
@@ -76,7 +76,7 @@ fn what_waits_does_more_with_more_workers_and_is_to_have_them() {
     let (report, rate) = report(&["--time", "400ms", "time:sleep", "0.05"]);
     assert!(rate(4, 8) > 2.0 * rate(1, 2), "{report}");
     assert_eq!(report["hint"]["size"], 4, "{report}");
-    assert!(report["hint"]["reason"].as_str().unwrap().starts_with("it waits, "), "{report}");
+    assert!(report["hint"]["reason"].as_str().unwrap().starts_with("the function waits "), "{report}");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_function_that_never_works_is_given_up_after_a_step() {
     assert_eq!(stderr, "portpool: undef: math has no function sqroot\ndid you mean sqrt?\n");
     let [_, _, row, end] = stdout.lines().collect::<Vec<_>>()[..] else { panic!("{stdout}") };
     assert!(row.split_whitespace().last().unwrap().parse::<u64>().unwrap() > 0, "{row}");
-    assert_eq!(end, "no hint: too little was measured");
+    assert_eq!(end, "no hint: too few measurements");
 }
 
 #[test]
@@ -148,6 +148,6 @@ fn what_was_measured_is_summed_up_when_it_is_interrupted() {
     signal(child.id(), Signal::INT);
     stdout.read_to_string(&mut lines).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{lines}");
-    assert!(lines.lines().last().unwrap().starts_with("size 1: it waits, "), "{lines}");
+    assert!(lines.lines().last().unwrap().starts_with("size 1: the function waits "), "{lines}");
     mark.assert_gone();
 }

@@ -2,9 +2,9 @@
 
 use super::row::Row;
 
-/// More workers are worth their memory if calls per second grow by this part at least.
+/// More workers are worth their memory if calls per second grow by at least this fraction.
 const GROWTH: f64 = 0.05;
-/// A function computes if it needs a processor for this part of its time at least; else it waits.
+/// A function computes if it uses a processor for at least this fraction of its time; otherwise it waits.
 const COMPUTES: f64 = 0.5;
 
 /// A size, and why.
@@ -14,8 +14,8 @@ pub(super) struct Hint {
     pub(super) reason: String,
 }
 
-/// The smallest pool than which no larger one does much more. Workers that compute do no more than there are processors, whatever
-/// a noisy machine shows.
+/// The smallest pool that no larger one clearly beats. More computing workers than processors bring nothing, whatever a noisy machine
+/// shows.
 pub(super) fn hint(rows: &[Row], processors: usize) -> Option<Hint> {
     let busy = busy(rows);
     let limit = if busy.is_some_and(|busy| busy >= COMPUTES) { processors } else { usize::MAX };
@@ -24,23 +24,23 @@ pub(super) fn hint(rows: &[Row], processors: usize) -> Option<Hint> {
     let size = full().find(|row| row.calls_per_second * (1.0 + GROWTH) >= best)?.step.workers;
     let largest = full().map(|row| row.step.workers).max()?;
     let why = if size < largest {
-        format!("with more workers than {size} calls/s grow by less than {:.0} %", GROWTH * 100.0)
+        format!("adding workers beyond {size} raises calls/s by less than {:.0} %", GROWTH * 100.0)
     } else if size < limit {
-        format!("calls/s still grow at {size} workers, the most that were tried (--size {size} tries twice as many)")
+        format!("calls/s still grow at {size} workers, the most tried (--size {size} tries twice as many)")
     } else {
         format!("more workers than the {processors} processors would only take turns")
     };
     let reason = match busy {
         Some(busy) if busy >= COMPUTES => {
-            format!("it computes, a worker needs a processor for {:.0} % of its time: {why}", busy * 100.0)
+            format!("the function computes (a worker uses a processor for {:.0} % of its time), and {why}", busy * 100.0)
         }
-        Some(busy) => format!("it waits, a worker needs a processor for {:.0} % of its time: {why}", busy * 100.0),
+        Some(busy) => format!("the function waits (a worker uses a processor for {:.0} % of its time), and {why}", busy * 100.0),
         None => why,
     };
     Some(Hint { size, reason })
 }
 
-/// For which part of its time a worker needs a processor if it has it for itself: with one caller, or as few as there are.
+/// The fraction of its time for which an undisturbed worker uses a processor: with one caller, or the fewest measured.
 fn busy(rows: &[Row]) -> Option<f64> {
     rows.iter().filter(|row| row.calls > 0).min_by_key(|row| row.step.callers)?.busy
 }
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
     use crate::cli::bench::plan::Step;
 
-    /// Rows of pools of 1, 2, 4, .. workers with so many calls a second.
+    /// Rows of pools of 1, 2, 4, .. workers with these calls per second.
     fn rows(busy: Option<f64>, calls: &[f64]) -> Vec<Row> {
         let row = |workers, calls_per_second| Row {
             step: Step { workers, callers: 2 * workers },
@@ -76,7 +76,7 @@ mod tests {
         let (two, why) = size(Some(0.97), &[100.0, 190.0, 210.0], 2);
         assert_eq!((two, why.contains("97 %") && why.contains("the 2 processors")), (2, true), "{why}");
         let (one, why) = size(Some(1.0), &[100.0, 102.0, 99.0], 2);
-        assert_eq!((one, why.contains("more workers than 1 calls/s grow by less than 5 %")), (1, true), "{why}");
+        assert_eq!((one, why.contains("beyond 1 raises calls/s by less than 5 %")), (1, true), "{why}");
         let (four, why) = size(Some(0.9), &[100.0, 200.0, 400.0], 16);
         assert_eq!((four, why.contains("still grow")), (4, true), "{why}");
     }
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn what_waits_gets_as_many_as_bring_more() {
         let (four, why) = size(Some(0.02), &[100.0, 200.0, 400.0], 2);
-        assert_eq!((four, why.starts_with("it waits") && why.contains("--size 4")), (4, true), "{why}");
+        assert_eq!((four, why.starts_with("the function waits") && why.contains("--size 4")), (4, true), "{why}");
         assert_eq!(size(Some(0.02), &[100.0, 199.0, 203.0], 2).0, 2);
         assert_eq!(size(None, &[100.0, 101.0, 102.0], 2).0, 1);
         assert_eq!(hint(&[], 2), None);

@@ -21,6 +21,6 @@ pub(super) struct Row {
     pub(super) run: Option<Quantiles>,
     /// What a worker takes, in bytes, its part of what they share included.
     pub(super) memory: Option<u64>,
-    /// For which part of its time a worker needs a processor, from 0 to 1.
+    /// The fraction of its time for which a worker uses a processor, from 0 to 1.
     pub(super) busy: Option<f64>,
 }

@@ -12,7 +12,7 @@ pub(super) fn head(report: &Report) -> String {
     let Report { mfa, processors, time, .. } = report;
     let columns = ["workers", "callers", "calls/s", "p50", "p99", "p99.9", "queue p50", "p99", "run p50", "p99"];
     let columns: Vec<String> = columns.iter().zip(WIDTHS).map(|(name, width)| format!("{name:>width$}")).collect();
-    format!("{mfa}, {processors} processors, {time:.1?} a step\n{}   busy  memory  failed", columns.join(" "))
+    format!("{mfa}, {processors} processors, {time:.1?} per step\n{}   busy  memory  failed", columns.join(" "))
 }
 
 /// The widths of the columns up to the last three.
@@ -42,6 +42,6 @@ fn calls_per_second(calls: f64) -> String {
 pub(super) fn end(report: &Report) -> String {
     match report.hint() {
         Some(Hint { size, reason }) => format!("size {size}: {reason}"),
-        None => "no hint: too little was measured".to_owned(),
+        None => "no hint: too few measurements".to_owned(),
     }
 }
