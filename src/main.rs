@@ -33,7 +33,7 @@ fn main() -> ExitCode {
 fn run(Cli { log_level, command }: Cli) -> anyhow::Result<u8> {
     match command {
         Command::Watch { pid, cgroup } => with_runtime(async move {
-            // It ends with its server: signals that ask for the end are for the owner of both.
+            // The watch ends with its server: signals that ask for the end are for the owner of both.
             let _deaf = shutdown::Requests::listen()?;
             Ok(watch::run(pid, &Home::from(cgroup.as_str())).map(|()| 0)?)
         }),

@@ -1,4 +1,4 @@
-//! The server's own warnings, on their way to an owner who wants the log. docs/protocol.md 14
+//! Passes the server's own warnings to an owner that wants the log. docs/protocol.md 14
 
 use std::fmt::{self, Write};
 use std::sync::{Arc, OnceLock};
@@ -9,14 +9,14 @@ use tracing_subscriber::layer::{Context, Layer};
 
 use crate::worker::{self, Log};
 
-/// Takes warnings and errors to the log, once it is known where that goes. stderr gets them in any case.
+/// Passes warnings and errors to the log, once its destination is known. They also go to stderr.
 #[derive(Clone, Debug, Default)]
 pub struct Relay(Arc<OnceLock<Log>>);
 
 impl Relay {
-    /// From now on warnings go there, too.
+    /// Also sends warnings there from now on.
     pub fn connect(&self, log: Log) {
-        // There is one session.
+        // There is only one session.
         let _ = self.0.set(log);
     }
 }
@@ -36,7 +36,7 @@ impl<S: Subscriber> Layer<S> for Relay {
     }
 }
 
-/// What an event says: its message, the worker that it is about, and its other fields as they are on stderr.
+/// The content of an event: its message, the worker that it is about, and its other fields as on stderr.
 #[derive(Default)]
 struct Words {
     worker: Option<u64>,
@@ -53,7 +53,7 @@ impl Visit for Words {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // A string takes whatever is written to it.
+        // Writing to a string cannot fail.
         let _ = match field.name() {
             "message" => write!(self.message, "{value:?}"),
             name => write!(self.fields, " {name}={value:?}"),

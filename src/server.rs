@@ -19,20 +19,21 @@ use crate::port::{self, Hello, Output, Packet, Reader, Ready, Rules, Writer};
 use crate::relay::Relay;
 use crate::{shutdown, startup};
 
-/// Exit status where the operating system stands in the way.
+/// Exit status for failures of the operating system.
 const BROKEN: u8 = 1;
-/// Exit status where `hello` was refused or the usage is wrong.
+/// Exit status for a refused `hello` or wrong usage.
 const REFUSED: u8 = 2;
-/// Exit status where workers keep failing and the owner is to know.
+/// Exit status when workers keep failing and the owner wants to know.
 const CRASH_LOOP: u8 = 75;
-/// How long the server may go on after the time to drain is over: workers are asked to end, asked again, and killed.
+/// How long the server may continue after `drain_timeout`, to ask workers to end, ask again, and kill them.
 const DRAIN_MARGIN: Duration = Duration::from_secs(5);
-/// Requests read and not yet taken by the dispatcher, which never waits for anything.
+/// The number of requests read but not yet taken by the dispatcher, which never waits.
 const REQUESTS: usize = 1024;
-/// How long the workers may take to die and the last replies to be written.
+/// How long the workers may take to die, and the last replies to be written.
 const LAST_WORDS: Duration = Duration::from_millis(700);
 
-/// Serves one owner on stdin and stdout; the exit status. The relay takes warnings to an owner who wants the log.
+/// Serves one owner on stdin and stdout; returns the exit status. The relay passes warnings to an owner that wants the
+/// log.
 pub async fn serve(relay: Relay) -> anyhow::Result<u8> {
     if io::IsTerminal::is_terminal(&io::stdin()) {
         error!(
@@ -40,7 +41,7 @@ pub async fn serve(relay: Relay) -> anyhow::Result<u8> {
         );
         return Ok(REFUSED);
     }
-    // From now on no signal ends this process. `hello` says what a signal does.
+    // From now on no signal ends this process. `hello` decides what a signal does.
     let stop = shutdown::Requests::listen()?;
     let (input, mut output) = port::take_stdio()?;
     let mut reader = Reader::new(input, MAX_FRAME);
@@ -52,14 +53,14 @@ pub async fn serve(relay: Relay) -> anyhow::Result<u8> {
     Ok(status)
 }
 
-/// What became of `hello`.
+/// The result of `hello`.
 enum Session {
-    /// With the cgroup that is to be removed at its end.
+    /// With the cgroup to remove at the end.
     Open(Box<Opened>, Option<Arc<Group>>),
     Over(u8),
 }
 
-/// A session whose `hello` was accepted.
+/// A session with an accepted `hello`.
 struct Opened {
     config: Config,
     dispatcher: Dispatcher,
@@ -70,7 +71,7 @@ struct Opened {
 
 async fn session(reader: &mut Reader, output: &mut Output, relay: &Relay) -> io::Result<Session> {
     let Some(packet) = reader.packet().await? else { return Ok(Session::Over(0)) };
-    // Python may take its time to say its version; an owner that goes away meanwhile is not to be waited for.
+    // Python may be slow to report its version. An owner that goes away in the meantime is not waited for.
     let opened = tokio::select! {
         opened = open(packet, relay) => opened,
         end = reader.end() => return end.map(|()| Session::Over(0)),
@@ -117,7 +118,7 @@ async fn open(packet: Packet, relay: &Relay) -> Result<(Opened, Option<Arc<Group
 }
 
 impl Opened {
-    /// Runs the three tasks until the owner is gone or a signal asks for the end.
+    /// Runs the three tasks until the owner is gone or a signal ends the server.
     async fn serve(self, mut reader: Reader, output: Output, mut stop: shutdown::Requests) -> u8 {
         let Self { config, dispatcher, requests, replies, ready } = self;
         reader.set_max_frame(config.max_frame);
@@ -133,7 +134,7 @@ impl Opened {
             end = &mut dispatcher => match end {
                 Ok(End::Closed) => 0,
                 Ok(End::Drained) => {
-                    // The owner is there and wants the results of what has run.
+                    // The owner is still there and wants the results of finished calls.
                     last_words = DRAIN_MARGIN;
                     0
                 }
@@ -142,7 +143,8 @@ impl Opened {
                 Err(_) => BROKEN,
             },
         };
-        // No more requests: the dispatcher kills the workers and answers what is in flight; then nobody has a reply to send any more.
+        // No more requests: the dispatcher kills the workers and replies to what is in flight. Then nobody has a reply
+        // to send any more.
         intake.abort();
         drop((requests.0, replies.0));
         finish(dispatcher, writer, last_words).await;
@@ -150,8 +152,9 @@ impl Opened {
     }
 }
 
-/// A signal asks for the end. With `signals: drain` the pool is drained, which ends the dispatcher; a second signal, or a drain that
-/// takes too long, ends the server at once. With `ignore` the owner decides what to do.
+/// Handles a signal that asks the server to end. With `signals` set to `drain`, the pool is drained, which ends the
+/// dispatcher; a second signal, or a drain that takes too long, ends the server at once. With `ignore`, the owner
+/// decides.
 async fn stop_asked(stop: &mut shutdown::Requests, requests: &mpsc::Sender<Request>, config: &Config) {
     stop.requested().await;
     if config.signals == Signals::Ignore {
@@ -159,7 +162,7 @@ async fn stop_asked(stop: &mut shutdown::Requests, requests: &mpsc::Sender<Reque
         return std::future::pending().await;
     }
     let limit = config.drain_timeout;
-    // It can only fail once the dispatcher has ended.
+    // This can only fail once the dispatcher has ended.
     let _ = requests.send(Request::Stop(limit)).await;
     match limit.and_then(|limit| limit.checked_add(DRAIN_MARGIN)) {
         Some(limit) => drop(timeout(limit, stop.requested()).await),
@@ -167,7 +170,7 @@ async fn stop_asked(stop: &mut shutdown::Requests, requests: &mpsc::Sender<Reque
     }
 }
 
-/// The exit status: an owner who goes away is the usual end, whatever the system calls it.
+/// The exit status. An owner that goes away is the usual end, however the system reports it.
 fn broken(end: io::Result<()>, what: &str) -> u8 {
     match end {
         Ok(()) => 0,

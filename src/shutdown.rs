@@ -1,4 +1,4 @@
-//! The end: who asks for it, and that nothing of ours outlives it.
+//! The end of a process: what asks for it, and that nothing of ours outlives it.
 
 use std::io;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use tracing::warn;
 use crate::cgroup::Group;
 use crate::worker;
 
-/// How long all processes together have to be gone.
+/// How long to wait for all processes together to be gone.
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// How often the end looks whether a cgroup is empty.
+/// How often to check whether a cgroup is empty.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// The signals that ask the server to end.
@@ -26,7 +26,7 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// From now on these signals do not end the process by themselves.
+    /// From now on, these signals do not end the process.
     pub fn listen() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -49,7 +49,8 @@ impl Requests {
     }
 }
 
-/// Kills whatever still runs below this process, or in the pool's cgroup, and waits until it is gone, the cgroup too.
+/// Kills everything that still runs below this process or in the pool's cgroup, and waits until it is gone, including
+/// the cgroup.
 pub async fn leave_nothing_behind(cgroup: Option<&Group>) {
     cgroup.iter().for_each(|group| group.kill());
     if !worker::end_all_children(LIMIT).await {
@@ -62,7 +63,7 @@ pub async fn leave_nothing_behind(cgroup: Option<&Group>) {
     }
 }
 
-/// Whoever was moved into it from elsewhere is no child of this process, and nobody tells when it is gone.
+/// A process moved into the cgroup from elsewhere is not a child of this process, so nothing reports its end.
 async fn removed(group: &Group) {
     while !group.remove() {
         group.kill();

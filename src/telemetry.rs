@@ -44,8 +44,8 @@ impl From<LogLevel> for LevelFilter {
     }
 }
 
-/// Logs with time stamps, for a server that runs for weeks. If nobody reads stderr, lines are dropped and counted. The relay takes
-/// warnings further.
+/// Logs with time stamps, for a server that runs for weeks. If nobody reads stderr, lines are dropped and counted. The
+/// relay passes warnings on.
 pub fn log_for_server(level: LogLevel) -> Relay {
     let relay = Relay::default();
     lines(level).with_writer(Patient::open()).finish().with(relay.clone()).init();

@@ -40,16 +40,16 @@ pub struct Args {
     output: Output,
 }
 
-/// How results are printed.
+/// The output format of results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Output {
-    /// Each as one line of JSON.
+    /// One line of JSON each.
     Json,
     /// Bytes with nothing added; strings as a line, without quotes or escapes; everything else as JSON.
     Raw,
 }
 
-/// Runs the command; the exit status.
+/// Runs the command; returns the exit status.
 pub async fn run(args: Args) -> anyhow::Result<u8> {
     let mut stop = shutdown::Requests::listen()?;
     let mut cgroup = None;
@@ -78,7 +78,7 @@ async fn call(args: &Args, cgroup: &mut Option<Arc<Group>>) -> anyhow::Result<u8
     status
 }
 
-/// The calls of one command: how many are still to be made, and how long each took.
+/// The calls of one command: how many are left to make, and how long each took.
 struct Run<'a> {
     args: &'a Args,
     body: Body,
@@ -142,7 +142,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Prints a result, or why there is none. `Break`: nobody reads stdout any more.
+    /// Prints a result, or why there is none. `Break` means that nobody reads stdout any more.
     fn show(&mut self, answer: Answer) -> anyhow::Result<ControlFlow<()>> {
         let shown = match answer {
             Answer::Value(value) => return self.print(&value.pickle),

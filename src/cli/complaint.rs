@@ -1,4 +1,4 @@
-//! What people are told on stderr, and the exit statuses that go with it.
+//! Messages for people on stderr, and the exit statuses that go with them.
 
 use std::io::{self, Write};
 
@@ -10,11 +10,11 @@ pub(super) const OK: u8 = 0;
 pub(super) const FAILED: u8 = 1;
 pub(super) const USAGE: u8 = 2;
 pub(super) const NO_POOL: u8 = 3;
-/// What a shell reports for a command that Ctrl-C ended.
+/// The status that a shell reports for a command ended by Ctrl-C.
 pub(super) const INTERRUPTED: u8 = 130;
 
-/// Everything that helps a person: reason, message, traceback or stacks, hint, and the last lines of stderr unless they have
-/// been logged.
+/// Everything that helps a person: reason, message, traceback or stacks, hint, and the last lines of stderr unless they
+/// were logged.
 pub(super) fn describe(failure: &Failure) -> String {
     let mut text = failure.to_string();
     let traceback = text_of(failure, "traceback").filter(|traceback| !repeats(traceback, &failure.message));
@@ -38,19 +38,19 @@ fn text_of<'a>(failure: &'a Failure, key: &str) -> Option<&'a str> {
     (!text.is_empty()).then_some(text)
 }
 
-/// Whether a traceback is nothing but the message with the full name of the exception's class: code that was called directly from
-/// outside of Python has no frames.
+/// Returns whether a traceback only repeats the message with the full name of the exception's class. Code called
+/// directly from outside Python has no frames.
 fn repeats(traceback: &str, message: &str) -> bool {
     let message = message.trim_end().trim_end_matches(':');
     traceback.strip_suffix(message).is_some_and(|module| !module.contains(char::is_whitespace))
 }
 
-/// Says something on stderr. Where that is closed there is nobody to tell.
+/// Prints a message on stderr. If that is closed, there is nobody to tell.
 pub(super) fn say(text: &str) {
     let _ = writeln!(io::stderr().lock(), "portpool: {text}");
 }
 
-/// Says why a command ends with this status.
+/// Prints why a command ends with this status; returns the status.
 pub(super) fn complain(status: u8, text: &str) -> u8 {
     say(text);
     status

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Reads a time with its unit; a bare number is milliseconds. Zero is none.
+/// Reads a time with its unit; a bare number is milliseconds. Zero is refused.
 pub(super) fn parse(text: &str) -> Result<Duration, String> {
     let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match text.get(number.len()..) {
@@ -23,7 +23,7 @@ pub(super) fn parse(text: &str) -> Result<Duration, String> {
 
 const WANTED: &str = "expected a number with a unit (ms, s, m or h), such as 200ms, 1.5s or 2m";
 
-/// Digits, with a point between them at most.
+/// Returns whether the text is digits with at most one point in between.
 fn is_decimal(number: &str) -> bool {
     let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     match number.split_once('.') {

@@ -1,9 +1,9 @@
 //! The part of a text that a message is about, with a caret below the character at fault.
 
-/// Characters that are shown on each side of it.
+/// The number of characters shown on each side of it.
 const AROUND: usize = 36;
 
-/// Two lines: that part of the line which `at`, a byte, is in, and the caret.
+/// Two lines: the part of the line around the byte `at`, and the caret.
 pub(super) fn excerpt(text: &str, at: usize) -> String {
     let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));
     let before = before.rsplit('\n').next().unwrap_or_default();
@@ -16,7 +16,7 @@ pub(super) fn excerpt(text: &str, at: usize) -> String {
     format!("    {shown}{right}{}\n    {:column$}^", cut(after.chars().count() > AROUND), "")
 }
 
-/// Where a byte of a text is, in words.
+/// Describes the position of a byte in a text.
 pub(super) fn place(text: &str, at: usize) -> String {
     let before = text.get(..at).unwrap_or(text);
     let line = before.matches('\n').count();

@@ -1,4 +1,4 @@
-//! What `portpool call` and `portpool bench` have in common: the function, its arguments, and the Python that it runs on.
+//! What `portpool call` and `portpool bench` share: the function, its arguments, and the Python that runs it.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::codec::json::{Defect, Refusal};
 use crate::codec::{Argument, call_from_json};
 use crate::config::{Config, Wait};
 
-/// A function with its arguments, and the Python that it runs on.
+/// A function with its arguments, and the Python that runs it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Function {
     /// Function to call, such as operator:add or os:path.join
@@ -50,10 +50,10 @@ pub(super) struct Function {
 }
 
 impl Function {
-    /// The call as a worker gets it.
+    /// The call as a worker receives it.
     ///
     /// # Errors
-    /// An argument is wrong: which, where, and what to do.
+    /// An argument is invalid: which, where, and what to do.
     pub(super) fn body(&self) -> Result<Body, String> {
         let texts = self.args.iter().enumerate().map(|(index, arg)| utf8(arg, &argument(index)));
         let texts: Vec<&str> = texts.collect::<Result<_, _>>()?;
@@ -71,7 +71,7 @@ impl Function {
         })
     }
 
-    /// A pool of this size for it, in which so many calls may wait, for as long as they like.
+    /// The configuration of a pool of this size, in which this many calls may wait without limit of time.
     ///
     /// # Errors
     /// The working directory is gone.
@@ -112,7 +112,7 @@ fn wrong_json(problem: &str, text: &str, defect: &Defect) -> String {
     format!("{problem}: {message} ({})\n{}", place(text, *at), excerpt(text, *at))
 }
 
-/// How what was refused as JSON can be a string.
+/// How to pass as a string what was refused as JSON.
 fn advice(text: &str) -> &'static str {
     if text.starts_with(['{', '[', '"']) {
         "An argument that begins with {, [ or \" is read as JSON. To pass arguments as strings, add --raw."

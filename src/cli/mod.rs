@@ -1,9 +1,9 @@
 //! The command line.
 //!
-//! - `call`, `bench` and `term` are its commands
-//! - `usage` says what is wrong with the command line; `function`: what the first two commands have in common, `duration` one of its types,
-//!   `excerpt` the place of a mistake; `session`: the pool that they use
-//! - `output` is stdout, `complaint` what is said on stderr; `times`: how long calls took
+//! - `call`, `bench` and `term`: the commands
+//! - `function`: what the first two share; `duration`: times as people type them; `session`: the pool of a command
+//! - `usage`: errors in the command line; `excerpt`: the place of such an error
+//! - `output`: stdout; `complaint`: messages on stderr; `times`: how long calls took
 
 pub mod bench;
 pub mod call;
@@ -57,7 +57,7 @@ pub enum Command {
     Serve,
     /// Kill a server that no longer responds
     ///
-    /// The program that started the server starts this command beside it: docs/protocol.md 13.
+    /// The program that started the server starts this command next to it: docs/protocol.md 13.
     #[command(hide = true)]
     Watch {
         /// The server's operating system pid

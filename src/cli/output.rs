@@ -1,11 +1,11 @@
-//! stdout of the commands: results, and nothing else. A reader that has seen enough ends them quietly.
+//! stdout of the commands, for results only. A command ends quietly when nobody reads any more.
 
 use std::io::{self, ErrorKind, Write};
 use std::ops::ControlFlow;
 
 use anyhow::Context;
 
-/// Writes to stdout at once. `Break`: nobody reads it any more.
+/// Writes to stdout at once. `Break` means that nobody reads it any more.
 ///
 /// # Errors
 /// stdout cannot be written for another reason.
@@ -18,7 +18,7 @@ pub(super) fn print(bytes: &[u8]) -> anyhow::Result<ControlFlow<()>> {
     }
 }
 
-/// The same with a line.
+/// Writes a line to stdout in the same way.
 ///
 /// # Errors
 /// stdout cannot be written for another reason.

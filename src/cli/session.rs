@@ -1,4 +1,4 @@
-//! A pool of the command line's own: requests in, replies out, without a port between.
+//! The command line's own pool: requests in, replies out, without a port in between.
 
 use std::sync::Arc;
 
@@ -23,7 +23,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Starts a pool and waits until it is ready, or `start_timeout` is over. Leaves its cgroup where whoever ends it finds it.
+    /// Starts a pool and waits until it is ready, or `start_timeout` is over. Stores its cgroup for whoever ends the
+    /// pool.
     ///
     /// # Errors
     /// Why the pool cannot start, for people.
@@ -69,7 +70,7 @@ impl Session {
     /// Kills the workers.
     pub(super) async fn close(self) {
         drop(self.requests);
-        // A panic in it has ended the process already.
+        // A panic in it has already ended the process.
         let _ = self.dispatcher.await;
     }
 }

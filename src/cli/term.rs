@@ -1,4 +1,5 @@
-//! `portpool term`: shows what is on the wire. Exit status: 0, 1 not a term, 2 wrong usage, or a file that cannot be read.
+//! `portpool term`: prints external terms. Exit status: 0 success, 1 not a term, 2 wrong usage, or a file that cannot
+//! be read.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -12,7 +13,7 @@ use crate::codec::etf::show::{Style, Syntax, show};
 const OK: u8 = 0;
 const NO_TERM: u8 = 1;
 const USAGE: u8 = 2;
-/// The most that a compressed term may inflate to, in bytes.
+/// The maximum size of an inflated term, in bytes.
 const LARGEST: usize = 1 << 30;
 
 /// The arguments of `portpool term`.
@@ -32,10 +33,10 @@ pub struct Args {
     full: bool,
 }
 
-/// Runs the command; the exit status.
+/// Runs the command; returns the exit status.
 ///
 /// # Errors
-/// Standard output or standard error cannot be written; a reader that has seen enough is no error.
+/// Standard output or standard error cannot be written. It is not an error if nobody reads any more.
 pub fn run(args: &Args) -> anyhow::Result<u8> {
     let mut input = match open(&args.file) {
         Ok(input) => BufReader::new(input),
@@ -50,7 +51,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     }
 }
 
-/// Why nothing more is shown.
+/// Why nothing more is printed.
 enum Stop {
     Input(io::Error),
     Output(anyhow::Error),
@@ -72,7 +73,7 @@ impl Args {
     }
 }
 
-/// Shows the one term of the input.
+/// Prints the single term of the input.
 fn term(args: &Args, input: &mut impl Read) -> Result<u8, Stop> {
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes).map_err(Stop::Input)?;
@@ -82,7 +83,7 @@ fn term(args: &Args, input: &mut impl Read) -> Result<u8, Stop> {
     }
 }
 
-/// Shows one packet after the other; one that is no term does not hide those behind it.
+/// Prints packets one by one. An invalid one does not hide those after it.
 fn packets(args: &Args, input: &mut impl Read) -> Result<u8, Stop> {
     let comment = if args.elixir { "#" } else { "%%" };
     let (mut status, mut at) = (OK, 0);
@@ -108,11 +109,11 @@ fn packets(args: &Args, input: &mut impl Read) -> Result<u8, Stop> {
     Ok(status)
 }
 
-/// What stands before a packet.
+/// The length in front of a packet.
 enum Head {
     Length(u64),
     End,
-    /// So many bytes of the length are there.
+    /// Only this many bytes of the length are there.
     Cut(usize),
 }
 

@@ -1,13 +1,13 @@
-//! How long many calls took.
+//! Statistics of how long calls took.
 
 use std::time::Duration;
 
-/// Times, exact: a million of them take 16 MB.
+/// Exact times: a million of them take 16 MB.
 #[derive(Debug, Default)]
 pub(super) struct Times(Vec<Duration>);
 
-/// Three times of a distribution: half of all are shorter than the first, all but a hundredth than the second, all but a thousandth
-/// than the third.
+/// Three quantiles: half of all times are shorter than the first, all but a hundredth than the second, all but a
+/// thousandth than the third.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Quantiles {
     pub(super) p50: Duration,
@@ -20,7 +20,7 @@ impl Times {
         self.0.push(time);
     }
 
-    /// `None` if there are none.
+    /// `None` without times.
     pub(super) fn quantiles(mut self) -> Option<Quantiles> {
         self.0.sort_unstable();
         let at = |share: f64| self.0.get((self.0.len() as f64 * share) as usize).copied();

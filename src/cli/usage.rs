@@ -1,11 +1,11 @@
-//! Errors of the command line: an option that was renamed is told by its new name.
+//! Errors in the command line: a renamed option is reported with its new name.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// Options that were renamed before 1.0.
+/// The options renamed before 1.0.
 const RENAMED: [(&str, &str); 3] = [("--log", "--log-level"), ("--seconds", "--time"), ("--workers", "--size")];
 
-/// Says the new name of an option, if the error is that its old one is unknown.
+/// Adds the new name of an option, if the error is that its old name is unknown.
 pub(super) fn with_new_name(error: clap::Error) -> clap::Error {
     let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else { return error };
     match RENAMED.iter().find(|(old, _)| old == option) {

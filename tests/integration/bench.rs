@@ -85,7 +85,7 @@ fn what_computes_is_to_have_no_more_workers_than_processors() {
     let (report, _) = report(&[&["--time", "200ms"], &spin[..]].concat());
     let size = report["hint"]["size"].as_u64().unwrap();
     assert!(size <= available_parallelism().unwrap().get() as u64, "{report}");
-    assert!(report["hint"]["reason"].as_str().unwrap().starts_with("it computes, "), "{report}");
+    assert!(report["hint"]["reason"].as_str().unwrap().starts_with("the function computes "), "{report}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! How many workers a pool for this function should have.
+//! The recommended number of workers for this function.
 
 use super::row::Row;
 
@@ -32,9 +32,14 @@ pub(super) fn hint(rows: &[Row], processors: usize) -> Option<Hint> {
     };
     let reason = match busy {
         Some(busy) if busy >= COMPUTES => {
-            format!("the function computes (a worker uses a processor for {:.0} % of its time), and {why}", busy * 100.0)
+            format!(
+                "the function computes (a worker uses a processor for {:.0} % of its time), and {why}",
+                busy * 100.0
+            )
         }
-        Some(busy) => format!("the function waits (a worker uses a processor for {:.0} % of its time), and {why}", busy * 100.0),
+        Some(busy) => {
+            format!("the function waits (a worker uses a processor for {:.0} % of its time), and {why}", busy * 100.0)
+        }
         None => why,
     };
     Some(Hint { size, reason })

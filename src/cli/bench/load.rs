@@ -1,4 +1,4 @@
-//! The calls of one step: made by so many callers, each waiting for its reply, and measured.
+//! Makes and measures the calls of one step: a number of callers, each waiting for its reply.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -16,9 +16,9 @@ use crate::config::Config;
 use crate::dispatcher::{Answer, PortId, Request};
 use crate::worker;
 
-/// A step is under load for this part of its time before it is measured.
+/// The share of its time for which a step runs before it is measured.
 const WARM_UP: u32 = 5;
-/// How often the pool is asked whether its workers are ready.
+/// How often to ask the pool whether its workers are ready.
 const ASK_AGAIN: Duration = Duration::from_millis(2);
 
 /// Makes calls of one function.
@@ -30,7 +30,7 @@ pub(super) struct Load<'a> {
     failed: bool,
 }
 
-/// What has come of calls.
+/// The outcomes of calls so far.
 #[derive(Default)]
 struct Tally {
     calls: u64,
@@ -59,19 +59,20 @@ impl<'a> Load<'a> {
     /// Calls of this function with these arguments.
     pub(super) fn new(session: &'a mut Session, mfa: Mfa, body: Body, config: &Config) -> Self {
         let form = Form { none: config.values.none, max_frame: config.max_frame };
-        // What is still running when a step is over comes to its end in its worker, for nobody.
+        // What is still running at the end of a step finishes in its worker, and its result is discarded.
         let policy = Policy { on_cancel: OnCancel::Finish, retry: 0, meta: true };
         let (limits, target, arrived) = (config.limits, Target::Any, Instant::now());
         let call = Call { mfa, body, limits, target, policy, form, arrived };
         Self { session, call, next: 0, in_flight: HashMap::new(), failed: false }
     }
 
-    /// Whether a call has failed.
+    /// Returns whether a call has failed.
     pub(super) fn failed(&self) -> bool {
         self.failed
     }
 
-    /// Has each worker make one call, warms up, then measures for so long, and until there are as many outcomes as calls can run at once.
+    /// Lets each worker make one call, warms up, then measures for this time, and until there are as many outcomes as
+    /// calls can run at once.
     pub(super) async fn step(&mut self, step: Step, time: Duration) -> anyhow::Result<Row> {
         let workers = self.resize(step.workers).await?;
         for (worker, _) in &workers {
@@ -104,7 +105,7 @@ impl<'a> Load<'a> {
         })
     }
 
-    /// The workers of a pool of this size, when all are there and none has anything to do, with their pids.
+    /// The workers of a pool of this size, with their pids, once all are there and idle.
     async fn resize(&mut self, size: usize) -> anyhow::Result<Vec<(WorkerId, u32)>> {
         self.ask(|id| Request::Resize(id, size)).await?;
         loop {
@@ -121,7 +122,7 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// Asks something while no call is in flight.
+    /// Makes a request while no call is in flight.
     async fn ask(&mut self, request: impl FnOnce(PortId) -> Request) -> anyhow::Result<Answer> {
         self.next += 1;
         self.session.ask(request(self.next)).await?;
@@ -147,7 +148,7 @@ impl<'a> Load<'a> {
         Ok(tally)
     }
 
-    /// The next outcome of a call, and how long that has taken. The first failure is shown.
+    /// The next outcome of a call, and how long the call took. The first failure is printed.
     async fn outcome(&mut self) -> anyhow::Result<(Duration, Option<Returned>)> {
         let (id, answer) = self.session.answer().await?;
         let took = self.in_flight.remove(&id).map_or(Duration::ZERO, |arrived| arrived.elapsed());
@@ -163,7 +164,7 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// Gives up the calls that are in flight.
+    /// Cancels the calls in flight.
     async fn cancel(&mut self) -> anyhow::Result<()> {
         for id in self.in_flight.keys() {
             self.session.ask(Request::Cancel(*id)).await?;
@@ -176,17 +177,18 @@ impl<'a> Load<'a> {
     }
 }
 
-/// How the workers have used processors since they started; `None` if the system does not tell, or one is gone.
+/// The CPU time of the workers since they started; `None` if the system does not report it, or a worker is gone.
 fn processor_time(workers: &[(WorkerId, u32)]) -> Option<ProcessorTime> {
     workers.iter().map(|(_, pid)| ProcessorTime::of(*pid)).sum()
 }
 
-/// For which part of this time processes needed a processor: what other load on the machine has taken from them does not count.
+/// The fraction of this time for which processes used a processor. Time lost to other load on the machine does not
+/// count.
 fn busy(ProcessorTime { ran, queued }: ProcessorTime, time: Duration) -> f64 {
     ran.as_secs_f64() / time.saturating_sub(queued).max(ran).as_secs_f64().max(f64::MIN_POSITIVE)
 }
 
-/// What one of them takes on average, in bytes.
+/// The average memory of a worker, in bytes.
 fn memory(workers: &[(WorkerId, u32)]) -> Option<u64> {
     let known: Vec<u64> = workers.iter().filter_map(|(_, pid)| worker::share_of_memory(*pid)).collect();
     known.iter().sum::<u64>().checked_div(known.len() as u64)

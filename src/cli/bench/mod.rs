@@ -1,7 +1,9 @@
-//! `portpool bench`: how a function does with growing numbers of callers and workers. Exit status: that of `portpool call`.
+//! `portpool bench`: measures a function with growing numbers of callers and workers. Exit status: that of `portpool
+//! call`.
 //!
-//! - `plan`: the steps; `load`: makes the calls of a step and measures them; `processor_time`: what the kernel tells of that
-//! - `row`: what a step has shown; `report`: all of it, as JSON; `table`: the same for people; `hint`: the size of the pool that it speaks for
+//! - `plan`: the steps; `load`: makes and measures the calls of a step; `processor_time`: the CPU time of workers
+//! - `row`: the result of a step; `report`: all results, also as JSON; `table`: the report for people; `hint`: the
+//!   recommended pool size
 
 mod hint;
 mod load;
@@ -26,7 +28,7 @@ use load::Load;
 use plan::plan;
 use report::Report;
 
-/// How long all steps take together, unless it is said how long each is to take.
+/// The total duration of all steps, unless the duration of each is given.
 const ALL: Duration = Duration::from_secs(10);
 
 /// The arguments of `portpool bench`.
@@ -56,7 +58,7 @@ fn parse_time(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Runs the command; the exit status. What has been measured is also shown when a signal ends it.
+/// Runs the command; returns the exit status. If a signal ends it, it still prints what has been measured.
 pub async fn run(args: Args) -> anyhow::Result<u8> {
     let mut stop = shutdown::Requests::listen()?;
     let (mut report, mut cgroup) = (None, None);
@@ -67,7 +69,7 @@ pub async fn run(args: Args) -> anyhow::Result<u8> {
     if let Some(report) = report {
         let interrupted = matches!(status, Ok(INTERRUPTED));
         let text = if args.json { report.to_json(interrupted).to_string() } else { table::end(&report) };
-        // The status stays what it is if nobody reads it.
+        // If nobody reads it, the status stays the same.
         let _ = print_line(&text)?;
     }
     shutdown::leave_nothing_behind(cgroup.as_deref()).await;
@@ -100,7 +102,7 @@ async fn measure(args: &Args, report: &mut Option<Report>, cgroup: &mut Option<A
         let works = row.calls > 0;
         report.rows.push(row);
         if !works || !is_read {
-            // More of the same would tell nothing, or nobody.
+            // Further steps would show nothing new, or nobody is there to read them.
             break;
         }
     }

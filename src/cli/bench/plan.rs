@@ -1,8 +1,8 @@
-//! Which numbers of workers and callers are tried.
+//! Which numbers of workers and callers to measure.
 
 use std::collections::BTreeSet;
 
-/// So many callers, each with one call at a time, on so many workers.
+/// A number of callers, each with one call at a time, and a number of workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Step {
     pub(super) workers: usize,
@@ -10,14 +10,14 @@ pub(super) struct Step {
 }
 
 impl Step {
-    /// Whether there always is a call for each worker, and one that waits.
+    /// Returns whether there is always a call for each worker, and one that waits.
     pub(super) fn is_full(self) -> bool {
         self.callers == 2 * self.workers
     }
 }
 
-/// The pool of `workers` gets 1, 2, 4, .. callers, four for each worker at the end. Pools of 1, 2, 4, .. workers up to twice as many, and
-/// one of as many as there are processors, get two for each. The smallest pool comes first.
+/// The pool of `workers` gets 1, 2, 4, .. callers, up to four per worker. Pools of 1, 2, 4, .. workers up to twice as
+/// many, and one with a worker per processor, get two per worker. The smallest pool comes first.
 pub(super) fn plan(workers: usize, processors: usize) -> Vec<Step> {
     let of_all = up_to(4 * workers).into_iter().chain([2 * workers]).collect::<BTreeSet<_>>();
     let sizes =

@@ -1,10 +1,11 @@
-//! What the kernel tells of a process's use of processors.
+//! The kernel's record of a process's CPU time.
 
 use std::fs;
 use std::iter::Sum;
 use std::time::Duration;
 
-/// How the threads of a process have passed their time, as far as they did not wait for anything but a processor.
+/// How the threads of a process have spent their time, without the time spent waiting for anything other than a
+/// processor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ProcessorTime {
     /// On a processor.
@@ -14,14 +15,14 @@ pub(super) struct ProcessorTime {
 }
 
 impl ProcessorTime {
-    /// That of this process until now; `None` if it is gone, or the system does not tell.
+    /// The record of a process until now; `None` if it is gone, or the system does not report it.
     pub(super) fn of(pid: u32) -> Option<Self> {
         let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
         let times = threads.flatten().map(|thread| fs::read_to_string(thread.path().join("schedstat")).ok());
         times.map(|times| Self::read(&times?)).sum()
     }
 
-    /// What has come since an earlier one.
+    /// The difference to an earlier record.
     pub(super) fn since(self, earlier: Self) -> Self {
         let Self { ran, queued } = earlier;
         Self { ran: self.ran.saturating_sub(ran), queued: self.queued.saturating_sub(queued) }

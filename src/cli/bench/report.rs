@@ -1,4 +1,4 @@
-//! What the steps have shown, and all of it as JSON.
+//! The results of all steps, also as JSON.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::row::Row;
 use crate::call::Mfa;
 use crate::cli::times::Quantiles;
 
-/// All that was measured.
+/// All measurements.
 #[derive(Debug)]
 pub(super) struct Report {
     pub(super) mfa: Mfa,

@@ -7,7 +7,7 @@ use super::report::Report;
 use super::row::Row;
 use crate::cli::times::Quantiles;
 
-/// What comes before the steps.
+/// The lines before the steps.
 pub(super) fn head(report: &Report) -> String {
     let Report { mfa, processors, time, .. } = report;
     let columns = ["workers", "callers", "calls/s", "p50", "p99", "p99.9", "queue p50", "p99", "run p50", "p99"];
@@ -18,7 +18,7 @@ pub(super) fn head(report: &Report) -> String {
 /// The widths of the columns up to the last three.
 const WIDTHS: [usize; 10] = [7, 7, 9, 8, 8, 8, 9, 8, 8, 8];
 
-/// One step.
+/// The line of one step.
 pub(super) fn row(row: &Row) -> String {
     let Row { step, total, queue, run, failed, .. } = row;
     let of = |times: &Option<Quantiles>, which: fn(&Quantiles) -> Duration| {
@@ -38,7 +38,7 @@ fn calls_per_second(calls: f64) -> String {
     if calls < 100.0 { format!("{calls:.1}") } else { format!("{calls:.0}") }
 }
 
-/// What comes behind them.
+/// The line after the steps.
 pub(super) fn end(report: &Report) -> String {
     match report.hint() {
         Some(Hint { size, reason }) => format!("size {size}: {reason}"),

@@ -1,19 +1,19 @@
-//! Which arguments of a shell are JSON and which are strings.
+//! Decides which arguments of a shell are JSON and which are strings.
 
 use super::number;
 
 /// A positional argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Argument<'a> {
-    /// A string, as it is.
+    /// A string, taken as it is.
     Text(&'a str),
     /// JSON, which must be valid.
     Json(&'a str),
 }
 
 impl<'a> Argument<'a> {
-    /// Tells by its first character whether an argument is JSON: `{`, `[` or `"`. Numbers, `true`, `false` and `null` are JSON too
-    /// if the whole argument is one; everything else is a string.
+    /// The first character decides whether an argument is JSON: `{`, `[` or `"`. Numbers, `true`, `false` and `null`
+    /// are JSON too, if they are the whole argument. Everything else is a string.
     pub fn of(text: &'a str) -> Self {
         let is_literal = matches!(text, "true" | "false" | "null");
         if text.starts_with(['{', '[', '"']) || is_literal || number::is_number(text) {

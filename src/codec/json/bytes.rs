@@ -1,4 +1,4 @@
-//! Bytes in JSON, which has none: `{"$bytes": "AAE="}`.
+//! Bytes in JSON, which has no such type: `{"$bytes": "AAE="}`.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;

@@ -2,13 +2,13 @@
 
 use thiserror::Error;
 
-/// Why a text is not valid JSON, or has no form in Python.
+/// Why a text is not valid JSON, or cannot be represented in Python.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{message}")]
 pub struct Defect {
-    /// The byte at fault, which begins a character; the length of the text if it ends too soon.
+    /// The offset of the byte at fault, at the beginning of a character; the length of the text if it ends too soon.
     pub at: usize,
-    /// What is wrong, in words.
+    /// What is wrong.
     pub message: String,
 }
 

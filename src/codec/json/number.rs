@@ -1,4 +1,4 @@
-//! JSON numbers: their grammar, what they are in Python, and large integers as JSON numbers.
+//! JSON numbers: their grammar, their Python values, and large integers as JSON numbers.
 
 use std::str::FromStr;
 
@@ -8,7 +8,7 @@ use serde_json::Number;
 use crate::codec::integer::{Big, Integer};
 use crate::codec::pickle_writer::PickleWriter;
 
-/// Whether the whole text is a number: RFC 8259, 6.
+/// Returns whether the whole text is a number: RFC 8259, 6.
 pub(super) fn is_number(text: &str) -> bool {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {

@@ -1,4 +1,4 @@
-//! JSON text to tokens: RFC 8259.
+//! Splits JSON text into tokens: RFC 8259.
 
 use std::borrow::Cow;
 
@@ -34,7 +34,7 @@ impl<'a> Scanner<'a> {
         Self { text, at: 0 }
     }
 
-    /// The next token, and where it begins.
+    /// The next token and its offset.
     pub(super) fn next(&mut self) -> Result<(usize, Token<'a>), Defect> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let rest = rest.trim_start_matches([' ', '\t', '\n', '\r']);
@@ -58,7 +58,7 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// A number or a literal at the beginning of `text`, and its length.
+/// A number or literal at the beginning of `text`, and its length.
 fn word(text: &str) -> Result<(Token<'_>, usize), String> {
     let end = text.find([' ', '\t', '\n', '\r', ',', ':', '[', ']', '{', '}', '"']).unwrap_or(text.len());
     let word = text.get(..end).unwrap_or_default();
@@ -72,7 +72,7 @@ fn word(text: &str) -> Result<(Token<'_>, usize), String> {
     Ok((token, end))
 }
 
-/// Why a word is no value: most often it is one in another language.
+/// Why a word is not a value: usually it is a literal of another language.
 fn not_json(word: &str) -> String {
     let shown: String = word.chars().take(30).flat_map(char::escape_debug).collect();
     let instead = match word {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::defect::Defect;
 
-/// Reads the string whose opening quote is at `start`; it, and the byte behind it.
+/// Reads the string whose opening quote is at `start`. Returns it, and the offset after it.
 pub(super) fn read(text: &str, start: usize) -> Result<(Cow<'_, str>, usize), Defect> {
     let mut read = Cow::Borrowed("");
     let mut at = start + 1;
@@ -30,7 +30,7 @@ pub(super) fn read(text: &str, start: usize) -> Result<(Cow<'_, str>, usize), De
     }
 }
 
-/// Borrows as long as there is but one part.
+/// Borrows as long as there is only one part.
 fn append<'a>(read: &mut Cow<'a, str>, part: &'a str) {
     if read.is_empty() {
         *read = Cow::Borrowed(part);
@@ -39,7 +39,7 @@ fn append<'a>(read: &mut Cow<'a, str>, part: &'a str) {
     }
 }
 
-/// The character that an escape at the beginning of `text` stands for, and the length of the escape.
+/// The character for the escape at the beginning of `text`, and the length of the escape.
 fn escape(text: &str) -> Result<(char, usize), String> {
     let c = match text.chars().nth(1) {
         Some('"') => '"',
@@ -73,7 +73,7 @@ fn unicode(text: &str) -> Result<(char, usize), String> {
         .ok_or_else(|| format!("\\u{unit:04x} is half of a surrogate pair, and the other half is missing"))
 }
 
-/// The number of the `\uXXXX` at the beginning of `text`.
+/// The number in the `\uXXXX` at the beginning of `text`.
 fn code_unit(text: &str) -> Option<u32> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u32::from_str_radix(digits, 16).ok())?

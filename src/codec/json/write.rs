@@ -1,4 +1,4 @@
-//! JSON text to a pickle, token by token: however deep it nests, nothing recurses.
+//! Writes JSON text as a pickle, token by token, without recursion at any depth.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -9,12 +9,12 @@ use super::number;
 use super::scan::{Scanner, Token};
 use crate::codec::pickle_writer::PickleWriter;
 
-/// Writes the one value that a text holds.
+/// Writes the single value of a text.
 pub(super) fn value(text: &str, out: &mut PickleWriter) -> Result<(), Defect> {
     Writer { scanner: Scanner::new(text), out, open: Vec::new() }.run(Next::Value)
 }
 
-/// Writes the arguments by keyword: an object, whatever its keys are.
+/// Writes the keyword arguments: an object with any keys.
 pub(super) fn kwargs(text: &str, out: &mut PickleWriter) -> Result<(), Defect> {
     let mut writer = Writer { scanner: Scanner::new(text), out, open: Vec::new() };
     match writer.scanner.next()? {
@@ -26,14 +26,14 @@ pub(super) fn kwargs(text: &str, out: &mut PickleWriter) -> Result<(), Defect> {
     }
 }
 
-/// What has begun and has not ended.
+/// An open array or object.
 enum Open<'a> {
     Array,
-    /// With the keys that it has so far.
+    /// With its keys so far.
     Object(HashSet<Cow<'a, str>>),
 }
 
-/// What must come.
+/// What must come next.
 enum Next {
     Value,
     /// What may follow a value.
@@ -47,7 +47,7 @@ struct Writer<'a, 'o> {
 }
 
 impl<'a> Writer<'a, '_> {
-    /// Writes what is left.
+    /// Writes the rest.
     fn run(mut self, mut next: Next) -> Result<(), Defect> {
         loop {
             next = match next {
@@ -118,7 +118,7 @@ impl<'a> Writer<'a, '_> {
         }
     }
 
-    /// Goes on in the innermost array or object, or ends it.
+    /// Continues the innermost array or object, or ends it.
     fn rest(&mut self) -> Result<Next, Defect> {
         let (at, token) = self.scanner.next()?;
         match (self.open.pop(), token) {
@@ -139,7 +139,7 @@ impl<'a> Writer<'a, '_> {
         Ok(Next::Rest)
     }
 
-    /// What follows the `{` of a value: an object, or the bytes that it stands for.
+    /// What follows the `{` of a value: an object, or bytes.
     fn bytes_or_object(&mut self) -> Result<Next, Defect> {
         let Some((at, text, behind)) = bytes(self.scanner.clone()) else { return self.object() };
         self.out.bytes(&decode(&text).map_err(|message| Defect::new(at, message))?);
@@ -158,7 +158,7 @@ impl<'a> Writer<'a, '_> {
     }
 }
 
-/// The text of `"$bytes": text}`, where it is, and what comes behind.
+/// The text of `"$bytes": text}`, its offset, and the position after it.
 fn bytes(mut ahead: Scanner<'_>) -> Option<(usize, Cow<'_, str>, Scanner<'_>)> {
     let mut next = || ahead.next().ok();
     let (Token::Text(key), Token::Colon) = (next()?.1, next()?.1) else { return None };
