@@ -312,6 +312,9 @@ impl Dispatcher {
 
     async fn end(mut self, end: End) {
         let running: HashSet<CallId> = self.in_flight.numbers().filter(|call| self.pool.runs(*call)).collect();
+        if end == End::Drained {
+            self.pool.end_launcher().await;
+        }
         // The workers first: whoever reads `shutdown` may rely on nothing running any more.
         if timeout(WORKERS_END, self.pool.close()).await.is_err() {
             warn!("some workers are still alive {WORKERS_END:?} after they were killed");

@@ -21,7 +21,7 @@ use super::stopping::{Stopping, Verdict};
 use crate::allowance::{Allowance, Share};
 use crate::call::{Call, CallId, Checkout, Failure, Outcome, Success, WorkerId};
 use crate::config::Wait;
-use crate::worker::{self, Ended, Handle, Launcher, Line, Lines, Stacks};
+use crate::worker::{self, Ended, Handle, Launcher, Line, Lines, Replacement, Stacks};
 
 /// Events of workers that the pool has not yet taken; beyond it, a worker's task waits.
 const EVENTS: usize = 256;
@@ -237,6 +237,11 @@ impl Pool {
         self.in_hand.get(&call).is_some_and(|in_hand| in_hand.started.is_some())
     }
 
+    /// Ends in good order what was kept to start workers. For the time after a drain.
+    pub async fn end_launcher(&self) {
+        self.launcher.close().await;
+    }
+
     /// Kills all workers, and waits until they are reaped and their last lines are logged.
     pub async fn close(mut self) {
         self.workers.values().for_each(Handle::kill);
@@ -259,7 +264,14 @@ impl Pool {
                 self.step(Event::CallFinished(worker), None);
             }
             worker::Event::Pong => self.step(Event::WorkerAnswered(worker), None),
-            worker::Event::Grew => self.step(Event::WorkerGrew(worker), None),
+            worker::Event::Replace(Replacement { reason, at_once }) => {
+                let event = if at_once { Event::WorkerSpoiled(worker) } else { Event::WorkerGrew(worker) };
+                match at_once {
+                    true => warn!(worker = worker.0, "the worker is replaced: {reason}"),
+                    false => debug!(worker = worker.0, "the worker is replaced: {reason}"),
+                }
+                self.step(event, None);
+            }
             worker::Event::Stopped(stacks) => self.worker_stopped(worker, &stacks),
             worker::Event::Ended(ended) => self.worker_ended(worker, &ended),
         }

@@ -108,8 +108,10 @@ pub enum Event {
     WorkerReady(WorkerId),
     /// A worker has answered its call.
     CallFinished(WorkerId),
-    /// A worker uses too much memory.
+    /// A worker uses too much memory. It serves until its successor is ready.
     WorkerGrew(WorkerId),
+    /// What a worker has in memory is broken: it must not take another call, and its lease ends.
+    WorkerSpoiled(WorkerId),
     /// A worker answered that it is alive.
     WorkerAnswered(WorkerId),
     /// A worker is dead and reaped, or could not be started at all.

@@ -44,7 +44,7 @@ fn of_reply(kind: FromWorker, body: Bytes, form: Form, meta: Option<Meta>) -> Ou
         FromWorker::Hello
         | FromWorker::Failed
         | FromWorker::Pong
-        | FromWorker::Grew
+        | FromWorker::Replace
         | FromWorker::Forked
         | FromWorker::Unfit => (Reason::Internal, Phase::Call, Blame::Server),
     };

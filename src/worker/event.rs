@@ -18,8 +18,8 @@ pub enum Event {
     Replied(Reply),
     /// It answered a ping.
     Pong,
-    /// It needs more memory than `max_memory`, or has run out of memory. It goes on serving.
-    Grew,
+    /// It asks to be replaced.
+    Replace(Replacement),
     /// It has been killed because its time was over, after it was asked where Python was. `Ended` follows.
     Stopped(Stacks),
     /// It is dead and reaped, or could not be started. The last event.
@@ -44,6 +44,23 @@ pub struct Reply {
     pub body: Bytes,
     /// The room that it takes, until it is written.
     pub share: Share,
+}
+
+/// Why a worker asks to be replaced: docs/worker_protocol.md 4.4.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replacement {
+    /// In its own words.
+    pub reason: String,
+    /// It must not take another call. Otherwise it serves until its successor is ready.
+    pub at_once: bool,
+}
+
+impl Replacement {
+    /// Reads the body of a `replace` frame.
+    pub(super) fn read(body: &[u8]) -> Self {
+        let (reason, fields) = fields(body);
+        Self { reason, at_once: fields.get("at_once") == Some(&Value::Bool(true)) }
+    }
 }
 
 /// Where Python was when its time was over.

@@ -58,6 +58,9 @@ pub trait Launcher: Send + Sync {
 
     /// Has all logged that has been printed until now by processes which are no workers, and then lets go of this.
     fn flush(&self, _to_read: ToRead) {}
+
+    /// No worker is asked for any more: what it keeps for that ends in good order.
+    async fn close(&self) {}
 }
 
 /// Starts each worker as a new Python.

@@ -35,7 +35,7 @@ mod template;
 mod token;
 mod wire;
 
-pub use event::{Ended, Event, Reply, Stacks, StartError, Started, fields};
+pub use event::{Ended, Event, Replacement, Reply, Stacks, StartError, Started, fields};
 pub use handle::Handle;
 pub use launcher::{Launched, Launcher, NoProcess, SpawnLauncher};
 pub use line::{Level, Line};

@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::channel::{Channel, Frame};
 use super::ends::Closed;
-use super::event::{Ended, Event, Reply, Stacks, StartError, Started};
+use super::event::{Ended, Event, Replacement, Reply, Stacks, StartError, Started};
 use super::handle::{Born, Command, Handle};
 use super::hello;
 use super::launcher::{Launched, Launcher, NoProcess};
@@ -209,7 +209,7 @@ impl Life {
                 Ok(Some(Event::Replied(Reply { call, kind, body, share })))
             }
             FromWorker::Pong if self.channel.inbox().pong() => Ok(Some(Event::Pong)),
-            FromWorker::Grew if self.has_started => Ok(Some(Event::Grew)),
+            FromWorker::Replace if self.has_started => Ok(Some(Event::Replace(Replacement::read(&body)))),
             _ => Err(format!("{kind:?} for call {call}, {}", self.stage())),
         }
     }

@@ -41,8 +41,8 @@ pub enum FromWorker {
     Failed = 7,
     /// It is alive.
     Pong = 8,
-    /// It needs more memory than `max_memory`, or has run out of memory: it must be replaced.
-    Grew = 9,
+    /// It must be replaced, and says why.
+    Replace = 9,
     /// From a template: the pid of the worker that it has forked.
     Forked = 10,
     /// From a template: it cannot fork workers.
@@ -59,7 +59,7 @@ impl FromWorker {
         Self::TooLarge,
         Self::Failed,
         Self::Pong,
-        Self::Grew,
+        Self::Replace,
         Self::Forked,
         Self::Unfit,
     ];

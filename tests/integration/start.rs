@@ -5,7 +5,7 @@ use std::fs;
 
 use eetf::Term;
 
-use crate::harness::term::{atom, element, elements, get, int, list, name, number, string, text, tuple};
+use crate::harness::term::{atom, element, elements, get, int, list, map, name, number, string, text, tuple};
 use crate::harness::{Failure, Server, Signpost};
 
 fn call(function: &str, args: impl IntoIterator<Item = Term>) -> Term {
@@ -189,4 +189,31 @@ fn on_start_failure_is_refused_by_name_where_nothing_waits_for_a_start() {
         assert_eq!((error.reason(), error.detail("option")), ("bad_request".into(), text("on_start_failure")));
         assert!(error.message().contains(says), "{}", error.message());
     }
+}
+
+#[test]
+fn after_fork_in_a_module_that_is_imported_later_runs_at_once() {
+    let at_once = ["imported", "first", "between", "second"];
+    let size = ("size", int(1));
+    let init = ("init", tuple([atom("imports_late"), atom("seen"), list([])]));
+    for preload in [vec![], vec![text("imports_late")]] {
+        let preload = ("preload", list(preload));
+        let mut server = Server::start([size.clone(), preload.clone()]);
+        for _ in 0..2 {
+            assert_eq!(words(&server.call(("imports_late", "seen"), []).unwrap()), at_once);
+        }
+        let mut server = Server::start([size.clone(), preload.clone(), init.clone()]);
+        assert_eq!(words(&server.call(("registers_late", "seen"), []).unwrap()), at_once);
+        let raises = ("env", map([("LATE_RAISES", text("1"))]));
+        let mut server = Server::start([size.clone(), preload, raises]);
+        let error = server.call(("imports_late", "seen"), []).unwrap_err();
+        assert!(error.message().contains("raised by after_fork"), "{error:?}");
+    }
+    // One that comes while the functions are called has its turn after them.
+    let env = ("env", map([("LATE_AFTER_FORK", text("1"))]));
+    let mut server = Server::start([size.clone(), ("preload", list([text("imports_late")])), env]);
+    let after = ["imported", "between", "imports", "first", "second"];
+    assert_eq!(words(&server.call(("imports_late", "seen"), []).unwrap()), after);
+    let raises = ("env", map([("LATE_RAISES", text("1"))]));
+    assert!(start_error([raises, init]).message().contains("raised by after_fork"));
 }

@@ -103,7 +103,7 @@ def main(file: "BufferedReader") -> None:
 
     package.builtins = _stdlib.own_builtins
 
-    from portpool import _bounds, _fresh, _logs, _process, _stop
+    from portpool import _bounds, _copies, _fresh, _logs, _process, _stop
 
     if order["template"]:
         from portpool import _template as role
@@ -111,11 +111,12 @@ def main(file: "BufferedReader") -> None:
         from portpool import _start as role  # type: ignore[no-redef]
     _process.prepare(order["parent"])
     _bounds.take(order)
+    _copies.take(channel)
     _stop.get_ready()
     _logs.get_ready()
     _fresh.get_ready(list(sys.path), order["started"])
     _stdlib.open_path([*order["python_path"], *path], before)
-    role.serve(channel, order)
+    _copies.guard(role.serve, channel, order)
 
 
 main(globals()["file"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import sys
-from types import CoroutineType
+from types import GeneratorType
 
 from portpool import _stdlib
 from portpool._codec import loads
@@ -15,9 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
+    from portpool._loop import Loop
     from portpool._wire import Chunk
 
 _modules = sys.modules
+# Results of these types are no awaitables: nobody need look whether they are.
+_NEVER_AWAITED = frozenset({type(None), bool, int, float, str, bytes, list, tuple, dict})
+_ITERABLE_COROUTINE = 0x100  # The flag of `types.coroutine`: inspect.CO_ITERABLE_COROUTINE.
+# The worker's event loop, once a coroutine has come.
+_loop: Loop | None = None
 
 
 class Undefined(Exception):
@@ -29,18 +35,68 @@ class Undefined(Exception):
         self.function = function
 
 
-def run(body: Chunk, buffers: Sequence[bytes] = ()) -> Any:
-    """Calls what the body of a call frame names."""
+def run(body: Chunk, buffers: Sequence[bytes] = (), passing: bool = False) -> Any:
+    """Calls what the body of a call frame names, and awaits what can be awaited: in the worker's loop, or in one that is gone
+    afterwards, as in a process that is to be forked."""
     module, function, args, kwargs = loads(body, buffers=buffers) if buffers else loads(body)
     target = find(module, function)
+    if _loop is not None:
+        _loop.make_current()
     try:
         result = target(*args, **kwargs) if kwargs else target(*args)
     except TypeError as error:
         _refuse_wrong_arity(error, module, function, target, args, kwargs)
         raise
-    if result.__class__ is CoroutineType:
-        return _stdlib.load("asyncio").run(result)
+    kind = type(result)
+    if kind not in _NEVER_AWAITED and _is_awaitable(result, kind):
+        return _run_apart(result) if passing else loop().run(result)
     return result
+
+
+def _is_awaitable(result: Any, kind: type) -> bool:
+    """A coroutine, a future, or anything else that `await` takes."""
+    if kind is GeneratorType:
+        return bool(result.gi_code.co_flags & _ITERABLE_COROUTINE)
+    try:
+        return getattr(kind, "__await__", None) is not None
+    except Exception:
+        return False  # A metaclass may do anything.
+
+
+def loop() -> Loop:
+    """The loop of this worker, made now if there is none."""
+    global _loop
+    if _loop is None:
+        from portpool._loop import Loop
+
+        _loop = Loop(adopt=True)
+    return _loop
+
+
+def _run_apart(awaitable: Any) -> Any:
+    from portpool._loop import Loop
+
+    loop = Loop(adopt=False)
+    try:
+        return loop.run(awaitable)
+    finally:
+        loop.wind_up()
+        loop.close()
+        loop.forget()
+
+
+def wind_up() -> None:
+    """Ends what goes on in the loop. What runs at exit can still use it."""
+    if _loop is not None:
+        _loop.wind_up()
+
+
+def close_loop() -> None:
+    """Closes the loop for good, if there is one."""
+    global _loop
+    if _loop is not None:
+        _loop.close()
+        _loop = None
 
 
 def find(module: str, function: str) -> Callable[..., Any]:

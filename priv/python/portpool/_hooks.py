@@ -10,20 +10,29 @@ if TYPE_CHECKING:
     Function = TypeVar("Function", bound=Callable[[], Any])
 
 _functions: list[Callable[[], Any]] = []
+# This process is a worker, and has called them.
+_called = False
 
 
 def after_fork(function: Function) -> Function:
-    """Has a function without arguments called in each worker, before `init`: for connections, clients, seeds, threads.
+    """Calls a function without arguments once in each worker: for connections, clients, seeds, threads.
 
-    With `preload`, modules are imported once, in a template process from which workers are forked: what must not be
-    shared is made here. A worker that is not forked calls the function too, once, at the same place. It is for modules
-    that `preload` or `warmup` import; functions are called in the order in which they came, and what one raises is a
-    start error. Can be used as a decorator.
+    With `preload`, modules are imported once, in a template process that workers are forked from: what workers must not
+    share is made here. The functions of modules that `preload` or `warmup` imports are called in each worker before
+    `init`, in the order in which they came; what one raises is a start error. In a module that is imported later, by
+    `init` or by a call, the function is called at once, where it is given, and what it raises is raised there. Can be
+    used as a decorator.
     """
-    _functions.append(function)
+    if _called:
+        function()
+    else:
+        _functions.append(function)
     return function
 
 
 def run() -> None:
+    """Calls the functions, also those that come while it does."""
+    global _called
     for function in _functions:
         function()
+    _called = True

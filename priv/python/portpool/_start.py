@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import builtins  # A module of the user is imported as the user would: see _stdlib.py.
 import sys
 
-from portpool import _calls, _hooks, _wire, _worker
+from portpool import _calls, _copies, _hooks, _wire, _worker
 from portpool._codec import dumps
 
 TYPE_CHECKING = False  # see _boot.py
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 def serve(channel: Channel, order: dict[str, Any]) -> None:
     """Gets ready, says hello and serves. Returns when the server has closed the channel."""
+    at_exit()
     attempt(channel, order, import_all)
     attempt(channel, order, make_ready)
     serve_calls(channel, order)
@@ -25,6 +27,12 @@ def serve(channel: Channel, order: dict[str, Any]) -> None:
 
 def serve_calls(channel: Channel, order: dict[str, Any]) -> None:
     _worker.serve(channel, order["max_frame"], order["max_memory"], order["busy_poll"])
+    _calls.wind_up()
+
+
+def at_exit() -> None:
+    """Has the event loop closed when all is done that others have registered later, and may need it."""
+    atexit.register(_calls.close_loop)
 
 
 def attempt(channel: Channel, order: dict[str, Any], part: Callable[[dict[str, Any], Stage], None]) -> None:
@@ -32,7 +40,11 @@ def attempt(channel: Channel, order: dict[str, Any], part: Callable[[dict[str, A
     stage = Stage()
     try:
         part(order, stage)
+        if _copies.is_copy():
+            _copies.leave()
     except BaseException as error:  # sys.exit in a module is no reason to look like a start that went well
+        if _copies.is_copy():
+            _copies.leave(error)
         fields = failed(stage.name, error)
         _worker.send(channel[1], 0, (_wire.FAILED, dumps(fields)), order["max_frame"])
         sys.exit(1)
@@ -61,7 +73,8 @@ def import_all(order: dict[str, Any], stage: Stage) -> None:
         stage.name = f"preload of {module}"
         builtins.__import__(module)
     if order["warmup"] is not None:
-        _call(order["warmup"], "warmup", stage)
+        # An event loop must not be forked.
+        _call(order["warmup"], "warmup", stage, passing=True)
 
 
 def make_ready(order: dict[str, Any], stage: Stage) -> None:
@@ -72,7 +85,7 @@ def make_ready(order: dict[str, Any], stage: Stage) -> None:
         _call(order["init"], "init", stage)
 
 
-def _call(call: tuple[str, bytes], option: str, stage: Stage) -> None:
+def _call(call: tuple[str, bytes], option: str, stage: Stage, passing: bool = False) -> None:
     name, pickle = call
     stage.name = f"{option} {name}"
-    _calls.run(pickle)
+    _calls.run(pickle, passing=passing)

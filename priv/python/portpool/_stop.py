@@ -11,12 +11,19 @@ import faulthandler
 import os
 import signal
 
+from portpool import _replacement
+
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable
+    from typing import Any, Optional
 
 # The number of the call whose function runs now, 0 between calls. A list, because that is the cheapest to write to.
 in_hand = [0]
+# What cancels that call, where raising KeyboardInterrupt would not end it: it is a coroutine, and runs in an event loop.
+cancel: list[Optional[Callable[[], None]]] = [None]
+# Whether the worker's event loop runs, once there is one.
+loop_runs: list[Optional[Callable[[], bool]]] = [None]
 
 # Twins of src/worker/stop.rs.
 _NAME = "portpool"
@@ -62,7 +69,7 @@ def _memory_file_by_c() -> int:
 
 
 def interrupt(number: int, frame: Any) -> None:
-    """Raises KeyboardInterrupt in the call that the server means, and in no other.
+    """Raises KeyboardInterrupt in the call that the server means, or cancels it, and no other.
 
     The server's signal and our reply may cross: by the time this runs, which Python decides, the call may have ended and
     the next one begun. So the server says first whom it means, and this asks. The number is used once: a second signal
@@ -71,6 +78,12 @@ def interrupt(number: int, frame: Any) -> None:
     call = in_hand[0]
     if call and call == _number_at(0):
         in_hand[0] = 0
+        _replacement.note_imports()
+        if cancel[0] is not None:
+            return cancel[0]()
+        if loop_runs[0] is not None and loop_runs[0]():
+            # A function runs the worker's loop by itself. What it runs there would go on when the loop runs next.
+            _replacement.ask("a call was interrupted while it ran the event loop itself", True)
         raise KeyboardInterrupt
 
 

@@ -8,10 +8,11 @@ import socket
 import sys
 from struct import Struct
 
-from portpool import _process, _signals, _start, _stop, _wire, _worker
+from portpool import _copies, _process, _signals, _start, _stop, _wire, _worker
 from portpool._codec import dumps
 from portpool._generators import Generators
 from portpool._identity import Identity
+from portpool._inherited import Inherited
 from portpool._numeric import NumericThreads
 
 TYPE_CHECKING = False  # see _boot.py
@@ -40,13 +41,17 @@ def serve(channel: Channel, order: dict[str, Any]) -> None:
         return
     flush()
     gc.collect()
+    inherited = Inherited()
     gc.freeze()  # What is imported stays out of the way of collections, whose marks would unshare its pages.
     _worker.send(channel[1], 0, (_wire.HELLO, dumps(_worker.hello())), order["max_frame"])
-    with socket.socket(fileno=channel[0]) as orders:
-        fork = next_fork(orders, channel[1])
-    os.close(channel[1])  # A worker keeps nothing of the template's.
-    if fork is not None:
-        become_worker(fork, order, identity, generators, numeric)
+    orders = socket.socket(fileno=channel[0])
+    fork = next_fork(orders, channel[1])
+    if fork is None:
+        orders.close()
+    else:
+        orders.detach()  # A worker has nothing of the template's: its channel was closed at the fork.
+        become_worker(fork, order, inherited, identity, generators, numeric)
+    gc.unfreeze()  # So that modules are taken apart at the end: files that they hold are written then.
 
 
 def unfit() -> str | None:
@@ -172,7 +177,12 @@ def _in_between(say: int) -> None:
 
 
 def become_worker(
-    fork: Fork, order: dict[str, Any], identity: Identity, generators: Generators, numeric: NumericThreads
+    fork: Fork,
+    order: dict[str, Any],
+    inherited: Inherited,
+    identity: Identity,
+    generators: Generators,
+    numeric: NumericThreads,
 ) -> None:
     """Makes a worker of its own out of a copy of the template, and serves."""
     os.setpgid(0, 0)
@@ -181,6 +191,7 @@ def become_worker(
     _process.die_with(order["parent"])
     orders, answers, stdout, stderr = fork.descriptors
     channel = (orders, answers)
+    _copies.take(channel)
     os.dup2(stdout, 1)
     os.dup2(stderr, 2)
     os.close(stdout)
@@ -188,6 +199,8 @@ def become_worker(
 
     def differ(order: dict[str, Any], stage: _start.Stage) -> None:
         stage.name = "the fork"
+        inherited.drop()
+        _start.at_exit()
         _stop.get_ready()
         identity.become(fork.worker)
         generators.reseed()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
-from portpool import _wire
+from portpool import _copies, _replacement, _wire
 from portpool._calls import run
 from portpool._codec import dumps, loads, lower_recursion_limit
+from portpool._copies import is_copy
 from portpool._say import short_name, text_of, type_name
 from portpool._stop import in_hand
 from portpool._wire import read_call, write_frame
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     Reply = tuple[int, list[Chunk]]
 
 _MESSAGE = 8 << 10
-# A call has run out of memory: what it left behind may be in anyone's way.
-_short_of_memory = False
 
 
 def serve(channel: Channel, max_frame: int, max_memory: int | None = None, busy_poll: int = 0) -> None:
@@ -33,7 +32,7 @@ def serve(channel: Channel, max_frame: int, max_memory: int | None = None, busy_
     answers = channel[1]
     send(answers, 0, (_wire.HELLO, dumps(hello())), max_frame)
     watch = _watch(max_memory) if max_memory else None
-    told = False
+    channel_of_this, reasons = _copies.channel, _replacement.reasons
     wait = _wire.wait_for(channel, busy_poll / 1e6)
     while True:
         frame = read_call(channel, wait)
@@ -43,12 +42,24 @@ def serve(channel: Channel, max_frame: int, max_memory: int | None = None, busy_
         del frame
         reply = answer(body, buffers, call)
         del body, buffers
+        if not channel_of_this:
+            _copies.leave()  # An encoder has forked it.
+        if reasons:
+            ask_for_replacement(answers)
         send(answers, call, reply, max_frame)
         del reply  # Nothing of a call is kept while the worker waits for the next one.
-        if (watch or _short_of_memory) and not told:
-            told = _short_of_memory or (watch is not None and watch.has_grown())
-            if told:
-                write_frame(answers, _wire.GREW, 0, (), 0)
+        if watch and watch.has_grown():
+            _replacement.ask("it is larger than max_memory", False)
+            ask_for_replacement(answers)
+            watch = None
+
+
+def ask_for_replacement(answers: int) -> None:
+    """Tells the server why this worker is to be replaced. Ahead of the reply, so that it gets no other call if it must not."""
+    for reason, at_once in _replacement.reasons:
+        chunks = dumps({"message": reason, "at_once": at_once})
+        write_frame(answers, _wire.REPLACE, 0, chunks, _length(chunks))
+    _replacement.reasons.clear()
 
 
 def _watch(max_memory: int) -> MemoryWatch:
@@ -88,7 +99,6 @@ def _length(chunks: Sequence[Chunk]) -> int:
 
 def answer(body: Chunk, buffers: Sequence[bytes] = (), call: int = 0) -> Reply:
     """Runs one call. Whatever the function does, there is a reply: also `sys.exit` and KeyboardInterrupt end in one."""
-    global _short_of_memory
     try:
         # While this holds the number of the call, an interrupt of it raises KeyboardInterrupt: see _stop.py.
         in_hand[0] = call
@@ -96,10 +106,12 @@ def answer(body: Chunk, buffers: Sequence[bytes] = (), call: int = 0) -> Reply:
             result = run(body, buffers)
         finally:
             in_hand[0] = 0
+            if is_copy():
+                _copies.leave(sys.exc_info()[1])
         return _wire.RESULT, dumps(result)
     except BaseException as error:
         if issubclass(type(error), MemoryError):
-            _short_of_memory = True
+            _replacement.ask("a call has run out of memory: what it left behind may be in anyone's way", False)
         kind, fields = describe(error)
         return kind, dumps(fields)
 

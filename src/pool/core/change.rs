@@ -21,6 +21,19 @@ impl Core {
         }
     }
 
+    /// What a worker has in memory is broken: it finishes its call and takes no other, and its lease ends.
+    pub(super) fn worker_spoiled(&mut self, now: Instant, id: WorkerId, actions: &mut Vec<Action>) {
+        let Some(worker) = self.roster.get_mut(id) else { return };
+        worker.exhausted = true;
+        let lease = worker.lease;
+        self.roster.mark_replaceable(id);
+        match lease {
+            Some(lease) => self.checked_in(now, lease, true, actions),
+            None if self.roster.is_idle(id) => self.retire(now, id, actions),
+            None => {}
+        }
+    }
+
     /// Returns whether a free worker must not take another call.
     pub(super) fn must_retire(&self, id: WorkerId) -> bool {
         let Some(worker) = self.roster.get(id) else { return false };

@@ -125,6 +125,7 @@ impl Core {
             Event::WorkerReady(worker) => self.worker_ready(now, worker, actions),
             Event::CallFinished(worker) => self.call_finished(now, worker, actions),
             Event::WorkerGrew(worker) => self.roster.mark_replaceable(worker),
+            Event::WorkerSpoiled(worker) => self.worker_spoiled(now, worker, actions),
             Event::WorkerAnswered(worker) => self.worker_answered(now, worker, actions),
             Event::WorkerExited { worker, undelivered } => self.worker_exited(now, worker, undelivered, actions),
             Event::Resized(size) => self.resized(now, size),

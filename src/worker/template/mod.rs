@@ -151,6 +151,13 @@ impl Launcher for TemplateLauncher {
         generations.values().filter_map(|state| state.template.as_ref()).for_each(|template| template.flush(&to_read));
     }
 
+    async fn close(&self) {
+        let generations = std::mem::take(&mut *self.generations());
+        for template in generations.into_values().filter_map(|generation| generation.template) {
+            template.end().await;
+        }
+    }
+
     fn settled(&self, generation: u64) {
         self.generations().retain(|known, _| *known == generation);
     }

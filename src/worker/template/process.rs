@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::pipe::{PipeFlags, pipe_with};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
+use tracing::warn;
 
 use crate::call::WorkerId;
 use crate::worker::channel::{Channel, Frame};
@@ -29,6 +30,8 @@ const NUMBER: WorkerId = WorkerId(0);
 pub(super) const FORK_LIMIT: Duration = Duration::from_secs(5);
 /// How long it has to say where its import hangs: nobody waits for that but a worker whose start is in vain.
 const DUMP_LIMIT: Duration = Duration::from_millis(200);
+/// How long it may take to end when nobody wants it any more.
+const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Why a template forks no more.
 #[derive(Clone, Debug)]
@@ -137,6 +140,26 @@ impl TemplateProcess {
     pub(super) fn flush(&mut self) {
         self.stdout.flush(None);
         self.stderr.flush(None);
+    }
+
+    /// Lets it end by itself, with all that it does at its exit, if that takes no longer than a worker may take.
+    ///
+    /// Cancellation: may be dropped at any await.
+    pub(super) async fn leave(&mut self) {
+        self.channel.inbox().close();
+        let end = async {
+            loop {
+                tokio::select! {
+                    biased;
+                    _ = self.process.ended() => break,
+                    () = self.stdout.pump(None) => {}
+                    () = self.stderr.pump(None) => {}
+                }
+            }
+        };
+        if timeout(LEAVE_LIMIT, end).await.is_err() {
+            warn!("the template did not end within {} ms: it is killed", LEAVE_LIMIT.as_millis());
+        }
     }
 
     /// Kills it and returns the last line that it wrote to its stderr.

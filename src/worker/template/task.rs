@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tracing::warn;
 
@@ -35,6 +35,8 @@ pub(super) struct Template {
     /// Unbounded, but a worker asks once.
     requests: mpsc::UnboundedSender<Request>,
     ending: Arc<OnceLock<Ending>>,
+    /// Closed when the process has ended.
+    life: watch::Receiver<()>,
 }
 
 impl Template {
@@ -42,9 +44,10 @@ impl Template {
     pub(super) fn new(process: TemplateProcess, start_limit: Duration) -> Self {
         let (sender, requests) = mpsc::unbounded_channel();
         let ending = Arc::new(OnceLock::new());
-        let life = Life { process, requests, waiting: VecDeque::new() };
+        let (alive, over) = watch::channel(());
+        let life = Life { process, requests, waiting: VecDeque::new(), _alive: alive };
         tokio::spawn(life.live(start_limit, Arc::clone(&ending)));
-        Self { requests: sender, ending }
+        Self { requests: sender, ending, life: over }
     }
 
     /// Has it fork a worker, as soon as it is ready.
@@ -56,6 +59,13 @@ impl Template {
         let _ = self.requests.send(Request::Fork(Fork { worker, answer }));
         let unknown = || Ending::Broken("it is gone".to_owned());
         answered.await.map_err(|_| self.ending.get().cloned().unwrap_or_else(unknown))
+    }
+
+    /// Gives it up, and waits until it has ended.
+    pub(super) async fn end(self: Arc<Self>) {
+        let mut life = self.life.clone();
+        drop(self);
+        while life.changed().await.is_ok() {}
     }
 
     /// Has all logged that it has printed until now, and then lets go of this.
@@ -70,12 +80,20 @@ struct Life {
     requests: mpsc::UnboundedReceiver<Request>,
     /// Came before it was ready.
     waiting: VecDeque<Fork>,
+    /// Dropped at the end.
+    _alive: watch::Sender<()>,
 }
 
 impl Life {
     async fn live(mut self, start_limit: Duration, ending: Arc<OnceLock<Ending>>) {
         let end = match timeout(start_limit, self.start()).await {
-            Ok(Ok(())) => self.serve().await.map_err(Ending::Broken),
+            Ok(Ok(())) => match self.serve().await {
+                Ok(()) => {
+                    self.process.leave().await;
+                    Ok(())
+                }
+                Err(trouble) => Err(Ending::Broken(trouble)),
+            },
             Ok(Err(why)) => Err(why),
             Err(_) => Err(self.process.is_too_slow(start_limit).await),
         };

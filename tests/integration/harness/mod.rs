@@ -280,6 +280,14 @@ impl Server {
         result.unwrap()
     }
 
+    /// Has it end in good order; it has no workers then.
+    pub fn drain(&mut self) {
+        let id = self.request("drain", [map([])]);
+        let (to, result) = self.reply();
+        assert_eq!(to, id);
+        result.unwrap();
+    }
+
     pub fn status(&mut self) -> Term {
         self.ask("status")
     }

@@ -145,6 +145,15 @@ impl Bench {
         self.happen(Event::CheckedIn { lease, broken });
     }
 
+    pub fn spoil(&mut self, id: WorkerId) {
+        let worker = self.model.workers.get_mut(&id).unwrap();
+        worker.exhausted = true;
+        if worker.phase == Phase::Leased {
+            worker.phase = Phase::Idle;
+        }
+        self.happen(Event::WorkerSpoiled(id));
+    }
+
     pub fn cancel(&mut self, call: CallId) {
         self.happen(Event::CallCancelled(call));
     }

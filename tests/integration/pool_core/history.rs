@@ -27,6 +27,7 @@ enum Op {
     Finish(Index),
     Answer(Index),
     Grow(Index),
+    Spoil(Index),
     /// Dies by itself, in whatever state.
     Die {
         worker: Index,
@@ -96,6 +97,7 @@ fn op() -> impl Strategy<Value = Op> {
         40 => index().prop_map(Op::Finish),
         20 => index().prop_map(Op::Answer),
         5 => index().prop_map(Op::Grow),
+        5 => index().prop_map(Op::Spoil),
         10 => (index(), any::<bool>()).prop_map(|(worker, undelivered)| Op::Die { worker, undelivered }),
         30 => index().prop_map(Op::Reap),
         4 => (1usize..6).prop_map(Op::Resize),
@@ -159,6 +161,7 @@ impl Bench {
             Op::Finish(index) => self.with(index, |phase| matches!(phase, Phase::Busy(_)), Self::finish),
             Op::Answer(index) => self.with(index, |phase| phase == Phase::Checking, Self::answer),
             Op::Grow(index) => self.with(index, |_| true, |bench, worker| bench.happen(Event::WorkerGrew(worker))),
+            Op::Spoil(index) => self.with(index, |_| true, Self::spoil),
             Op::Die { worker, undelivered } => {
                 if let Some(worker) = self.pick(worker, |_| true) {
                     self.die(worker, undelivered);
@@ -217,6 +220,7 @@ impl Bench {
         self.happen(Event::CallFinished(stranger));
         self.happen(Event::WorkerAnswered(stranger));
         self.happen(Event::WorkerGrew(stranger));
+        self.happen(Event::WorkerSpoiled(stranger));
         self.happen(Event::WorkerExited { worker: stranger, undelivered: true });
         self.happen(Event::CallCancelled(CallId(u64::MAX)));
         self.happen(Event::CheckedIn { lease: CallId(u64::MAX), broken: true });

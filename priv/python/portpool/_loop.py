@@ -1,0 +1,130 @@
+"""The event loop of a worker, one for its whole life. Imported when the first coroutine comes. docs/worker_protocol.md 8"""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import CoroutineType
+
+from portpool import _copies, _stdlib, _stop
+
+TYPE_CHECKING = False  # see _boot.py
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any, Optional
+
+# How long, in seconds, tasks have to end when the worker ends, and then async generators. The server waits a second.
+_LIMIT = 0.3
+
+
+def _asyncio() -> Any:
+    return _stdlib.load("asyncio")
+
+
+class Loop:
+    """Runs coroutines one after the other. What they leave in the loop goes on with the next one."""
+
+    __slots__ = ("_asyncio", "_folder", "_is_cancelled", "_loop", "_task")
+
+    def __init__(self, adopt: bool = True) -> None:
+        """Takes the loop that is current, if there is one: something may be bound to it already."""
+        self._asyncio = _asyncio()
+        self._folder = os.path.dirname(self._asyncio.__file__) + os.sep
+        self._loop = (adopt and _current(self._asyncio)) or self._asyncio.new_event_loop()
+        self._task: Any = None
+        self._is_cancelled = False
+        _stop.loop_runs[0] = self._is_running
+
+    def make_current(self) -> None:
+        """So that `asyncio.get_event_loop()` finds it, also after a function that has used `asyncio.run`."""
+        if self._loop.is_closed():
+            self._loop = self._asyncio.new_event_loop()
+        self._asyncio.set_event_loop(self._loop)
+
+    def run(self, awaitable: Any) -> Any:
+        """Runs the loop until this is done. An interrupt of the call cancels it."""
+        self._task, self._is_cancelled = None, False
+        _stop.cancel[0] = self._cancel
+        try:
+            self.make_current()
+            coroutine = awaitable if type(awaitable) is CoroutineType else _wait_for(awaitable)
+            self._task = task = self._loop.create_task(coroutine)
+            if self._is_cancelled:
+                task.cancel()
+            return self._loop.run_until_complete(task)
+        except BaseException as error:
+            if self._task is not None and not _copies.is_copy():
+                self._end(self._task)
+            raise error.with_traceback(self._without_ours(error.__traceback__))
+        finally:
+            _stop.cancel[0] = None
+            self._task = None
+
+    def _cancel(self) -> None:
+        """Called by a signal handler, which may have come at any time."""
+        self._is_cancelled = True
+        if self._task is not None:
+            self._loop.call_soon_threadsafe(self._task.cancel)
+
+    def _end(self, task: Any) -> None:
+        """Another task has broken off the loop, with SystemExit perhaps: this one is not to go on in a later call."""
+        while not task.done():
+            task.cancel()
+            try:
+                self._loop.run_until_complete(task)
+            except BaseException:  # noqa: B036 - the first one counts
+                pass
+
+    def _is_running(self) -> bool:
+        return bool(self._loop.is_running())
+
+    def _without_ours(self, trace: Optional[TracebackType]) -> Optional[TracebackType]:
+        """A traceback from where the coroutine begins."""
+        begin = trace
+        while begin is not None and begin.tb_frame.f_code.co_filename.startswith(("<portpool>", self._folder)):
+            begin = begin.tb_next
+        return begin or trace
+
+    def wind_up(self) -> None:
+        """Cancels what is left and ends async generators and the default executor. The loop can still be used."""
+        if self._loop.is_closed():
+            return
+        self.make_current()
+        try:
+            self._loop.run_until_complete(self._last())
+            self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        except BaseException:  # noqa: B036 - the worker ends in any case
+            sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+
+    async def _last(self) -> None:
+        asyncio = self._asyncio
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_LIMIT)
+        await asyncio.wait({asyncio.ensure_future(self._loop.shutdown_asyncgens())}, timeout=_LIMIT)
+
+    def close(self) -> None:
+        self._loop.close()
+
+    def forget(self) -> None:
+        """No loop is current, as if none had been made: the next one to ask for one gets a new one."""
+        forget(self._asyncio)
+
+
+def forget(asyncio: Any) -> None:
+    """No loop is current in this process, as if none had been made. From 3.12 on `asyncio` does that at a fork."""
+    policy = asyncio.events._event_loop_policy
+    if policy is not None:
+        policy._local = type(policy._local)()
+
+
+async def _wait_for(awaitable: Any) -> Any:
+    return await awaitable
+
+
+def _current(asyncio: Any) -> Any:
+    """The loop that is current in this thread, if there is one. `asyncio.get_event_loop` might make one, and warn of it."""
+    loop = getattr(getattr(asyncio.events._event_loop_policy, "_local", None), "_loop", None)
+    return None if loop is None or loop.is_closed() else loop
