@@ -11,7 +11,7 @@ import signal
 import sys
 from _thread import _local, get_ident
 
-from portpool import _stdlib
+from portpool import _library
 
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _is_ours(error: BaseException) -> bool:
 
 
 def _wait_for_threads() -> None:
-    threading = _stdlib.genuine("threading")
+    threading = _library.genuine("threading")
     while threading is not None:
         current = threading.current_thread()
         others = [thread for thread in threading.enumerate() if thread is not current and not thread.daemon]
@@ -119,7 +119,7 @@ def _flush() -> bool:
             pass  # It was set to None, or to something that is no file.
         except (OSError, ValueError):
             done = False
-    ctypes = _stdlib.genuine("ctypes")
+    ctypes = _library.genuine("ctypes")
     if ctypes is not None:
         ctypes.CDLL(None).fflush(None)
     return done

@@ -6,7 +6,7 @@ import atexit
 import gc
 from io import BufferedRandom, BufferedWriter, TextIOWrapper
 
-from portpool import _stdlib
+from portpool import _library
 
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Inherited:
 
 def _module(name: str) -> Any:
     """A module of the standard library, if it has been imported."""
-    return _stdlib.genuine(name)
+    return _library.genuine(name)
 
 
 def _flush(file: Any) -> None:
