@@ -24,6 +24,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 #[derive(Debug, Default)]
 pub struct Children {
     own: Mutex<BTreeMap<u32, Option<WorkerId>>>,
+    /// Those that were killed and are left to be reaped, orphans among them.
+    killed: Mutex<BTreeSet<u32>>,
     /// The number of forks under way: an unregistered child may be about to be registered.
     forks: AtomicUsize,
     changed: Notify,
@@ -51,6 +53,16 @@ impl Children {
         self.changed.notify_one();
     }
 
+    /// Leaves a process of ours, which was killed and has not ended yet, to be reaped with the orphans. It is none.
+    pub(super) fn killed(&self, pid: u32) {
+        self.left_to_reap().insert(pid);
+        self.reaped(pid);
+    }
+
+    fn left_to_reap(&self) -> MutexGuard<'_, BTreeSet<u32>> {
+        self.killed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Hold this from before a template is asked to fork until the new process is registered. Processes orphaned in
     /// between are checked afterwards.
     pub(super) fn forking(self: &Arc<Self>) -> Forking {
@@ -63,13 +75,13 @@ impl Children {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Children that the server neither started nor had forked.
-    fn orphans(&self) -> Vec<u32> {
+    /// Children that the server neither started nor had forked, or has left to be reaped; `None` while a fork is under way.
+    fn orphans(&self) -> Option<Vec<u32>> {
         if self.forks.load(Ordering::Relaxed) > 0 {
-            return Vec::new();
+            return None;
         }
         let own = self.own();
-        children().into_iter().filter(|pid| !own.contains_key(pid)).collect()
+        Some(children().into_iter().filter(|pid| !own.contains_key(pid)).collect())
     }
 
     fn lives(&self, worker: WorkerId) -> bool {
@@ -82,16 +94,14 @@ pub fn adopt_orphans(children: Arc<Children>) -> io::Result<()> {
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     let mut child_ended = signal(SignalKind::child())?;
     tokio::spawn(async move {
-        // Those that were killed and have not ended yet: one log line for each.
-        let mut killed = BTreeSet::new();
         loop {
             tokio::select! {
                 _ = child_ended.recv() => {}
                 () = children.changed.notified() => {}
             }
-            let orphans = children.orphans();
-            killed.retain(|pid| orphans.contains(pid));
-            orphans.into_iter().for_each(|orphan| clean_up(&children, orphan, &mut killed));
+            let Some(orphans) = children.orphans() else { continue };
+            children.left_to_reap().retain(|pid| orphans.contains(pid));
+            orphans.into_iter().for_each(|orphan| clean_up(&children, orphan));
         }
     });
     Ok(())
@@ -99,13 +109,14 @@ pub fn adopt_orphans(children: Arc<Children>) -> io::Result<()> {
 
 /// Reaps an orphan that has ended; kills one whose worker is dead. One without a token cannot be attributed: it stays
 /// until the server ends.
-fn clean_up(children: &Children, orphan: u32, killed: &mut BTreeSet<u32>) {
+fn clean_up(children: &Children, orphan: u32) {
     if reap(orphan) {
         return;
     }
     if let Some(worker) = token::worker_of(orphan)
         && !children.lives(worker)
-        && killed.insert(orphan)
+        // One line for each.
+        && children.left_to_reap().insert(orphan)
     {
         if token::is_template(worker) {
             warn!(pid = orphan, "a process that a template left behind is killed");
@@ -172,15 +183,15 @@ mod tests {
     fn while_a_template_forks_a_child_that_nobody_knows_is_no_orphan() {
         let children = Arc::new(Children::default());
         let mut child = Command::new("sleep").arg("3600").spawn().unwrap();
-        assert!(children.orphans().contains(&child.id()));
+        assert!(children.orphans().unwrap().contains(&child.id()));
         let forks = [children.forking(), children.forking()];
         for fork in forks {
-            assert!(children.orphans().is_empty());
+            assert_eq!(children.orphans(), None);
             drop(fork);
         }
-        assert!(children.orphans().contains(&child.id()));
+        assert!(children.orphans().unwrap().contains(&child.id()));
         children.started(child.id(), Some(WorkerId(1)));
-        assert!(!children.orphans().contains(&child.id()));
+        assert!(!children.orphans().unwrap().contains(&child.id()));
         child.kill().unwrap();
         child.wait().unwrap();
     }

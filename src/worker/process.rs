@@ -135,11 +135,16 @@ impl Process {
         self.pidfd.ended().await
     }
 
-    /// Kills the rest of the group, while its number cannot be reused, and takes the exit status.
+    /// Kills the rest of the group, while its number cannot be reused, and takes the exit status. A process that has not ended
+    /// yet is reaped when it has.
     pub(crate) fn reap(&self) -> io::Result<Exit> {
         self.kill_group();
         self.reaped.store(true, Ordering::Relaxed);
         let status = self.pidfd.wait(WaitIdOptions::empty());
+        if matches!(status, Ok(None)) {
+            self.children.killed(self.pid());
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
         self.children.reaped(self.pid());
         let status = status?.ok_or(io::ErrorKind::WouldBlock)?;
         Ok(match (status.exit_status(), status.terminating_signal()) {

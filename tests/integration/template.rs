@@ -8,7 +8,7 @@ use eetf::Term;
 use rustix::process::Signal;
 
 use crate::harness::processes::{assert_dies, is_alive, signal};
-use crate::harness::term::{atom, count, elements, get, int, list, number, string, text, tuple};
+use crate::harness::term::{atom, count, elements, get, int, list, map, number, string, text, tuple};
 use crate::harness::{SOON, Server, unique};
 
 /// The options of a pool whose workers are forked after these modules were imported.
@@ -343,4 +343,20 @@ fn forked_workers_die_with_a_server_that_gets_sigkill() {
     assert_dies(pid);
     assert_dies(template);
     server.mark().assert_gone();
+}
+
+#[test]
+fn a_template_that_is_ended_is_not_taken_for_what_it_left_behind() {
+    // A large process takes its time to die.
+    let mut server = start(2, &["is_large"]);
+    for _ in 0..10 {
+        let id = server.request("reload", []);
+        let (to, outcome) = server.reply();
+        assert_eq!((to, outcome), (id, Ok(atom("reloaded"))));
+    }
+    let id = server.request("drain", [map([])]);
+    assert_eq!(server.reply().0, id);
+    let (status, said) = server.wait();
+    assert!(status.success());
+    assert!(!said.contains("left behind"), "{said}");
 }
