@@ -56,8 +56,20 @@ pub struct Call {
     pub policy: Policy,
     /// How to write its result.
     pub form: Form,
+    /// What it has in common with the same call made another time, if that matters.
+    pub fingerprint: Option<u64>,
     /// When the server had read it.
     pub arrived: Instant,
+}
+
+impl Mfa {
+    /// What a call of this function with this body has in common with the same call made another time. It takes a time that
+    /// grows with the body.
+    pub fn fingerprint(&self, body: &Body) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (&self.module, &self.function, &body.pickle, &body.buffers).hash(&mut hasher);
+        hasher.finish()
+    }
 }
 
 impl Call {
@@ -69,13 +81,6 @@ impl Call {
         self.limits.checkout_timeout = self.limits.checkout_timeout.map(left);
         self.limits.deadline = self.limits.deadline.map(|limit| limit.saturating_sub(self.arrived.elapsed()));
         self
-    }
-
-    /// A value that is the same for every call of the same function with the same arguments.
-    pub fn fingerprint(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (&self.mfa.module, &self.mfa.function, &self.body.pickle, &self.body.buffers).hash(&mut hasher);
-        hasher.finish()
     }
 }
 

@@ -130,7 +130,16 @@ impl<'a> Run<'a> {
         self.begun.push_back((id, arrived));
         let (mfa, body) = (self.args.function.function.clone(), self.body.clone());
         let policy = Policy { on_cancel: OnCancel::Kill, retry: 0, meta: false };
-        let call = Call { mfa, body, limits: self.limits, target: Target::Any, policy, form: self.form, arrived };
+        let call = Call {
+            mfa,
+            body,
+            limits: self.limits,
+            target: Target::Any,
+            policy,
+            form: self.form,
+            fingerprint: None,
+            arrived,
+        };
         session.ask(Request::Call(id, Box::new(call))).await
     }
 

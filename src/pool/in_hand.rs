@@ -36,7 +36,7 @@ impl Job {
                     grace: call.limits.grace,
                     on_cancel: call.policy.on_cancel,
                     retry: call.policy.retry,
-                    fingerprint: (call.policy.retry > 0).then(|| call.fingerprint()),
+                    fingerprint: call.fingerprint,
                 }),
             }),
             Self::Checkout(checkout) => Some(Demand {

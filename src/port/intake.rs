@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::large::LARGE;
+use super::large::{self, LARGE};
 use super::reader::{Packet, Reader};
 use super::request::{self, Parsed};
 use super::rules::Rules;
@@ -32,7 +32,7 @@ pub async fn read_requests(
         }
         let Some(packet) = reader.packet().await? else { return Ok(()) };
         let parsed = match packet {
-            Packet::Whole(bytes) if bytes.len() > LARGE => parse_large(bytes, &rules),
+            Packet::Whole(bytes) if large::size(&bytes, rules.max_frame) > LARGE => parse_large(bytes, &rules).await,
             packet => request::parse(packet, &rules, Instant::now()),
         };
         let request = match parsed {
@@ -44,16 +44,25 @@ pub async fn read_requests(
     }
 }
 
-/// The dispatcher learns of a large call at once, so that it counts and can be cancelled; its contents follow.
-fn parse_large(packet: Bytes, rules: &Rules) -> Parsed {
+/// The dispatcher learns of a large call at once, so that it counts and can be cancelled; its contents follow. Anything else that
+/// is large holds up the requests behind it, and nothing else.
+///
+/// Cancellation: may be dropped at any await; the packet is lost then.
+async fn parse_large(packet: Bytes, rules: &Rules) -> Parsed {
     let arrived = Instant::now();
-    let Some(id) = request::id_of_call(&packet) else { return request::parse(Packet::Whole(packet), rules, arrived) };
-    let (bytes, rules) = (packet.len(), rules.clone());
-    let decoding = spawn_blocking(move || match request::parse(Packet::Whole(packet), &rules, arrived) {
+    let (bytes, rules) = (large::size(&packet, rules.max_frame), rules.clone());
+    let id = request::id_of_call(&packet);
+    let parse = move || request::parse(Packet::Whole(packet), &rules, arrived);
+    let Some(id) = id else { return spawn_blocking(parse).await.unwrap_or_else(|_| Parsed::Error(malformed())) };
+    let decoding = spawn_blocking(move || match parse() {
         Parsed::Request(Request::Call(_, call)) => Ok(*call),
         Parsed::Request(Request::Refuse(_, failure)) | Parsed::Error(failure) => Err(failure),
         // It begins like a call, so it is a call or is refused.
-        Parsed::Request(_) => Err(Failure::bad_request("malformed packet")),
+        Parsed::Request(_) => Err(malformed()),
     });
     Parsed::Request(Request::LargeCall { id, bytes, decoding })
+}
+
+fn malformed() -> Failure {
+    Failure::bad_request("malformed packet")
 }

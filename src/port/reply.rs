@@ -27,7 +27,18 @@ pub struct Ready {
     pub max_frame: usize,
 }
 
-/// Appends the packet for a reply. A reply that cannot be written becomes an error of its call.
+/// Appends the packet for a reply. A reply that cannot be written becomes an error of its call. Returns false, and appends nothing,
+/// if the result of a call would take more than `most` bytes.
+#[must_use]
+pub(super) fn write_up_to(most: usize, reply: &Reply, ready: &Ready, out: &mut BytesMut) -> bool {
+    match reply {
+        Reply::To(id, Answer::Value(value), _) => return write_value(*id, value, most, out),
+        other => write(other, ready, out),
+    }
+    true
+}
+
+/// Appends the packet for a reply of any size.
 pub(super) fn write(reply: &Reply, ready: &Ready, out: &mut BytesMut) {
     match reply {
         Reply::To(id, answer, _) => write_answer(*id, answer, out),
@@ -80,7 +91,7 @@ fn write_line(line: &Line, out: &mut BytesMut) {
 
 fn write_answer(id: PortId, answer: &Answer, out: &mut BytesMut) {
     match answer {
-        Answer::Value(value) => write_value(id, value, out),
+        Answer::Value(value) => drop(write_value(id, value, usize::MAX, out)),
         Answer::Failure(failure) => write_failure(id, failure, out),
         Answer::Leased { worker, pid } => {
             write_ok(id, &map([("id", long(worker.0)), ("pid", integer(*pid))]), out);
@@ -95,7 +106,8 @@ fn write_answer(id: PortId, answer: &Answer, out: &mut BytesMut) {
     }
 }
 
-fn write_value(id: PortId, value: &Returned, out: &mut BytesMut) {
+/// Returns false, and appends nothing, if the value would take more than `most` bytes.
+fn write_value(id: PortId, value: &Returned, most: usize, out: &mut BytesMut) -> bool {
     let Form { none, max_frame } = value.form;
     let start = out.len();
     let body = begin(id, out);
@@ -104,7 +116,7 @@ fn write_value(id: PortId, value: &Returned, out: &mut BytesMut) {
     let around = out.len() - body;
     let limit = max_frame.saturating_sub(around + if value.meta.is_some() { META } else { 0 });
     let options = Options { none, ..Options::default() };
-    match codec::read_with(&value.pickle, options).and_then(|document| document.to_etf(out, limit)) {
+    match codec::read_with(&value.pickle, options).and_then(|document| document.to_etf(out, limit.min(most))) {
         Ok(()) => {
             if let Some(meta) = &value.meta {
                 put(&meta_map(meta), out);
@@ -113,9 +125,13 @@ fn write_value(id: PortId, value: &Returned, out: &mut BytesMut) {
         }
         Err(problem) => {
             out.truncate(start);
+            if matches!(problem.kind, CodecErrorKind::TooLarge { bytes, .. } if most < limit && bytes <= limit as u64) {
+                return false;
+            }
             write_failure(id, &unencodable(&problem, around as u64), out);
         }
     }
+    true
 }
 
 fn write_failure(id: PortId, failure: &Failure, out: &mut BytesMut) {

@@ -35,6 +35,9 @@ pub(super) const REQUESTS: [(&str, usize); 10] = [
     ("ping", 2),
 ];
 
+/// So many bytes are enough to read the id of a request.
+const HEAD: usize = 64;
+
 /// Reads a packet that arrived at this time.
 pub(super) fn parse(packet: Packet, rules: &Rules, arrived: Instant) -> Parsed {
     match packet {
@@ -121,7 +124,8 @@ fn read_call(cursor: &mut etf::Cursor<'_>, term: &Bytes, rules: &Rules, arrived:
     let body = Body { pickle: encoded.pickle.into(), buffers };
     let mfa = Mfa { module: module.into(), function: function.into() };
     let form = Form { none: rules.values.none, max_frame: rules.max_frame };
-    Ok(Call { mfa, body, limits: rules.limits, target, policy, form, arrived })
+    let fingerprint = (policy.retry > 0).then(|| mfa.fingerprint(&body));
+    Ok(Call { mfa, body, limits: rules.limits, target, policy, form, fingerprint, arrived })
 }
 
 /// The options of a request, its last element.
@@ -153,7 +157,8 @@ fn read_name<'a>(cursor: &mut etf::Cursor<'a>, what: &str) -> Result<Cow<'a, str
 
 /// The id, if the beginning of the packet is that of a call.
 pub(super) fn id_of_call(packet: &[u8]) -> Option<PortId> {
-    let (name, id) = read_head(&mut etf::Cursor::new(packet.strip_prefix(&[131])?)).ok()?;
+    let head = etf::open_head(packet, HEAD);
+    let (name, id) = read_head(&mut etf::Cursor::new(&head)).ok()?;
     (name == "call").then_some(id)
 }
 

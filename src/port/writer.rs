@@ -57,11 +57,12 @@ impl Writer {
         loop {
             tokio::select! {
                 biased;
+                // Before the small ones, of which there may always be another; between two large ones they have their turn.
+                Some(Ok((packet, share))) = self.large.join_next() => self.write_large(packet, share).await?,
                 reply = replies.take() => match reply {
                     Some(reply) => self.encode(reply),
                     None => break,
                 },
-                Some(Ok((packet, share))) = self.large.join_next() => self.write_large(packet, share).await?,
                 () = self.output.closed() => return Err(io::ErrorKind::BrokenPipe.into()),
             }
             while self.buffer.len() < BATCH {
@@ -83,15 +84,18 @@ impl Writer {
         match reply {
             // Results of earlier calls may still be in the making.
             Reply::To(_, Answer::Drained, _) => self.drained.push(reply),
-            Reply::To(_, Answer::Value(ref value), _) if value.pickle.len() > LARGE => {
-                self.waiting.push_back(reply);
-                self.help();
-            }
-            reply => {
-                reply::write(&reply, &self.ready, &mut self.buffer);
+            Reply::To(_, Answer::Value(ref value), _) if value.pickle.len() > LARGE => self.leave_to_helper(reply),
+            // A small pickle may become a large term.
+            reply if reply::write_up_to(LARGE, &reply, &self.ready, &mut self.buffer) => {
                 self.shares.push(reply.into_share());
             }
+            reply => self.leave_to_helper(reply),
         }
+    }
+
+    fn leave_to_helper(&mut self, reply: Reply) {
+        self.waiting.push_back(reply);
+        self.help();
     }
 
     /// Gives the helper threads as much as they can take.

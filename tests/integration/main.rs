@@ -24,6 +24,7 @@ mod copies;
 mod coroutines;
 mod death;
 mod docs;
+mod fair;
 mod faults;
 mod half_imports;
 mod harness;

@@ -62,7 +62,7 @@ impl<'a> Load<'a> {
         // What is still running at the end of a step finishes in its worker, and its result is discarded.
         let policy = Policy { on_cancel: OnCancel::Finish, retry: 0, meta: true };
         let (limits, target, arrived) = (config.limits, Target::Any, Instant::now());
-        let call = Call { mfa, body, limits, target, policy, form, arrived };
+        let call = Call { mfa, body, limits, target, policy, form, fingerprint: None, arrived };
         Self { session, call, next: 0, in_flight: HashMap::new(), failed: false }
     }
 

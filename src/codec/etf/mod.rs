@@ -15,6 +15,6 @@ pub(crate) mod tag;
 pub(crate) mod token;
 
 pub use cursor::Cursor;
-pub use open::open;
+pub use open::{open, open_head, opened_size};
 pub(crate) use skip::skip;
 pub(crate) use token::Token;

@@ -29,6 +29,33 @@ pub fn open(packet: &[u8], limit: usize) -> Result<Cow<'_, [u8]>, CodecError> {
     }
 }
 
+/// The size of the term that [`open`] will return, as far as the packet tells. What `open` refuses without inflating it has the
+/// size of the packet.
+pub fn opened_size(packet: &[u8], limit: usize) -> usize {
+    let inflated = match packet {
+        [tag::VERSION, tag::COMPRESSED, a, b, c, d, stream @ ..] => {
+            let size = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
+            (size <= limit && size / MAX_RATIO <= stream.len()).then_some(size)
+        }
+        _ => None,
+    };
+    inflated.unwrap_or(packet.len())
+}
+
+/// The first bytes of the term in a packet, without the version byte and inflated; at least `most` of them if the term has as many.
+pub fn open_head(packet: &[u8], most: usize) -> Cow<'_, [u8]> {
+    match packet {
+        [tag::VERSION, tag::COMPRESSED, _, _, _, _, stream @ ..] => {
+            let mut head = Vec::with_capacity(most);
+            // What is wrong with the stream shows when all of it is inflated.
+            let _ = Decompress::new(true).decompress_vec(stream, &mut head, FlushDecompress::None);
+            Cow::Owned(head)
+        }
+        [tag::VERSION, term @ ..] => Cow::Borrowed(term),
+        _ => Cow::Borrowed(&[]),
+    }
+}
+
 fn inflate(stream: &[u8], size: usize, limit: usize) -> Result<Vec<u8>, CodecError> {
     if size > limit {
         return Err(CodecError::too_large(size as u64, limit));
