@@ -1,52 +1,63 @@
 //! Remembers which worker last had a key: calls with the same key run on the same worker while it lives
 //! (docs/protocol.md 4.4).
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::call::WorkerId;
 
-/// So many keys are remembered; then the one that has been known longest loses its worker.
+/// The number of keys to remember. Beyond it, the key that has had its worker longest loses it.
 const KEYS: usize = 65_536;
 
 /// The worker of each key, and the keys of each worker.
 #[derive(Debug, Default)]
 pub(super) struct Affinity {
-    workers: HashMap<u64, WorkerId>,
+    homes: HashMap<u64, Home>,
     keys: HashMap<WorkerId, HashSet<u64>>,
-    /// The keys in the order in which they came; some may have lost their worker since.
-    order: VecDeque<u64>,
+    /// The keys that have a worker, by the time at which they got one.
+    order: BTreeMap<u64, u64>,
+    next: u64,
+}
+
+/// The worker of a key, and its place in the order.
+#[derive(Clone, Copy, Debug)]
+struct Home {
+    worker: WorkerId,
+    place: u64,
 }
 
 impl Affinity {
     pub(super) fn of(&self, key: u64) -> Option<WorkerId> {
-        self.workers.get(&key).copied()
+        self.homes.get(&key).map(|home| home.worker)
     }
 
     pub(super) fn assign(&mut self, key: u64, worker: WorkerId) {
-        match self.workers.insert(key, worker) {
-            Some(before) if before == worker => return,
-            Some(before) => self.leave(key, before),
-            None => self.order.push_back(key),
+        if self.of(key) == Some(worker) {
+            return;
         }
+        self.remove(key);
+        self.homes.insert(key, Home { worker, place: self.next });
+        self.order.insert(self.next, key);
         self.keys.entry(worker).or_default().insert(key);
-        if self.order.len() > KEYS
-            && let Some(oldest) = self.order.pop_front()
-            && let Some(home) = self.workers.remove(&oldest)
+        self.next += 1;
+        if self.homes.len() > KEYS
+            && let Some((_, oldest)) = self.order.pop_first()
         {
-            self.leave(oldest, home);
+            self.remove(oldest);
         }
     }
 
-    fn leave(&mut self, key: u64, worker: WorkerId) {
+    fn remove(&mut self, key: u64) {
+        let Some(Home { worker, place }) = self.homes.remove(&key) else { return };
+        self.order.remove(&place);
         if let Some(keys) = self.keys.get_mut(&worker) {
             keys.remove(&key);
         }
     }
 
-    /// A worker is no home any more.
+    /// A worker takes no more calls: its keys get other ones.
     pub(super) fn forget(&mut self, worker: WorkerId) {
         for key in self.keys.remove(&worker).unwrap_or_default() {
-            self.workers.remove(&key);
+            self.remove(key);
         }
     }
 }
@@ -65,6 +76,6 @@ mod tests {
         affinity.assign(KEYS as u64, two);
         assert_eq!((affinity.of(0), affinity.of(1)), (None, Some(two)));
         affinity.forget(two);
-        assert_eq!((affinity.of(1), affinity.workers.len(), affinity.keys.len()), (None, 0, 1));
+        assert_eq!((affinity.of(1), affinity.homes.len(), affinity.order.len(), affinity.keys.len()), (None, 0, 0, 1));
     }
 }

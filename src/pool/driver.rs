@@ -232,9 +232,9 @@ impl Pool {
         })
     }
 
-    /// Returns whether a worker is running this call.
+    /// Returns whether a worker is running this call, or is being stopped because of it.
     pub fn runs(&self, call: CallId) -> bool {
-        self.in_hand.get(&call).is_some_and(|in_hand| in_hand.started.is_some())
+        self.in_hand.get(&call).is_some_and(|in_hand| in_hand.started.is_some()) || self.stopping.holds(call)
     }
 
     /// Ends in good order what was kept to start workers. For the time after a drain.
@@ -325,8 +325,19 @@ impl Pool {
             self.last_exit = Some(LastExit { worker, pid: ended.pid, how });
         }
         // A call that was handed over while the worker ended was never read.
-        let undelivered = ended.undelivered || self.core.runs(worker) != ended.call;
+        let call = self.core.runs(worker);
+        let undelivered = ended.undelivered || call != ended.call;
+        let lost = |pool: &mut Self, note: fn(&mut InHand)| {
+            call.and_then(|call| pool.in_hand.get_mut(&call)).map(note);
+        };
+        if !undelivered {
+            lost(self, |in_hand| in_hand.began = true);
+        }
         self.step(Event::WorkerExited { worker, undelivered }, Some(ended));
+        // It waits again, unless another worker took it at once.
+        if call.is_some_and(|call| !self.core.is_running(call)) {
+            lost(self, |in_hand| in_hand.started = None);
+        }
     }
 
     /// Tells the core what happened and performs its actions.

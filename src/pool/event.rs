@@ -203,6 +203,13 @@ pub enum Refusal {
     Timeout(WorkerId),
     /// Its worker died.
     WorkerExit(WorkerId),
+    /// Its worker died before it had read the call, and so did others before.
+    Undelivered {
+        /// The last worker.
+        worker: WorkerId,
+        /// How many there were.
+        workers: u8,
+    },
     /// It has killed too many workers, and may not run for a while.
     Quarantined {
         /// How many workers it killed.
@@ -231,6 +238,7 @@ impl Refusal {
             Self::CancelledRunning(worker)
             | Self::Timeout(worker)
             | Self::WorkerExit(worker)
+            | Self::Undelivered { worker, .. }
             | Self::LeaseLostRunning(worker)
             | Self::DrainTimeout(worker) => Some(worker),
             _ => None,

@@ -68,13 +68,15 @@ pub(super) struct InHand {
     pub(super) started: Option<Instant>,
     /// How many workers have received it.
     pub(super) attempt: u32,
+    /// Whether a worker had read it when it died, so that it may have begun.
+    pub(super) began: bool,
     /// Whether it has been interrupted.
     pub(super) interrupted: bool,
 }
 
 impl InHand {
     pub(super) fn new(job: Job) -> Self {
-        Self { job, started: None, attempt: 0, interrupted: false }
+        Self { job, started: None, attempt: 0, began: false, interrupted: false }
     }
 
     /// Hands it to a worker.

@@ -112,6 +112,7 @@ pub(super) fn of_refusal(refusal: Refusal, in_hand: &InHand, context: Context<'_
             Failure::new(Reason::Timeout, Phase::Call, Blame::Worker, message)
         }
         Refusal::WorkerExit(_) => worker_exit(in_hand, context.ended),
+        Refusal::Undelivered { workers, .. } => undelivered(in_hand, workers, context.ended),
         Refusal::Quarantined { kills, rest } => quarantined(&what, kills, rest),
         Refusal::LeaseLost => lease_lost(Phase::Checkout, format!("the lease of {what} has ended: it did not run")),
         Refusal::LeaseLostRunning(_) => {
@@ -135,7 +136,7 @@ pub(super) fn of_refusal(refusal: Refusal, in_hand: &InHand, context: Context<'_
 
 /// What happened to a call that no worker has.
 fn not_run(in_hand: &InHand) -> &'static str {
-    if in_hand.attempt == 0 { "it did not run" } else { "it was not retried after its worker died" }
+    if in_hand.began { "it was not retried after its worker died" } else { "it did not run" }
 }
 
 fn cancelled(phase: Phase, message: String) -> Failure {
@@ -221,6 +222,21 @@ fn worker_exit(in_hand: &InHand, ended: Option<&Ended>) -> Failure {
     }
 }
 
+fn undelivered(in_hand: &InHand, workers: u8, ended: Option<&Ended>) -> Failure {
+    let how = ended.map_or_else(String::new, how_it_ended);
+    let message = format!(
+        "{workers} workers died before they had read {}: {}; the last one: {how}",
+        in_hand.job.name(),
+        not_run(in_hand)
+    );
+    let failure =
+        Failure::new(Reason::WorkerExit, Phase::Checkout, Blame::Worker, message).with("attempt", in_hand.attempt);
+    match ended {
+        Some(ended) => with_exit(failure, ended),
+        None => failure,
+    }
+}
+
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -270,7 +286,11 @@ fn with_start_error(failure: Failure, last: Option<&Failure>) -> Failure {
 fn with_worker(failure: Failure, refusal: Refusal, in_hand: &InHand, context: &Context<'_>) -> Failure {
     let (Some(worker), Some(started)) = (refusal.worker(), in_hand.started) else { return failure };
     let elapsed = context.now.saturating_duration_since(started);
-    let failure = failure.with("worker", worker.0).with("elapsed_ms", millis(elapsed));
+    let failure = failure.with("worker", worker.0);
+    let failure = match refusal {
+        Refusal::Undelivered { .. } => failure,
+        _ => failure.with("elapsed_ms", millis(elapsed)),
+    };
     match context.pid.or_else(|| context.ended?.pid) {
         Some(pid) => failure.with("pid", pid),
         None => failure,

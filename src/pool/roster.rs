@@ -12,8 +12,6 @@ use crate::config::Strategy;
 pub(super) enum State {
     Starting,
     Idle,
-    /// Idle, and asked whether it is alive.
-    Checking,
     /// Leased, without a call at the moment.
     Leased,
     Busy(Busy),
@@ -58,6 +56,8 @@ pub(super) struct Worker {
     pub(super) replaceable: bool,
     /// Must not take another call.
     pub(super) exhausted: bool,
+    /// Was asked whether it is alive, and has not answered.
+    pub(super) pinged: bool,
     /// The lease that holds it.
     pub(super) lease: Option<CallId>,
 }
@@ -69,7 +69,7 @@ pub struct Counts {
     pub starting: usize,
     /// Waiting for a call.
     pub idle: usize,
-    /// Running a call, leased, or asked whether they are alive.
+    /// Running a call, or leased.
     pub busy: usize,
     /// Asked to end or killed, not yet reaped.
     pub stopping: usize,
@@ -95,7 +95,7 @@ impl Counts {
         match state {
             State::Starting => &mut self.starting,
             State::Idle => &mut self.idle,
-            State::Checking | State::Leased | State::Busy(_) => &mut self.busy,
+            State::Leased | State::Busy(_) => &mut self.busy,
             State::Stopping(_) => &mut self.stopping,
         }
     }
@@ -111,22 +111,25 @@ pub(super) struct Roster {
     strategy: Strategy,
     /// The number of useful workers that are replaceable.
     replaceable: usize,
+    /// Workers that were asked whether they are alive, and have not answered.
+    pinged: usize,
     next: u64,
 }
 
 impl Roster {
     pub(super) fn new(strategy: Strategy) -> Self {
         let (workers, counts, idle) = (BTreeMap::new(), Counts::default(), VecDeque::new());
-        Self { workers, counts, idle, strategy, replaceable: 0, next: 1 }
+        Self { workers, counts, idle, strategy, replaceable: 0, pinged: 0, next: 1 }
     }
 
     /// Adds a worker that is about to start.
     pub(super) fn enter(&mut self, now: Instant, generation: u64, calls_left: Option<u64>) -> WorkerId {
         let id = WorkerId(self.next);
         self.next += 1;
-        let (replaceable, exhausted, lease) = (false, false, None);
+        let (replaceable, exhausted, pinged, lease) = (false, false, false, None);
         let (state, started, ready, calls) = (State::Starting, now, false, 0);
-        let worker = Worker { state, generation, started, ready, calls, calls_left, replaceable, exhausted, lease };
+        let worker =
+            Worker { state, generation, started, ready, calls, calls_left, replaceable, exhausted, pinged, lease };
         self.counts.starting += 1;
         self.workers.insert(id, worker);
         id
@@ -137,6 +140,7 @@ impl Roster {
         let worker = self.workers.remove(&id)?;
         *self.counts.of(&worker.state) -= 1;
         self.replaceable -= usize::from(worker.is_to_be_replaced());
+        self.pinged -= usize::from(worker.pinged);
         self.idle.retain(|idle| *idle != id);
         Some(worker)
     }
@@ -181,12 +185,35 @@ impl Roster {
         self.workers.get(&id).map(|worker| &worker.state)
     }
 
-    /// The idle worker to use next.
+    /// The idle worker to use next: before the others one that does not owe an answer to a ping.
     pub(super) fn next_idle(&self) -> Option<WorkerId> {
-        match self.strategy {
-            Strategy::Lifo => self.idle.back().copied(),
-            Strategy::Fifo => self.idle.front().copied(),
-        }
+        let next = match self.strategy {
+            Strategy::Lifo => self.idle.back(),
+            Strategy::Fifo => self.idle.front(),
+        };
+        let answers = |id: &&WorkerId| self.workers.get(id).is_some_and(|worker| !worker.pinged);
+        let answering = match self.strategy {
+            _ if self.pinged == 0 => None,
+            Strategy::Lifo => self.idle.iter().rev().find(answers),
+            Strategy::Fifo => self.idle.iter().find(answers),
+        };
+        answering.or(next).copied()
+    }
+
+    /// Notes that a worker is asked whether it is alive; false if it already was.
+    pub(super) fn ping(&mut self, id: WorkerId) -> bool {
+        let worker = self.workers.get_mut(&id).filter(|worker| !worker.pinged);
+        let asked = worker.map(|worker| worker.pinged = true).is_some();
+        self.pinged += usize::from(asked);
+        asked
+    }
+
+    /// Notes that a worker has shown that it is alive; false if it was not asked.
+    pub(super) fn answered(&mut self, id: WorkerId) -> bool {
+        let worker = self.workers.get_mut(&id).filter(|worker| worker.pinged);
+        let was_asked = worker.map(|worker| worker.pinged = false).is_some();
+        self.pinged -= usize::from(was_asked);
+        was_asked
     }
 
     pub(super) fn is_idle(&self, id: WorkerId) -> bool {
@@ -229,7 +256,7 @@ impl State {
             Self::Starting => "starting",
             Self::Idle => "idle",
             Self::Leased => "leased",
-            Self::Checking | Self::Busy(_) => "busy",
+            Self::Busy(_) => "busy",
             Self::Stopping(_) => "stopping",
         }
     }

@@ -43,6 +43,11 @@ impl Stopping {
         }
     }
 
+    /// Whether what there is to say of this call waits for the death of its worker.
+    pub(super) fn holds(&self, call: CallId) -> bool {
+        self.0.values().any(|entry| matches!(&entry.verdict, Some(Verdict::Call(Some((held, _)))) if *held == call))
+    }
+
     /// What to report about a worker that is dead, or about to be.
     pub(super) fn take_verdict(&mut self, worker: WorkerId) -> Option<Verdict> {
         self.0.get_mut(&worker)?.verdict.take()

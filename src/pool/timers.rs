@@ -14,6 +14,8 @@ pub(super) enum Timer {
     Checkout(CallId),
     /// The limit of a starting, busy, idle or stopping worker; its state says which.
     Worker(WorkerId),
+    /// How long a worker has to answer that it is alive.
+    Check(WorkerId),
     /// The end of a call's rest before it is run again.
     Retry(CallId),
     /// A lease's limit.

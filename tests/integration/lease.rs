@@ -162,5 +162,5 @@ fn where_a_call_is_to_run_can_be_said_in_one_way_only() {
     assert!(error.message().contains("use only one of key, lease and worker"), "{error:?}");
     lost(server.call_with(("echo", "pid"), [], &[("lease", int(77))]));
     let gone = server.call_with(("echo", "pid"), [], &[("worker", int(77))]).unwrap_err();
-    assert_eq!(gone.reason(), "worker_gone");
+    assert_eq!((gone.reason(), gone.blame()), ("worker_gone".into(), "caller".into()));
 }

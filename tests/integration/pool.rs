@@ -4,9 +4,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::harness::processes::{assert_dies, is_alive};
+use rustix::process::Signal;
+
+use crate::harness::processes::{assert_dies, is_alive, signal};
 use crate::harness::term::{atom, atom_name, count, elements, get, int, list, number, string, text, tuple};
-use crate::harness::{SOON, Server, unique, workers};
+use crate::harness::{SOON, Server, Signpost, unique, workers};
 
 /// A path that nothing is at.
 fn signpost() -> PathBuf {
@@ -473,4 +475,48 @@ fn a_call_whose_worker_is_gone_runs_nowhere_and_says_so() {
         [server.reply(), server.reply()].into_iter().map(|(id, outcome)| (id, outcome.unwrap_err().reason())).collect();
     reasons.sort_unstable();
     assert_eq!(reasons, [(fatal, "worker_exit".into()), (waiting, "worker_gone".into())]);
+}
+
+#[test]
+fn a_call_that_three_workers_have_not_read_did_not_run_and_its_error_says_so() {
+    let init = tuple([atom("starts"), text("deaf"), list([])]);
+    let mut server = Server::start([("size", int(1)), ("init", init)]);
+    let error = server.call(("operator", "neg"), [int(1)]).unwrap_err();
+    assert_eq!(
+        (error.reason(), error.phase(), error.blame()),
+        ("worker_exit".into(), "checkout".into(), "worker".into())
+    );
+    assert_eq!(error.detail("attempt"), int(3));
+    let message = error.message();
+    assert!(message.contains("3 workers died before they had read operator:neg: it did not run"), "{message}");
+}
+
+#[test]
+fn a_call_that_waits_to_be_run_again_is_not_running() {
+    let fuse = Signpost::new();
+    let init = tuple([atom("starts"), text("raises_where_there_is"), list([fuse.text()])]);
+    let mut server = Server::start([("size", int(1)), ("init", init), ("retry", int(3))]);
+    fuse.put_up();
+    let call =
+        server.cast(("os", "_exit"), [int(3)], &[("idempotent", atom("true")), ("checkout_timeout", atom("infinity"))]);
+    server.wait_for_status("no worker starts", |status| get(status, "last_start_error") != atom("nil"));
+    server.close_stdin();
+    let (to, outcome) = server.reply();
+    let error = outcome.unwrap_err();
+    assert_eq!((to, error.reason(), error.phase()), (call, "shutdown".into(), "checkout".into()), "{error:?}");
+}
+
+#[test]
+fn asking_idle_workers_whether_they_are_alive_makes_none_of_them_busy() {
+    let mut server = Server::start([("size", int(1)), ("idle_check", int(1)), ("checkout_timeout", int(0))]);
+    for _ in 0..3000 {
+        assert_eq!(server.call(("operator", "neg"), [int(0)]), Ok(int(0)), "refused beside an idle worker");
+    }
+    let status = server.status();
+    assert_eq!(count(&status, "restarts"), 0, "{status}");
+    // All the same, one that does not answer is replaced.
+    let pid = u32::try_from(number(&server.call(("echo", "pid"), []).unwrap())).unwrap();
+    signal(pid, Signal::STOP);
+    assert_dies(pid);
+    server.wait_for_status("it is replaced", |status| count(status, "restarts") == 1 && count(status, "idle") == 1);
 }

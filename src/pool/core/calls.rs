@@ -188,8 +188,8 @@ impl Core {
     ) {
         let Busy { call, mut waiting, awaited, .. } = busy;
         self.running.remove(&call);
-        if undelivered && waiting.undelivered + 1 < DELIVERIES {
-            waiting.undelivered += 1;
+        waiting.undelivered += u8::from(undelivered);
+        if undelivered && waiting.undelivered < DELIVERIES {
             if awaited {
                 self.place_again(now, call, waiting, actions);
             }
@@ -200,11 +200,15 @@ impl Core {
         if let Some(fingerprint) = fingerprint.filter(|_| !undelivered) {
             self.quarantine.killed(now, fingerprint);
         }
+        let end = match undelivered {
+            true => Refusal::Undelivered { worker, workers: waiting.undelivered },
+            false => Refusal::WorkerExit(worker),
+        };
         // A caller that wanted this very worker, for what it has done to it, is not served by another one.
         let by_any = matches!(waiting.demand.placement, Placement::Any | Placement::Key(_));
         let again = by_any && retry > waiting.killed && self.quarantine.refuses(now, fingerprint).is_none();
         if awaited && !(again && self.retry_later(now, call, waiting)) {
-            actions.push(Action::Refuse(call, Refusal::WorkerExit(worker)));
+            actions.push(Action::Refuse(call, end));
         }
     }
 

@@ -126,7 +126,7 @@ impl Core {
             Event::CallFinished(worker) => self.call_finished(now, worker, actions),
             Event::WorkerGrew(worker) => self.roster.mark_replaceable(worker),
             Event::WorkerSpoiled(worker) => self.worker_spoiled(now, worker, actions),
-            Event::WorkerAnswered(worker) => self.worker_answered(now, worker, actions),
+            Event::WorkerAnswered(worker) => self.worker_answered(now, worker),
             Event::WorkerExited { worker, undelivered } => self.worker_exited(now, worker, undelivered, actions),
             Event::Resized(size) => self.resized(now, size),
             Event::ReloadAsked(call) => self.reload_asked(now, call, actions),
@@ -152,6 +152,7 @@ impl Core {
             Timer::Retry(call) => self.retry_due(now, call, actions),
             Timer::Lease(lease) => self.end_lease(now, lease, Refusal::LeaseLostRunning, actions),
             Timer::Worker(worker) => self.worker_timer_fell_due(now, worker, actions),
+            Timer::Check(worker) => self.is_silent(now, worker, actions),
             Timer::Age(worker) => self.roster.mark_replaceable(worker),
             Timer::Drain => self.drain_timed_out(now, actions),
             // Only the end of the pause: `start_workers` checks it after each event.
@@ -246,6 +247,11 @@ impl Core {
             State::Busy(busy) => Some(busy.call),
             _ => None,
         }
+    }
+
+    /// Whether a worker has this call, and somebody waits for its end.
+    pub fn is_running(&self, call: CallId) -> bool {
+        self.running.contains_key(&call)
     }
 
     /// Returns whether its worker died and it is to be run again, but not yet.

@@ -24,6 +24,7 @@ impl Core {
         let State::Busy(Busy { call, .. }) = &entry.state else { return };
         let (call, lease) = (*call, entry.lease);
         entry.calls += 1;
+        self.is_alive(worker);
         self.running.remove(&call);
         self.totals.finished += 1;
         self.backoff.progressed();
@@ -33,22 +34,22 @@ impl Core {
         }
     }
 
-    pub(super) fn worker_answered(&mut self, now: Instant, worker: WorkerId, actions: &mut Vec<Action>) {
-        if matches!(self.roster.state(worker), Some(State::Checking)) {
-            self.hand_next_call(now, worker, actions);
+    pub(super) fn worker_answered(&mut self, now: Instant, worker: WorkerId) {
+        self.is_alive(worker);
+        if self.roster.is_idle(worker) {
+            self.set_idle_timer(now, worker);
         }
     }
 
     pub(super) fn worker_exited(&mut self, now: Instant, id: WorkerId, undelivered: bool, actions: &mut Vec<Action>) {
         let Some(worker) = self.roster.remove(id) else { return };
-        self.timers.set(Timer::Worker(id), None);
-        self.timers.set(Timer::Age(id), None);
+        self.stop_timers(id);
         let progressed =
             worker.calls >= PROGRESS_CALLS || now.saturating_duration_since(worker.started) >= PROGRESS_AGE;
         let failed = match worker.state {
             State::Starting => true,
             State::Stopping(stop) => stop == Stop::Killed(true),
-            State::Idle | State::Checking | State::Leased | State::Busy(_) => !progressed,
+            State::Idle | State::Leased | State::Busy(_) => !progressed,
         };
         // A failed reload is reported to whoever asked for it; the existing workers have not failed.
         if !self.candidate_is_gone(id, actions) && failed {
@@ -74,7 +75,6 @@ impl Core {
             Some(State::Starting) => self.kill(now, id, KillCause::StartTimeout, actions),
             Some(State::Busy(_)) => self.ran_too_long(now, id, actions),
             Some(State::Idle) => self.idle_too_long(now, id, actions),
-            Some(State::Checking) => self.kill(now, id, KillCause::Silent, actions),
             Some(State::Stopping(stop)) => {
                 let stop = *stop;
                 self.ends_too_slowly(now, id, stop, actions);
@@ -106,11 +106,34 @@ impl Core {
     fn idle_too_long(&mut self, now: Instant, id: WorkerId, actions: &mut Vec<Action>) {
         if self.overflow() > 0 {
             self.retire(now, id, actions);
-        } else if self.settings.idle_check.is_some() {
-            self.roster.set_state(id, State::Checking);
-            self.timers.set(Timer::Worker(id), now.checked_add(CHECK_LIMIT));
+        } else if self.settings.idle_check.is_some() && self.roster.ping(id) {
+            self.timers.set(Timer::Check(id), now.checked_add(CHECK_LIMIT));
             actions.push(Action::PingWorker(id));
         }
+    }
+
+    /// A worker has shown that it is alive.
+    fn is_alive(&mut self, id: WorkerId) {
+        if self.roster.answered(id) {
+            self.timers.set(Timer::Check(id), None);
+        }
+    }
+
+    /// A worker has not answered. A call that it was given meanwhile, and did not read, goes to another worker after its death.
+    pub(super) fn is_silent(&mut self, now: Instant, id: WorkerId, actions: &mut Vec<Action>) {
+        match self.roster.get_mut(id) {
+            Some(worker) if matches!(worker.state, State::Busy(_)) => {
+                worker.exhausted = true;
+                actions.push(Action::KillWorker(id, KillCause::Silent));
+            }
+            _ => self.kill(now, id, KillCause::Silent, actions),
+        }
+    }
+
+    fn stop_timers(&mut self, id: WorkerId) {
+        self.timers.set(Timer::Worker(id), None);
+        self.timers.set(Timer::Check(id), None);
+        self.timers.set(Timer::Age(id), None);
     }
 
     fn ends_too_slowly(&mut self, now: Instant, id: WorkerId, stop: Stop, actions: &mut Vec<Action>) {
@@ -127,8 +150,8 @@ impl Core {
     /// Asks an idle worker to end.
     pub(super) fn retire(&mut self, now: Instant, id: WorkerId, actions: &mut Vec<Action>) {
         self.roster.set_state(id, State::Stopping(Stop::Retired));
+        self.stop_timers(id);
         self.timers.set(Timer::Worker(id), now.checked_add(RETIRE_GRACE));
-        self.timers.set(Timer::Age(id), None);
         actions.push(Action::RetireWorker(id));
         self.unbind(now, id, actions);
     }
@@ -140,8 +163,7 @@ impl Core {
         if let Some(State::Busy(busy)) = self.roster.set_state(id, State::Stopping(stop)) {
             self.running.remove(&busy.call);
         }
-        self.timers.set(Timer::Worker(id), None);
-        self.timers.set(Timer::Age(id), None);
+        self.stop_timers(id);
         actions.push(Action::KillWorker(id, cause));
         if let Some(lease) = self.roster.get(id).and_then(|worker| worker.lease) {
             self.close_lease(lease, actions);

@@ -122,6 +122,7 @@ impl Bench {
         let worker = self.model.workers.get_mut(&id).unwrap();
         let Phase::Busy(call) = worker.phase else { panic!("it was busy") };
         worker.phase = if worker.lease.is_some() { Phase::Leased } else { Phase::Idle };
+        worker.pinged = false;
         if !self.model.forget_abandoned(call) {
             self.model.end(call);
         }
@@ -130,7 +131,7 @@ impl Bench {
     }
 
     pub fn answer(&mut self, worker: WorkerId) {
-        self.model.workers.get_mut(&worker).unwrap().phase = Phase::Idle;
+        self.model.workers.get_mut(&worker).unwrap().pinged = false;
         self.happen(Event::WorkerAnswered(worker));
     }
 
@@ -225,10 +226,12 @@ impl Bench {
         self.pass(time);
         let workers: Vec<WorkerId> = self.model.workers.keys().copied().collect();
         for id in workers {
+            if self.model.workers[&id].pinged {
+                self.answer(id);
+            }
             match self.model.workers[&id].phase {
                 Phase::Starting => self.ready(id),
                 Phase::Stopping => self.die(id, false),
-                Phase::Checking => self.answer(id),
                 Phase::Busy(_) | Phase::Idle | Phase::Leased => {}
             }
         }

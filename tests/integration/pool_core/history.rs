@@ -159,7 +159,13 @@ impl Bench {
             }
             Op::GetReady(index) => self.with(index, |phase| phase == Phase::Starting, Self::ready),
             Op::Finish(index) => self.with(index, |phase| matches!(phase, Phase::Busy(_)), Self::finish),
-            Op::Answer(index) => self.with(index, |phase| phase == Phase::Checking, Self::answer),
+            Op::Answer(index) => {
+                let pinged = self.model.workers.iter().filter(|(_, worker)| worker.pinged);
+                let pinged: Vec<WorkerId> = pinged.map(|(id, _)| *id).collect();
+                if !pinged.is_empty() {
+                    self.answer(*index.get(&pinged));
+                }
+            }
             Op::Grow(index) => self.with(index, |_| true, |bench, worker| bench.happen(Event::WorkerGrew(worker))),
             Op::Spoil(index) => self.with(index, |_| true, Self::spoil),
             Op::Die { worker, undelivered } => {
@@ -232,7 +238,7 @@ impl Bench {
             if is_told && !matches!(state.phase, Phase::Busy(_)) {
                 self.happen(Event::CallFinished(worker));
             }
-            if is_told && state.phase != Phase::Checking {
+            if is_told && !state.pinged {
                 self.happen(Event::WorkerAnswered(worker));
             }
         }

@@ -10,7 +10,6 @@ use portpool::pool::{Action, Core, Counts, Demand, KillCause, Placement, Purpose
 pub enum Phase {
     Starting,
     Idle,
-    Checking,
     Leased,
     Busy(CallId),
     Stopping,
@@ -25,6 +24,8 @@ pub struct Worker {
     pub lease: Option<CallId>,
     /// It must go without having been replaced: it is broken, its lease was cut off, or it has run all its calls.
     pub exhausted: bool,
+    /// It was asked whether it is alive, and has not answered.
+    pub pinged: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,7 +148,7 @@ impl Model {
             Action::Dispatch(worker, call) => self.dispatch(worker, call),
             Action::Grant(worker, lease) => self.grant(worker, lease),
             Action::LeaseEnded(lease) => self.lease_ended(lease),
-            Action::PingWorker(worker) => self.set_state(worker, Phase::Idle, Phase::Checking),
+            Action::PingWorker(worker) => self.ping(worker),
             Action::InterruptWorker(worker) => self.interrupt(worker),
             Action::RetireWorker(worker) => self.retire(worker),
             Action::TerminateWorker(worker) => self.set_state(worker, Phase::Stopping, Phase::Stopping),
@@ -171,6 +172,12 @@ impl Model {
         worker.phase = to;
     }
 
+    fn ping(&mut self, id: WorkerId) {
+        let worker = self.workers.get_mut(&id).expect("lives");
+        assert!(worker.phase == Phase::Idle && !worker.pinged, "only a worker that is idle is asked, and once");
+        worker.pinged = true;
+    }
+
     fn start(&mut self, id: WorkerId, generation: u64) {
         let all = self.workers.len();
         assert!(!self.draining, "nothing starts in a pool that drains");
@@ -178,7 +185,8 @@ impl Model {
         assert!(all <= self.slots() + candidates, "started the {}th worker of {}", all + 1, self.slots());
         let starting = self.count(|worker| worker.phase == Phase::Starting && worker.generation <= self.generation);
         assert!(generation > self.generation || starting < self.settings.max_starting, "too many starts at once");
-        let worker = Worker { phase: Phase::Starting, generation, taken: 0, lease: None, exhausted: false };
+        let worker =
+            Worker { phase: Phase::Starting, generation, taken: 0, lease: None, exhausted: false, pinged: false };
         assert!(self.workers.insert(id, worker).is_none(), "{id:?} started twice");
     }
 
@@ -192,6 +200,9 @@ impl Model {
         let free = if matches!(ask.demand.placement, Placement::Lease(_)) { Phase::Leased } else { Phase::Idle };
         assert_eq!(worker.phase, free, "a call is bound to a worker that is free for it");
         assert!(self.fits(id, ask), "{call} runs where it did not want to");
+        let answers = |other: &Worker| other.phase == Phase::Idle && !other.pinged;
+        let is_free = ask.demand.placement == Placement::Any;
+        assert!(!worker.pinged || !is_free || self.count(answers) == 0, "another worker is known to be alive");
         self.is_first(id, call);
         self.settle(id, call);
         let worker = self.workers.get_mut(&id).unwrap();
@@ -264,6 +275,14 @@ impl Model {
 
     fn kill(&mut self, id: WorkerId, cause: KillCause) {
         let worker = self.workers.get_mut(&id).expect("only a worker that lives is killed");
+        if cause == KillCause::Silent {
+            assert!(worker.pinged);
+            if matches!(worker.phase, Phase::Busy(_)) {
+                // What becomes of its call depends on whether it had read it when it died.
+                worker.exhausted = true;
+                return;
+            }
+        }
         let before = std::mem::replace(&mut worker.phase, Phase::Stopping);
         match cause {
             KillCause::StartTimeout | KillCause::Superseded => assert_eq!(before, Phase::Starting),
@@ -271,7 +290,7 @@ impl Model {
                 assert!(matches!(before, Phase::Busy(_)), "{cause:?} while {before:?}");
             }
             KillCause::RetireTimeout => assert_eq!(before, Phase::Stopping),
-            KillCause::Silent => assert_eq!(before, Phase::Checking),
+            KillCause::Silent => assert!(matches!(before, Phase::Idle | Phase::Leased)),
             KillCause::DrainTimeout => assert!(self.draining),
         }
         self.homes.retain(|_, home| *home != id);
@@ -325,7 +344,9 @@ impl Model {
                 assert!(finishes || stopped(worker), "the worker is killed before anything is said");
                 is_abandoned = finishes;
             }
-            Refusal::WorkerExit(worker) => assert!(!self.workers.contains_key(&worker)),
+            Refusal::WorkerExit(worker) | Refusal::Undelivered { worker, .. } => {
+                assert!(!self.workers.contains_key(&worker))
+            }
             Refusal::Quarantined { kills, .. } => {
                 let fingerprint = ask.run().unwrap().fingerprint.unwrap();
                 assert!(waits && kills >= self.settings.quarantine && self.kills[&fingerprint] >= kills);
@@ -360,7 +381,7 @@ impl Model {
         let counts = Counts {
             starting: self.count(|worker| worker.phase == Phase::Starting),
             idle: self.count(|worker| worker.phase == Phase::Idle),
-            busy: self.count(|worker| matches!(worker.phase, Phase::Busy(_) | Phase::Leased | Phase::Checking)),
+            busy: self.count(|worker| matches!(worker.phase, Phase::Busy(_) | Phase::Leased)),
             stopping: self.count(|worker| worker.phase == Phase::Stopping),
         };
         assert_eq!(core.counts(), counts);

@@ -1,11 +1,13 @@
 //! Rules of the core that random histories rarely reach.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Instant;
 
-use portpool::pool::{Action, Settings};
+use portpool::call::{CallId, WorkerId};
+use portpool::pool::{Action, Core, Demand, Event, KillCause, Placement, Refusal, Settings};
 
-use super::bench::{Bench, plain};
-use super::model::ms;
+use super::bench::{Bench, demand, plain};
+use super::model::{Phase, Stage, ms};
 
 #[test]
 fn a_successor_is_not_taken_for_overflow() {
@@ -30,4 +32,136 @@ fn a_successor_is_not_taken_for_overflow() {
         }
         assert!(left >= 12, "{left} left in two seconds");
     }
+}
+
+fn now_or_never() -> Demand {
+    Demand { checkout_timeout: Some(ms(0)), ..demand() }
+}
+
+#[test]
+fn a_worker_that_is_asked_whether_it_is_alive_is_idle_and_takes_calls() {
+    let mut bench = Bench::new(Settings { idle_check: Some(ms(30)), ..plain() });
+    bench.all_ready();
+    bench.pass(30);
+    assert!(bench.model.workers.values().all(|worker| worker.pinged));
+    assert_eq!((bench.core.counts().idle, bench.core.totals().max_busy), (2, 0));
+    // The one that has answered comes first, although the other one was used last.
+    bench.answer(WorkerId(1));
+    let (first, second) = (bench.arrive(now_or_never()), bench.arrive(now_or_never()));
+    assert_eq!(bench.model.asks[&first].stage, Stage::Running(WorkerId(1)));
+    assert_eq!(bench.model.asks[&second].stage, Stage::Running(WorkerId(2)));
+}
+
+#[test]
+fn a_call_given_to_a_worker_that_does_not_answer_goes_to_another_one_if_it_was_not_read() {
+    for undelivered in [true, false] {
+        let mut bench = Bench::new(Settings { size: 1, idle_check: Some(ms(30)), ..plain() });
+        bench.all_ready();
+        bench.pass(30);
+        let call = bench.arrive(demand());
+        bench.pass(999);
+        assert_eq!(bench.model.asks[&call].stage, Stage::Running(WorkerId(1)));
+        bench.pass(1);
+        let silent = Action::KillWorker(WorkerId(1), KillCause::Silent);
+        assert!(bench.history.last().unwrap().2.contains(&silent), "{}", bench.told());
+        bench.die(WorkerId(1), undelivered);
+        let waits = bench.model.asks.contains_key(&call);
+        assert_eq!(waits, undelivered, "{}", bench.told());
+        bench.settle();
+    }
+}
+
+#[test]
+fn an_answer_ends_the_wait_for_it_whether_it_is_one_to_a_ping_or_to_a_call() {
+    let mut bench = Bench::new(Settings { size: 2, idle_check: Some(ms(30)), ..plain() });
+    bench.all_ready();
+    bench.pass(30);
+    bench.arrive(now_or_never());
+    bench.answer(WorkerId(1));
+    bench.finish(WorkerId(2));
+    bench.pass(29);
+    let workers: Vec<Phase> = bench.model.workers.values().map(|worker| worker.phase).collect();
+    assert_eq!(workers, [Phase::Idle, Phase::Idle], "{}", bench.told());
+    (0..100).for_each(|_| bench.live_well(20));
+    assert_eq!(bench.core.totals().restarts, 0, "{}", bench.told());
+}
+
+#[test]
+fn a_call_that_no_worker_has_read_has_not_begun() {
+    let mut bench = Bench::new(Settings { size: 1, ..plain() });
+    let call = bench.arrive(demand());
+    for death in 1..=3 {
+        while bench.find(|phase| matches!(phase, Phase::Busy(_))).is_none() {
+            bench.pass(100);
+            bench.all_ready();
+        }
+        let worker = bench.find(|phase| matches!(phase, Phase::Busy(_))).unwrap();
+        bench.die(worker, true);
+        let refused = bench.history.last().unwrap().2.iter().find(|action| matches!(action, Action::Refuse(..)));
+        let wanted = Action::Refuse(call, Refusal::Undelivered { worker, workers: 3 });
+        assert_eq!(refused, (death == 3).then_some(&wanted), "{}", bench.told());
+    }
+}
+
+/// Calls in turn, each finished at once, on workers that start at once and leave when they are asked to.
+struct Turnover {
+    core: Core,
+    now: Instant,
+    alive: BTreeSet<WorkerId>,
+    next: u64,
+}
+
+impl Turnover {
+    /// The worker to which a call of this key goes.
+    fn call(&mut self, key: u64) -> WorkerId {
+        self.next += 1;
+        let ran =
+            self.happen(Event::CallArrived(CallId(self.next), Demand { placement: Placement::Key(key), ..demand() }));
+        let worker = ran.expect("a worker is idle");
+        self.happen(Event::CallFinished(worker));
+        worker
+    }
+
+    fn happen(&mut self, event: Event) -> Option<WorkerId> {
+        let (mut events, mut ran) = (VecDeque::from([event]), None);
+        while let Some(event) = events.pop_front() {
+            let mut actions = Vec::new();
+            self.now += ms(1);
+            self.core.handle(self.now, event, &mut actions);
+            for action in actions {
+                match action {
+                    Action::StartWorker { worker, .. } => {
+                        self.alive.insert(worker);
+                        events.push_back(Event::WorkerReady(worker));
+                    }
+                    Action::RetireWorker(worker) => {
+                        self.alive.remove(&worker);
+                        events.push_back(Event::WorkerExited { worker, undelivered: false });
+                    }
+                    Action::Dispatch(worker, _) => ran = Some(worker),
+                    _ => {}
+                }
+            }
+        }
+        ran
+    }
+}
+
+#[test]
+fn keys_stay_with_their_worker_however_many_workers_have_come_and_gone() {
+    const KEYS: u64 = 1024;
+    const CALLS: u64 = 192_000;
+    let core = Core::new(Settings { size: 4, max_calls: Some(500), ..plain() });
+    let mut pool = Turnover { core, now: Instant::now(), alive: BTreeSet::new(), next: 0 };
+    pool.happen(Event::TimePassed);
+    let (mut homes, mut strays) = (BTreeMap::new(), 0);
+    for call in 0..CALLS {
+        // Each key once in a round, in an order that changes from round to round.
+        let key = (call * 389 + call / KEYS) % KEYS;
+        let worker = pool.call(key);
+        let before = homes.insert(key, worker);
+        strays += u64::from(before.is_some_and(|before| before != worker && pool.alive.contains(&before)));
+    }
+    assert!(pool.next == CALLS && homes.len() == KEYS as usize);
+    assert_eq!(strays, 0, "calls left a worker that lives");
 }
