@@ -1,4 +1,10 @@
-"""Results that are large, from the start or only as a term."""
+"""Results that are large, from the start or only as a term, and one that takes its time."""
+
+import time
+
+
+def rests(ms):
+    time.sleep(ms / 1000)
 
 
 def text(size):

@@ -89,10 +89,11 @@ fn an_answer_ends_the_wait_for_it_whether_it_is_one_to_a_ping_or_to_a_call() {
 #[test]
 fn a_call_that_no_worker_has_read_has_not_begun() {
     let mut bench = Bench::new(Settings { size: 1, ..plain() });
+    bench.all_ready();
     let call = bench.arrive(demand());
     for death in 1..=3 {
         while bench.find(|phase| matches!(phase, Phase::Busy(_))).is_none() {
-            bench.pass(100);
+            bench.pass(20);
             bench.all_ready();
         }
         let worker = bench.find(|phase| matches!(phase, Phase::Busy(_))).unwrap();
