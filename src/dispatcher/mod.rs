@@ -118,7 +118,7 @@ impl Dispatcher {
                 },
                 () = self.pool.progress() => {}
                 Some((number, result)) = self.decoding.next(), if !self.decoding.is_empty() => self.decoded(number, result),
-                () = Greeting::next(greeting.as_ref()) => {}
+                () = Greeting::next(greeting.as_ref()), if greeting.is_some() => {}
                 () = busy_poll::yield_to_others(), if busy.is_on() => {
                     busy.no_event(std::time::Instant::now());
                     continue;

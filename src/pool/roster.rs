@@ -191,9 +191,11 @@ impl Roster {
             Strategy::Lifo => self.idle.back(),
             Strategy::Fifo => self.idle.front(),
         };
+        if self.pinged == 0 {
+            return next.copied();
+        }
         let answers = |id: &&WorkerId| self.workers.get(id).is_some_and(|worker| !worker.pinged);
         let answering = match self.strategy {
-            _ if self.pinged == 0 => None,
             Strategy::Lifo => self.idle.iter().rev().find(answers),
             Strategy::Fifo => self.idle.iter().find(answers),
         };
@@ -210,6 +212,9 @@ impl Roster {
 
     /// Notes that a worker has shown that it is alive; false if it was not asked.
     pub(super) fn answered(&mut self, id: WorkerId) -> bool {
+        if self.pinged == 0 {
+            return false;
+        }
         let worker = self.workers.get_mut(&id).filter(|worker| worker.pinged);
         let was_asked = worker.map(|worker| worker.pinged = false).is_some();
         self.pinged -= usize::from(was_asked);

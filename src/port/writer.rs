@@ -58,7 +58,7 @@ impl Writer {
             tokio::select! {
                 biased;
                 // Before the small ones, of which there may always be another; between two large ones they have their turn.
-                Some(Ok((packet, share))) = self.large.join_next() => self.write_large(packet, share).await?,
+                Some(Ok((packet, share))) = self.large.join_next(), if !self.large.is_empty() => self.write_large(packet, share).await?,
                 reply = replies.take() => match reply {
                     Some(reply) => self.encode(reply),
                     None => break,

@@ -8,7 +8,7 @@ use crate::harness::term::{atom, element, encode, int, list, name, number, text,
 /// As `term_to_binary(Term, [compressed])` writes it.
 fn compressed(packet: &[u8]) -> Vec<u8> {
     let (version, term) = packet.split_first().unwrap();
-    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(term).unwrap();
     let size = u32::try_from(term.len()).unwrap().to_be_bytes();
     [[*version, 80].as_slice(), &size, &encoder.finish().unwrap()].concat()
@@ -29,12 +29,12 @@ fn large_call(id: u64) -> Vec<u8> {
 fn packets_that_inflate_to_megabytes_hold_up_no_ping() {
     const CALLS: u64 = 12;
     let mut server = Server::start([("size", int(2)), ("wait", atom("all")), ("max_queue_bytes", int(1 << 30))]);
-    // To read all of them takes longer than this rests.
-    let rests = server.cast(("large", "rests"), [int(500)], &[]);
     let ping = encode(&tuple([atom("ping"), int(99)]));
     let calls: Vec<Vec<u8>> = (10..10 + CALLS).map(|id| compressed(&large_call(id))).collect();
-    assert!(calls.iter().all(|call| call.len() < 100 << 10), "they come small");
+    assert!(calls.iter().all(|call| call.len() < 200 << 10), "they come small");
     let all: Vec<u8> = calls.iter().chain([&ping]).flat_map(|packet| framed(packet)).collect();
+    // To read all of them takes longer than this rests.
+    let rests = server.cast(("large", "rests"), [int(500)], &[]);
     server.send_bytes(&all);
     let ids: Vec<u64> = (0..CALLS + 2).map(|_| number(&element(&server.receive(), 1))).collect();
     let at = |id| ids.iter().position(|other| *other == id);
