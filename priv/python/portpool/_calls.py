@@ -6,7 +6,6 @@ import builtins
 import sys
 from types import GeneratorType
 
-from portpool import _stdlib
 from portpool._codec import loads
 from portpool._say import short_name, text_of
 

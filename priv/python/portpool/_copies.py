@@ -17,7 +17,7 @@ TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
-    from typing import Any, NoReturn, Optional
+    from typing import Any, NoReturn
 
 # The descriptors of the channel; none in a copy.
 channel: list[int] = []
@@ -54,7 +54,7 @@ def guard(function: Callable[..., Any], *args: Any) -> None:
         leave()
 
 
-def leave(error: Optional[BaseException] = None) -> NoReturn:
+def leave(error: BaseException | None = None) -> NoReturn:
     """Ends a copy as Python ends a program that has got to its end, or has raised this. What runs at exit is the worker's to run."""
     status = 1
     try:
@@ -69,7 +69,7 @@ def leave(error: Optional[BaseException] = None) -> NoReturn:
         os._exit(status)
 
 
-def _status(error: Optional[BaseException]) -> int:
+def _status(error: BaseException | None) -> int:
     """Says what was raised, as Python does."""
     if error is None:
         return 0
@@ -85,7 +85,7 @@ def _status(error: Optional[BaseException]) -> int:
     return 1
 
 
-def _without_ours(trace: Optional[TracebackType]) -> Optional[TracebackType]:
+def _without_ours(trace: TracebackType | None) -> TracebackType | None:
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith("<portpool>"):
         trace = trace.tb_next
     return trace

@@ -11,7 +11,7 @@ from portpool import _copies, _stdlib, _stop
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Any, Optional
+    from typing import Any
 
 # How long, in seconds, tasks have to end when the worker ends, and then async generators. The server waits a second.
 _LIMIT = 0.3
@@ -55,7 +55,7 @@ class Loop:
         except BaseException as error:
             if self._task is not None and not _copies.is_copy():
                 self._end(self._task)
-            raise error.with_traceback(self._without_ours(error.__traceback__))
+            raise error.with_traceback(self._without_ours(error.__traceback__))  # noqa: B904 - it is the same one
         finally:
             _stop.cancel[0] = None
             self._task = None
@@ -72,13 +72,13 @@ class Loop:
             task.cancel()
             try:
                 self._loop.run_until_complete(task)
-            except BaseException:  # noqa: B036 - the first one counts
+            except BaseException:  # the first one counts
                 pass
 
     def _is_running(self) -> bool:
         return bool(self._loop.is_running())
 
-    def _without_ours(self, trace: Optional[TracebackType]) -> Optional[TracebackType]:
+    def _without_ours(self, trace: TracebackType | None) -> TracebackType | None:
         """A traceback from where the coroutine begins."""
         begin = trace
         while begin is not None and begin.tb_frame.f_code.co_filename.startswith(("<portpool>", self._folder)):
@@ -93,8 +93,8 @@ class Loop:
         try:
             self._loop.run_until_complete(self._last())
             self._loop.run_until_complete(self._loop.shutdown_default_executor())
-        except BaseException:  # noqa: B036 - the worker ends in any case
-            sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        except BaseException:  # the worker ends in any case
+            sys.excepthook(*sys.exc_info())
 
     async def _last(self) -> None:
         asyncio = self._asyncio

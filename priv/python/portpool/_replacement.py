@@ -7,7 +7,6 @@ import sys
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Optional
 
 # What is to be told to the server with the next reply: why, and whether the worker must not take another call.
 reasons: list[tuple[str, bool]] = []
@@ -33,7 +32,7 @@ def note_imports() -> None:
             return
 
 
-def _imported(frame: Optional[FrameType]) -> Optional[str]:
+def _imported(frame: FrameType | None) -> str | None:
     """The module that is being imported on this stack, if there is one."""
     is_importing = False
     while frame is not None:

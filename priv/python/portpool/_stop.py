@@ -16,14 +16,14 @@ from portpool import _replacement
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Optional
+    from typing import Any
 
 # The number of the call whose function runs now, 0 between calls. A list, because that is the cheapest to write to.
 in_hand = [0]
 # What cancels that call, where raising KeyboardInterrupt would not end it: it is a coroutine, and runs in an event loop.
-cancel: list[Optional[Callable[[], None]]] = [None]
+cancel: list[Callable[[], None] | None] = [None]
 # Whether the worker's event loop runs, once there is one.
-loop_runs: list[Optional[Callable[[], bool]]] = [None]
+loop_runs: list[Callable[[], bool] | None] = [None]
 
 # Twins of src/worker/stop.rs.
 _NAME = "portpool"
