@@ -127,7 +127,7 @@ pub struct Config {
     /// Maximum size of a packet, and of a worker's message, in bytes.
     pub max_frame: usize,
     /// The interpreter: a path, or a name to look up.
-    pub python: String,
+    pub python: PathBuf,
     /// Directories put before Python's own `sys.path`.
     pub python_path: Vec<PathBuf>,
     /// Variables to set or (`None`) to remove.
@@ -190,7 +190,7 @@ impl Default for Config {
             max_queue_bytes: 256 << 20,
             max_inflight_bytes: 256 << 20,
             max_frame: MAX_FRAME,
-            python: "python3".to_owned(),
+            python: "python3".into(),
             python_path: Vec::new(),
             env: Vec::new(),
             cd: None,

@@ -45,12 +45,19 @@ pub async fn serve(relay: Relay) -> anyhow::Result<u8> {
     let stop = shutdown::Requests::listen()?;
     let (input, mut output) = port::take_stdio()?;
     let mut reader = Reader::new(input, MAX_FRAME);
-    let (status, cgroup) = match session(&mut reader, &mut output, &relay).await? {
-        Session::Over(status) => (status, None),
+    let (Ended { status, owner_lives }, cgroup) = match session(&mut reader, &mut output, &relay).await? {
+        Session::Over(status) => (Ended { status, owner_lives: false }, None),
         Session::Open(session, cgroup) => (session.serve(reader, output, stop).await, cgroup),
     };
-    shutdown::leave_nothing_behind(cgroup.as_deref()).await;
+    shutdown::leave_nothing_behind(cgroup.as_deref(), owner_lives).await;
     Ok(status)
+}
+
+/// How a session has ended.
+struct Ended {
+    status: u8,
+    /// Whether the session ended for another reason than that the owner is gone.
+    owner_lives: bool,
 }
 
 /// The result of `hello`.
@@ -119,7 +126,7 @@ async fn open(packet: Packet, relay: &Relay) -> Result<(Opened, Option<Arc<Group
 
 impl Opened {
     /// Runs the three tasks until the owner is gone or a signal ends the server.
-    async fn serve(self, mut reader: Reader, output: Output, mut stop: shutdown::Requests) -> u8 {
+    async fn serve(self, mut reader: Reader, output: Output, mut stop: shutdown::Requests) -> Ended {
         let Self { config, dispatcher, requests, replies, ready } = self;
         reader.set_max_frame(config.max_frame);
         let mut dispatcher = tokio::spawn(dispatcher.run(requests.1));
@@ -127,9 +134,16 @@ impl Opened {
         let mut intake =
             tokio::spawn(port::read_requests(reader, Rules::of(&config), requests.0.clone(), replies.0.clone()));
         let mut last_words = LAST_WORDS;
+        let mut owner_lives = true;
         let status = tokio::select! {
-            end = &mut intake => broken(end.unwrap_or(Ok(())), "stdin cannot be read"),
-            end = &mut writer => broken(end.unwrap_or(Ok(())), "stdout cannot be written"),
+            end = &mut intake => {
+                owner_lives = false;
+                broken(end.unwrap_or(Ok(())), "stdin cannot be read")
+            }
+            end = &mut writer => {
+                owner_lives = false;
+                broken(end.unwrap_or(Ok(())), "stdout cannot be written")
+            }
             () = stop_asked(&mut stop, &requests.0, &config) => 0,
             end = &mut dispatcher => match end {
                 Ok(End::Closed) => 0,
@@ -148,7 +162,7 @@ impl Opened {
         intake.abort();
         drop((requests.0, replies.0));
         finish(dispatcher, writer, last_words).await;
-        status
+        Ended { status, owner_lives }
     }
 }
 

@@ -50,8 +50,11 @@ impl Requests {
 }
 
 /// Kills everything that still runs below this process or in the pool's cgroup, and waits until it is gone, including
-/// the cgroup.
-pub async fn leave_nothing_behind(cgroup: Option<&Group>) {
+/// the cgroup. As long as the owner lives, Python's resource trackers may clean up first.
+pub async fn leave_nothing_behind(cgroup: Option<&Group>, owner_lives: bool) {
+    if owner_lives {
+        worker::await_trackers().await;
+    }
     cgroup.iter().for_each(|group| group.kill());
     if !worker::end_all_children(LIMIT).await {
         warn!("some processes could not be killed within {LIMIT:?}");

@@ -43,7 +43,7 @@ pub async fn open(config: &Config, relay: &Relay) -> Result<Opened, Failure> {
     let cgroup =
         Group::make(&config.cgroup, config.pool_memory_limit).map_err(|error| no_cgroup(&error))?.map(Arc::new);
     let recipe = Recipe {
-        python: python.executable.clone(),
+        python: python.program.clone(),
         python_path: config.python_path.clone(),
         env,
         cd: config.cd.clone(),

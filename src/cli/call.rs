@@ -57,7 +57,7 @@ pub async fn run(args: Args) -> anyhow::Result<u8> {
         status = call(&args, &mut cgroup) => status,
         () = stop.requested() => Ok(INTERRUPTED),
     };
-    shutdown::leave_nothing_behind(cgroup.as_deref()).await;
+    shutdown::leave_nothing_behind(cgroup.as_deref(), true).await;
     status
 }
 

@@ -83,7 +83,7 @@ impl Function {
             limits: Limits { checkout_timeout: None, timeout: self.timeout, ..defaults.limits },
             wait: Wait::First,
             max_queue,
-            python: self.python.clone(),
+            python: self.python.clone().into(),
             python_path: std::iter::once(here.clone())
                 .chain(self.python_path.iter().map(|path| here.join(path)))
                 .collect(),

@@ -1,8 +1,7 @@
 //! What a new Python is told: the stub on its command line and the start order on its channel. docs/worker_protocol.md 1.
 
-use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::SystemTime;
 
@@ -12,9 +11,10 @@ use super::wire::PROTOCOL;
 use crate::call::{StartCall, WorkerId};
 use crate::codec::PickleWriter;
 
-/// Takes the working directory off `sys.path` before anything is imported, then reads the boot module, behind a line with its length, and runs
-/// it. It imports nothing: the boot says first where from.
-const STUB: &str = "import sys;sys.path[:]=[p for p in sys.path if p];file=open(0,'rb',closefd=False);\
+/// Takes the working directory off `sys.path` before anything is imported, then runs the boot module, which is ahead of the
+/// start order. It has no blanks: a script that becomes Python may not quote its arguments.
+const STUB: &str = "sys=__import__('sys');sys.path[:]=filter(None,sys.path);\
+     file=open(int(sys.argv[3]),'rb',closefd=False);\
      exec(compile(file.read(int(file.readline())),'<portpool>/_boot.py','exec'))";
 
 /// The first argument after the stub, so that `ps` says what this Python is. A worker that was forked has its template's.
@@ -107,7 +107,7 @@ fn pickle(recipe: &Recipe, role: Role) -> std::io::Result<Vec<u8>> {
     sources(&mut order)?;
     order.str("python_path");
     order.list_start();
-    recipe.python_path.iter().for_each(|entry| order.str(&path_text(entry)));
+    recipe.python_path.iter().for_each(|entry| order.bytes(entry.as_os_str().as_bytes()));
     order.list_end();
     order.str("preload");
     order.list_start();
@@ -147,7 +147,7 @@ fn bounds(order: &mut PickleWriter, recipe: &Recipe) {
     match &recipe.cgroup {
         Some(group) => {
             order.tuple_start();
-            order.str(&path_text(&group.procs()));
+            order.bytes(group.procs().as_os_str().as_bytes());
             order.bool(group.must());
             order.tuple_end();
         }
@@ -209,9 +209,4 @@ fn text(order: &mut PickleWriter, value: Option<&str>) {
         Some(value) => order.str(value),
         None => order.none(),
     }
-}
-
-/// A path as Python writes it in a `str`. Options come as UTF-8, so nothing is lost here.
-fn path_text(path: &Path) -> String {
-    String::from_utf8_lossy(OsStr::as_bytes(path.as_os_str())).into_owned()
 }

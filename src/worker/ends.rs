@@ -44,11 +44,12 @@ pub(super) struct Theirs {
 }
 
 impl Theirs {
-    /// Lets the next started process inherit the end for answers, and returns its number. Call it on the runtime's
-    /// thread, the only one that starts processes.
-    pub(super) fn pass_on(&self) -> io::Result<RawFd> {
+    /// Lets the next started process inherit both, and returns their numbers: orders, answers. Neither is its stdin, which
+    /// a script that becomes Python may read. Call it on the runtime's thread, the only one that starts processes.
+    pub(super) fn pass_on(&self) -> io::Result<[RawFd; 2]> {
+        fcntl_setfd(&self.orders, FdFlags::empty())?;
         fcntl_setfd(&self.answers, FdFlags::empty())?;
-        Ok(self.answers.as_raw_fd())
+        Ok([self.orders.as_raw_fd(), self.answers.as_raw_fd()])
     }
 }
 

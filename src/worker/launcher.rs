@@ -95,12 +95,12 @@ pub(super) fn spawn(
     children: &Arc<Children>,
 ) -> io::Result<Launched> {
     let kills = OomKills::now(recipe.cgroup.as_deref());
-    command.arg(theirs.pass_on()?.to_string());
-    command.stdin(theirs.orders).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(theirs.pass_on()?.map(|end| end.to_string()));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let (process, mut child) =
         Process::spawn(&mut command, Some(worker), children).map_err(|error| culprit(error, recipe))?;
-    // The command holds the end for orders.
-    drop((command, theirs.answers));
+    // While they are open here, its end would not end the channel.
+    drop(theirs);
     Ok(Launched {
         process: Arc::new(process),
         channel: ours,

@@ -4,6 +4,7 @@
 //! - `launcher`: starts a process; `recipe`: what all of them have in common; `boot`: what a new Python is told
 //! - `template`: the other launcher, which has workers forked by a process that has imported already
 //! - `process`: the only place that starts, signals and reaps workers; `orphans`: the same for what they leave behind;
+//!   `tracker`: Python's, which is not killed at once; `family`: who descends from whom;
 //!   `survivors`: for what a dead server leaves behind; `token`: how all of these are known; `pidfd`: how their end is seen
 //! - `signals`: those that a new process must not see
 //! - `channel`: frames from one worker; `inbox`: frames to it; `ends`: the pipes; `wire`: the headers; `hello`: the first of them
@@ -14,6 +15,7 @@ mod boot;
 mod channel;
 mod ends;
 mod event;
+mod family;
 mod handle;
 mod hello;
 mod inbox;
@@ -33,6 +35,7 @@ mod survivors;
 mod task;
 mod template;
 mod token;
+mod tracker;
 mod wire;
 
 pub use event::{Ended, Event, Replacement, Reply, Stacks, StartError, Started, fields};
@@ -41,7 +44,7 @@ pub use launcher::{Launched, Launcher, NoProcess, SpawnLauncher};
 pub use line::{Level, Line};
 pub use log::{AllRead, Lines, Log, ToRead, to_read};
 pub use memory::share_of_memory;
-pub use orphans::{Children, adopt_orphans, end_all_children};
+pub use orphans::{Children, adopt_orphans, await_trackers, end_all_children};
 pub use process::Exit;
 pub use python::{Interpreter, NoPython, find_python};
 pub use recipe::Recipe;

@@ -2,7 +2,7 @@
 //! killed, those of a living one are left alone, and all that end are reaped.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::future::pending;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,10 +11,12 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::warn;
 
+use super::family::children_of;
 use super::token;
+use super::tracker::{self, CLEAN_UP, LONGEST, Time};
 use crate::call::WorkerId;
 
 /// How often to check at the end if no signal arrives.
@@ -77,11 +79,13 @@ impl Children {
 
     /// Children that the server neither started nor had forked, or has left to be reaped; `None` while a fork is under way.
     fn orphans(&self) -> Option<Vec<u32>> {
-        if self.forks.load(Ordering::Relaxed) > 0 {
-            return None;
-        }
+        (self.forks.load(Ordering::Relaxed) == 0).then(|| self.unknown())
+    }
+
+    /// Children that are not registered.
+    pub(super) fn unknown(&self) -> Vec<u32> {
         let own = self.own();
-        Some(children().into_iter().filter(|pid| !own.contains_key(pid)).collect())
+        children().into_iter().filter(|pid| !own.contains_key(pid)).collect()
     }
 
     fn lives(&self, worker: WorkerId) -> bool {
@@ -94,36 +98,100 @@ pub fn adopt_orphans(children: Arc<Children>) -> io::Result<()> {
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     let mut child_ended = signal(SignalKind::child())?;
     tokio::spawn(async move {
+        let mut left = LeftBehind::default();
         loop {
             tokio::select! {
                 _ = child_ended.recv() => {}
                 () = children.changed.notified() => {}
+                () = left.time_is_over() => {}
             }
-            let Some(orphans) = children.orphans() else { continue };
-            children.left_to_reap().retain(|pid| orphans.contains(pid));
-            orphans.into_iter().for_each(|orphan| clean_up(&children, orphan));
+            left.clean_up(&children);
         }
     });
     Ok(())
 }
 
-/// Reaps an orphan that has ended; kills one whose worker is dead. One without a token cannot be attributed: it stays
-/// until the server ends.
-fn clean_up(children: &Children, orphan: u32) {
-    if reap(orphan) {
-        return;
+/// What dead workers have left behind.
+#[derive(Debug, Default)]
+struct LeftBehind {
+    /// Resource trackers, and until when they may clean up.
+    trackers: BTreeMap<u32, Time>,
+    /// When to look again, though nothing has happened.
+    look: Option<Instant>,
+}
+
+impl LeftBehind {
+    /// Waits until a tracker has had its time.
+    async fn time_is_over(&self) {
+        match self.look {
+            Some(time) => sleep_until(time).await,
+            None => pending().await,
+        }
     }
-    if let Some(worker) = token::worker_of(orphan)
-        && !children.lives(worker)
+
+    fn clean_up(&mut self, children: &Children) {
+        // While a template forks nothing is looked at; when it is done, `changed` says so.
+        self.look = None;
+        let Some(orphans) = children.orphans() else { return };
+        children.left_to_reap().retain(|pid| orphans.contains(pid));
+        self.trackers.retain(|pid, _| orphans.contains(pid));
+        orphans.into_iter().for_each(|orphan| self.clean_up_one(children, orphan));
+        self.look = self.trackers.values().map(Time::look).min();
+    }
+
+    /// Reaps an orphan that has ended; kills one whose worker is dead, a resource tracker when its time is over. One without a token
+    /// belongs to nobody that is known: it stays until the server ends.
+    fn clean_up_one(&mut self, children: &Children, orphan: u32) {
+        if reap(orphan) {
+            self.trackers.remove(&orphan);
+            return;
+        }
+        let Some(worker) = token::worker_of(orphan).filter(|worker| !children.lives(*worker)) else { return };
+        let is_tracker = tracker::is_tracker(orphan);
+        if children.left_to_reap().contains(&orphan) || is_tracker && self.may_clean_up(orphan, worker) {
+            return;
+        }
+        self.trackers.remove(&orphan);
         // One line for each.
-        && children.left_to_reap().insert(orphan)
-    {
-        if token::is_template(worker) {
-            warn!(pid = orphan, "a process that a template left behind is killed");
-        } else {
-            warn!(worker = worker.0, pid = orphan, "a process that the dead worker left behind is killed");
+        children.left_to_reap().insert(orphan);
+        match token::is_template(worker) {
+            _ if is_tracker => {
+                warn!(
+                    worker = worker.0,
+                    pid = orphan,
+                    "a resource tracker that did not end within {CLEAN_UP:?} is killed"
+                );
+            }
+            true => warn!(pid = orphan, "a process that a template left behind is killed"),
+            false => warn!(worker = worker.0, pid = orphan, "a process that the dead worker left behind is killed"),
         }
         kill(orphan);
+    }
+
+    /// Whether a tracker still has time. That of a template is shared by all workers which have been forked from it, and ends with the
+    /// last of them.
+    fn may_clean_up(&mut self, tracker: u32, worker: WorkerId) -> bool {
+        if token::is_template(worker) {
+            return true;
+        }
+        let time = self.trackers.entry(tracker).or_insert_with(|| Time::of(tracker));
+        time.is_left(tracker)
+    }
+}
+
+/// Waits until no resource tracker runs below this process, at most for as long as one may take. No worker may be left.
+pub async fn await_trackers() {
+    let longest = Instant::now() + LONGEST;
+    let Ok(mut child_ended) = signal(SignalKind::child()) else { return };
+    let mut times: BTreeMap<u32, Time> = BTreeMap::new();
+    while Instant::now() < longest {
+        let trackers = tracker::among(children());
+        let mut are_left =
+            trackers.into_iter().map(|pid| times.entry(pid).or_insert_with(|| Time::of(pid)).is_left(pid));
+        if !are_left.any(|is_left| is_left) {
+            return;
+        }
+        let _ = timeout(LOOK_AGAIN, child_ended.recv()).await;
     }
 }
 
@@ -148,12 +216,7 @@ pub async fn end_all_children(limit: Duration) -> bool {
 
 /// The pids of all direct children.
 fn children() -> Vec<u32> {
-    let Ok(threads) = fs::read_dir("/proc/self/task") else { return Vec::new() };
-    threads
-        .flatten()
-        .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok())
-        .flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>())
-        .collect()
+    children_of(std::process::id())
 }
 
 /// Takes the exit status of a child that has ended; false if it is still running.

@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal, WaitIdOptions};
 use super::orphans::Children;
 use super::pidfd::Pidfd;
 use super::signals::Blocked;
+use super::tracker;
 use crate::call::WorkerId;
 
 /// How a process ended.
@@ -118,13 +119,15 @@ impl Process {
     }
 
     fn kill_group(&self) {
-        if !self.reaped.load(Ordering::Relaxed) {
-            // The leader may have moved to another group. If somebody else has reaped it, the pid may belong to another
-            // process.
-            if self.pidfd.signal(Signal::KILL) != Err(rustix::io::Errno::SRCH) {
-                // This can only fail because there is nothing left to kill.
-                let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
-            }
+        // The leader may have moved to another group. If somebody else has reaped it, the pid may belong to another
+        // process.
+        let is_gone = || self.pidfd.signal(Signal::KILL) == Err(rustix::io::Errno::SRCH);
+        if self.reaped.load(Ordering::Relaxed) || is_gone() {
+            return;
+        }
+        if !tracker::kill_all_others(self.pid(), || self.children.unknown()) {
+            // This can only fail because there is nothing left to kill.
+            let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
         }
     }
 

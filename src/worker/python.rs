@@ -4,6 +4,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,16 +16,23 @@ use super::process::{Exit, Process};
 
 /// The oldest Python that workers run on.
 const OLDEST: (u32, u32) = (3, 9);
-/// Asks an interpreter for its version and for its real path: what was found may be a shim that costs 100 ms at each start.
-const QUESTION: &str =
-    "import sys; sys.stdout.write('portpool %d %d %d %s' % (sys.version_info[:3] + (sys.executable or '',)))";
+/// Asks an interpreter for its version, its pid and its real path. Without blanks, for scripts that do not quote their arguments, and in
+/// bytes, since a path need not be text. The answer has a line of its own: a script may have printed before.
+const QUESTION: &str = "os=__import__('os');sys=__import__('sys');os.write(1,b'\\nportpool:%d:%d:%d:%d:%s'%\
+     (sys.version_info[:3]+(os.getpid(),getattr(os,'fsencode',str)(str(sys.executable)))))";
+/// Begins the answer.
+const ANSWER: &[u8] = b"\nportpool:";
+/// How much is read of what it prints: what a pipe holds.
+const MOST: u64 = 64 << 10;
 /// How much of a wrong answer an error shows.
-const ANSWER: u64 = 4096;
+const SHOWN: usize = 4096;
 
 /// A Python that workers can run on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interpreter {
-    /// Its real path.
+    /// What is started for each worker and template: what the option names, be it a script or a shim.
+    pub program: PathBuf,
+    /// The real path of the Python that it becomes.
     pub executable: PathBuf,
     /// Its version: `3.11.7`.
     pub version: String,
@@ -35,7 +43,7 @@ pub struct Interpreter {
 pub enum NoPython {
     /// Nothing of that name.
     #[error("python {0:?} was not found in PATH: install it, or give the path of an interpreter")]
-    NotInPath(String),
+    NotInPath(PathBuf),
     /// Nothing at that path.
     #[error("python {0:?} does not exist")]
     Missing(PathBuf),
@@ -51,17 +59,23 @@ pub enum NoPython {
     /// It runs but is no Python.
     #[error("python {0:?} does not behave like Python ({1}): {2:?}")]
     NotPython(PathBuf, String, String),
+    /// A script that does not become Python but starts it.
+    #[error(
+        "python {0:?} starts Python as a child process: a worker must be the process that the server has started. End the \
+         script with `exec python3 \"$@\"`"
+    )]
+    NotExec(PathBuf),
     /// It runs, and runs.
     #[error("python {0:?} did not say its version within {1:?}")]
     TooSlow(PathBuf, Duration),
     /// An older one.
-    #[error("python {path:?} is version {version}: Portpool needs 3.9 or newer", path = .0.executable, version = .0.version)]
+    #[error("python {path:?} is version {version}: Portpool needs 3.9 or newer", path = .0.program, version = .0.version)]
     TooOld(Interpreter),
 }
 
 /// Finds the interpreter, by path or by name in PATH, and asks it for its version.
 pub async fn find_python(
-    python: &str,
+    python: &Path,
     env: &[(String, Option<String>)],
     limit: Duration,
     children: &Arc<Children>,
@@ -81,10 +95,16 @@ pub async fn find_python(
     let exit = process.reap();
     let answer = child.stdout.map(read).unwrap_or_default();
     let errors = child.stderr.map(read).unwrap_or_default();
-    let Some(found) = understand(&answer, &path) else {
-        return Err(NoPython::NotPython(path, how(exit), if answer.is_empty() { errors } else { answer }));
+    let Some((found, version, pid)) = understand(&answer, &path) else {
+        return Err(NoPython::NotPython(path, how(exit), text(if answer.is_empty() { &errors } else { &answer })));
     };
-    new_enough(found)
+    if version < OLDEST {
+        return Err(NoPython::TooOld(found));
+    }
+    if pid != process.pid() {
+        return Err(NoPython::NotExec(path));
+    }
+    Ok(found)
 }
 
 fn not_run(path: PathBuf, error: io::Error) -> NoPython {
@@ -97,7 +117,7 @@ fn not_run(path: PathBuf, error: io::Error) -> NoPython {
 /// The program that the first line of a script names.
 fn interpreter(script: &Path) -> Option<PathBuf> {
     let mut start = Vec::new();
-    fs::File::open(script).ok()?.take(ANSWER).read_to_end(&mut start).ok()?;
+    fs::File::open(script).ok()?.take(MOST).read_to_end(&mut start).ok()?;
     let start = String::from_utf8_lossy(&start);
     let line = start.strip_prefix("#!")?.lines().next()?;
     line.split_whitespace().next().map(PathBuf::from)
@@ -110,40 +130,45 @@ fn how(exit: io::Result<Exit>) -> String {
     }
 }
 
-fn new_enough((found, version): (Interpreter, (u32, u32))) -> Result<Interpreter, NoPython> {
-    if version < OLDEST { Err(NoPython::TooOld(found)) } else { Ok(found) }
-}
-
 /// What has been written to a pipe whose writer has ended. A child of its may hold it, so this must not wait.
-fn read(pipe: impl Read + std::os::fd::AsFd) -> String {
-    let mut text = Vec::new();
+fn read(pipe: impl Read + std::os::fd::AsFd) -> Vec<u8> {
+    let mut bytes = Vec::new();
     if rustix::io::ioctl_fionbio(&pipe, true).is_ok() {
         // The bytes that are there come before the error that there are no more.
-        let _ = pipe.take(ANSWER).read_to_end(&mut text);
+        let _ = pipe.take(MOST).read_to_end(&mut bytes);
     }
-    String::from_utf8_lossy(&text).trim().to_owned()
+    bytes
 }
 
-fn understand(answer: &str, asked: &Path) -> Option<(Interpreter, (u32, u32))> {
-    let mut fields = answer.strip_prefix("portpool ")?.splitn(4, ' ');
-    let mut number = || fields.next()?.parse::<u32>().ok();
-    let (major, minor, patch) = (number()?, number()?, number()?);
-    let executable = match fields.next() {
-        Some(path) if Path::new(path).is_file() => PathBuf::from(path),
+/// For people.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes.get(..SHOWN).unwrap_or(bytes)).trim().to_owned()
+}
+
+/// The interpreter, its major and minor version, and its pid.
+fn understand(answer: &[u8], asked: &Path) -> Option<(Interpreter, (u32, u32), u32)> {
+    let start = answer.windows(ANSWER.len()).rposition(|window| window == ANSWER)? + ANSWER.len();
+    let mut fields = answer.get(start..)?.splitn(5, |byte| *byte == b':');
+    let mut number = || std::str::from_utf8(fields.next()?).ok()?.parse::<u32>().ok();
+    let (major, minor, patch, pid) = (number()?, number()?, number()?, number()?);
+    let executable = match fields.next().map(|path| PathBuf::from(OsStr::from_bytes(path))) {
+        Some(path) if path.is_file() => path,
         _ => asked.to_owned(),
     };
-    Some((Interpreter { executable, version: format!("{major}.{minor}.{patch}") }, (major, minor)))
+    let version = format!("{major}.{minor}.{patch}");
+    Some((Interpreter { program: asked.to_owned(), executable, version }, (major, minor), pid))
 }
 
-/// A name without a slash is looked up in the PATH that the workers will have.
-fn locate(python: &str, env: &[(String, Option<String>)]) -> Result<PathBuf, NoPython> {
-    if python.contains('/') {
-        let path = PathBuf::from(python);
-        return match fs::metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(NoPython::Missing(path)),
-            Err(error) => Err(NoPython::NotRun(path, error)),
-            Ok(_) if !is_executable(&path) => Err(NoPython::NotExecutable(path)),
-            Ok(_) => std::path::absolute(&path).map_err(|error| NoPython::NotRun(path, error)),
+/// A name without a slash is looked up in the PATH that the workers will have. The path is absolute, because workers may have another
+/// working directory, and otherwise as it was given: through which link Python is started decides on its virtual environment.
+fn locate(python: &Path, env: &[(String, Option<String>)]) -> Result<PathBuf, NoPython> {
+    let absolute = |path: PathBuf| std::path::absolute(&path).map_err(|error| NoPython::NotRun(path, error));
+    if python.as_os_str().as_bytes().contains(&b'/') {
+        return match fs::metadata(python) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(NoPython::Missing(python.to_owned())),
+            Err(error) => Err(NoPython::NotRun(python.to_owned(), error)),
+            Ok(_) if !is_executable(python) => Err(NoPython::NotExecutable(python.to_owned())),
+            Ok(_) => absolute(python.to_owned()),
         };
     }
     let own = env::var_os("PATH").unwrap_or_default();
@@ -154,6 +179,7 @@ fn locate(python: &str, env: &[(String, Option<String>)]) -> Result<PathBuf, NoP
         .map_or(Some(own.as_os_str()), |(_, value)| value.as_deref().map(OsStr::new));
     path.and_then(|path| env::split_paths(path).map(|folder| folder.join(python)).find(|file| is_executable(file)))
         .ok_or_else(|| NoPython::NotInPath(python.to_owned()))
+        .and_then(absolute)
 }
 
 fn is_executable(file: &Path) -> bool {

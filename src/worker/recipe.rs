@@ -11,7 +11,7 @@ use crate::cgroup::Group;
 /// What the processes of a pool have in common.
 #[derive(Clone, Debug)]
 pub struct Recipe {
-    /// The real interpreter, no shim.
+    /// What is started: an interpreter, or a script that becomes one.
     pub python: PathBuf,
     /// Directories before Python's own `sys.path`.
     pub python_path: Vec<PathBuf>,

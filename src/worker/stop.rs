@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::event::Stacks;
 use super::process::Process;
@@ -26,8 +26,12 @@ const LONGEST: u64 = 64 << 10;
 
 /// A process whose channel is closed is usually about to end; one that is not is killed after this.
 pub(super) const END_GRACE: Duration = Duration::from_millis(100);
-/// How long a worker has to say where Python is before it is killed: its caller waits for the answer.
+/// How long a worker has to say where Python is before it is killed: its caller waits for the answer. On a busy machine it has more.
 pub(super) const DUMP_LIMIT: Duration = Duration::from_millis(20);
+/// A timer that fires so much later than it was set for shows that the machine is busy: our own are exact to a millisecond or two.
+const LATE: Duration = Duration::from_millis(3);
+/// How many times the limit a process has at most while timers are late.
+const MOST: u32 = 4;
 
 /// Has Python say where it is, and kills it. A process that takes the signal ends when it has written all. docs/worker_protocol.md 6.3
 pub(super) async fn dump_and_kill(process: &Process, limit: Duration) -> Stacks {
@@ -36,10 +40,24 @@ pub(super) async fn dump_and_kill(process: &Process, limit: Duration) -> Stacks 
     if file.is_some() && !was_stopped {
         process.signal(DUMP);
         // It may be unable to say, for instance in the middle of a system call that nothing interrupts.
-        let _ = timeout(limit, process.ended()).await;
+        ends_within(process, limit).await;
     }
     process.kill();
     if was_stopped { Stacks::WasStopped } else { file.map_or(Stacks::None, SharedFile::stacks) }
+}
+
+/// Waits until a process has ended, within the limit. Where our own timer was late the process has had to wait for a processor, too, and
+/// gets the limit once more.
+async fn ends_within(process: &Process, limit: Duration) {
+    let longest = Instant::now() + limit * MOST;
+    let mut until = Instant::now() + limit;
+    while timeout_at(until, process.ended()).await.is_err() {
+        let now = Instant::now();
+        if now.duration_since(until) < LATE || now >= longest {
+            return;
+        }
+        until = (now + limit).min(longest);
+    }
 }
 
 /// Raises KeyboardInterrupt in this call, if it still runs. Its reply may be on the way, so the process is told first which call

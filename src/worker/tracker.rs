@@ -6,11 +6,15 @@ use std::fs;
 use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use tokio::time::Instant;
 
 use super::family;
 
 /// How long a tracker has once its worker is dead.
 pub(super) const CLEAN_UP: Duration = Duration::from_millis(500);
+
+/// The most of it on a busy machine.
+pub(super) const LONGEST: Duration = Duration::from_secs(2);
 
 /// What the code of each contains: that of `multiprocessing`, and that of loky, which joblib uses.
 const CODE: &[u8] = b"resource_tracker import main";
@@ -58,7 +62,42 @@ fn kill(pid: u32, group: u32) {
     }
 }
 
-/// Whether one runs among these processes and their descendants.
-pub(super) fn is_among(roots: Vec<u32>) -> bool {
-    family::with_descendants(roots).into_iter().any(is_tracker)
+/// Those among these processes and their descendants.
+pub(super) fn among(roots: Vec<u32>) -> Vec<u32> {
+    family::with_descendants(roots).into_iter().filter(|pid| is_tracker(*pid)).collect()
+}
+
+/// The time that a tracker has. While it waits for a processor it can do nothing, so that does not count.
+#[derive(Debug)]
+pub(super) struct Time {
+    begun: Instant,
+    /// How long it had waited for a processor by then.
+    waited: Duration,
+    until: Instant,
+}
+
+impl Time {
+    /// It begins now.
+    pub(super) fn of(tracker: u32) -> Self {
+        let begun = Instant::now();
+        Self { begun, waited: waited(tracker), until: begun + CLEAN_UP }
+    }
+
+    /// Whether there is some left.
+    pub(super) fn is_left(&mut self, tracker: u32) -> bool {
+        let waited = waited(tracker).saturating_sub(self.waited);
+        self.until = self.begun + (CLEAN_UP + waited).min(LONGEST);
+        Instant::now() < self.until
+    }
+
+    /// When to look again.
+    pub(super) fn look(&self) -> Instant {
+        self.until
+    }
+}
+
+/// How long a process has waited for a processor in its life, where the kernel says so.
+fn waited(pid: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+    Duration::from_nanos(stat.split(' ').nth(1).and_then(|waited| waited.parse().ok()).unwrap_or_default())
 }

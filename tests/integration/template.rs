@@ -270,14 +270,14 @@ fn an_import_that_does_not_end_says_where_it_hangs() {
         ("size", int(1)),
         ("wait", atom("none")),
         ("env", env.into()),
-        ("start_timeout", int(3000)),
+        ("start_timeout", int(6000)),
         ("preload", list([text("never_imports")])),
     ]);
     server.receive();
     let status = server.wait_for_status("a start error", |status| get(status, "last_start_error") != atom("nil"));
     let error = get(&status, "last_start_error");
     assert!(
-        string(&get(&error, "message")).contains("did not end within 2700 ms (nine tenths of start_timeout)"),
+        string(&get(&error, "message")).contains("did not end within 5400 ms (nine tenths of start_timeout)"),
         "{error}"
     );
     assert!(string(&get(&get(&error, "detail"), "traceback")).contains("never_imports.py\", line 9"), "{error}");

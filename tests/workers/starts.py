@@ -42,6 +42,10 @@ def remembered():
     return order[0]
 
 
+def prefix():
+    return sys.prefix
+
+
 def raises(text):
     raise ValueError(text)
 

@@ -56,7 +56,7 @@ class BundledPackage:
 
 def take_channel() -> "tuple[int, int]":
     """Moves the ends of the channel to descriptors of their own and closes whatever else was inherited."""
-    orders, answers = os.dup(0), os.dup(int(sys.argv[3]))
+    orders, answers = os.dup(int(sys.argv[3])), os.dup(int(sys.argv[4]))
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
@@ -115,7 +115,7 @@ def main(file: "BufferedReader") -> None:
     _stop.get_ready()
     _logs.get_ready()
     _fresh.get_ready(list(sys.path), order["started"])
-    _stdlib.open_path([*order["python_path"], *path], before)
+    _stdlib.open_path([*map(os.fsdecode, order["python_path"]), *path], before)
     _copies.guard(role.serve, channel, order)
 
 

@@ -11,6 +11,10 @@ from portpool import _signals
 
 # What is added to this process's own score when the kernel runs out of memory: workers go before the BEAM.
 _BEFORE_OTHERS = 500
+_NOT_EXEC = (
+    "portpool: the script that the option python names has started Python as a child process. "
+    'A worker must be the process that the server has started: end the script with exec python3 "$@"\n'
+)
 
 
 def prepare(server: int) -> None:
@@ -32,7 +36,18 @@ def die_with(server: int) -> None:
             PR_SET_PDEATHSIG = 1
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     if os.getppid() != server:
-        os._exit(1)  # It died before the kernel was asked.
+        if _is_alive(server):
+            sys.stderr.write(_NOT_EXEC)
+            sys.stderr.flush()
+        os._exit(1)  # Else it died before the kernel was asked.
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return True
 
 
 def restore_signals() -> None:

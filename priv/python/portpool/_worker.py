@@ -73,7 +73,7 @@ def hello() -> dict[str, Any]:
         "protocol": _wire.PROTOCOL,
         "pid": os.getpid(),
         "python": "%d.%d.%d" % sys.version_info[:3],
-        "executable": sys.executable,
+        "executable": os.fsencode(sys.executable or "").decode("utf-8", "replace"),
         "codec": "pickle5",
     }
 

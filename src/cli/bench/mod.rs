@@ -72,7 +72,7 @@ pub async fn run(args: Args) -> anyhow::Result<u8> {
         // If nobody reads it, the status stays the same.
         let _ = print_line(&text)?;
     }
-    shutdown::leave_nothing_behind(cgroup.as_deref()).await;
+    shutdown::leave_nothing_behind(cgroup.as_deref(), true).await;
     status
 }
 

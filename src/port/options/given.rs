@@ -1,5 +1,7 @@
 //! One option as received, and the types of options: docs/protocol.md 7.1.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -137,10 +139,6 @@ impl Given<'_> {
         self.number(LEAST_FRAME as u64, most as u64, &format!("a number of bytes, {LEAST_FRAME} to {most}"))
     }
 
-    pub(super) fn text(&self, what: &str) -> Result<String, Failure> {
-        text(self.value).ok_or_else(|| self.must_be(&format!("{what}, as text")))
-    }
-
     pub(super) fn modules(&self) -> Result<Vec<String>, Failure> {
         let module = |name: &Term| text(name).filter(|name| !name.is_empty());
         let modules = list(self.value).map(|list| list.iter().map(module).collect());
@@ -153,9 +151,14 @@ impl Given<'_> {
         allowed.ok_or_else(|| self.must_be("a list of patterns module:function, each as text"))
     }
 
+    /// A path: bytes, of which text is one form.
+    pub(super) fn path(&self, what: &str) -> Result<PathBuf, Failure> {
+        path(self.value).ok_or_else(|| self.must_be(&format!("{what}, as text or as the bytes of a path")))
+    }
+
     pub(super) fn paths(&self) -> Result<Vec<PathBuf>, Failure> {
         // Absolute, because workers may have another working directory, or change it.
-        let absolute = |path: &Term| std::path::absolute(text(path)?).ok();
+        let absolute = |path: &Term| std::path::absolute(self::path(path)?).ok();
         let paths = list(self.value).map(|list| list.iter().map(absolute).collect());
         paths.flatten().ok_or_else(|| self.must_be("a list of directories, each as text"))
     }
@@ -215,6 +218,14 @@ fn integer(term: &Term) -> Option<u64> {
         Term::FixInteger(integer) => u64::try_from(integer.value).ok(),
         Term::BigInteger(integer) => u64::try_from(&integer.value).ok(),
         _ => None,
+    }
+}
+
+/// A text, or a binary that is none: the system's paths are bytes.
+fn path(term: &Term) -> Option<PathBuf> {
+    match term {
+        Term::Binary(binary) => Some(OsString::from_vec(binary.bytes.clone()).into()),
+        other => text(other).map(PathBuf::from),
     }
 }
 

@@ -147,10 +147,10 @@ fn set(config: &mut Config, key: &str, value: &Term) -> Result<(), Failure> {
         "allow" => config.allow = option.allow_list()?,
         "binaries" => config.values.binaries = option.binaries()?,
         "none" => config.values.none = option.none()?,
-        "python" => config.python = option.text("the path or name of an interpreter")?,
+        "python" => config.python = option.path("the path or name of an interpreter")?,
         "python_path" => config.python_path = option.paths()?,
         "env" => config.env = option.env()?,
-        "cd" => config.cd = Some(option.text("a directory")?.into()),
+        "cd" => config.cd = Some(option.path("a directory")?),
         _ => return Err(unknown(key, &POOL_OPTIONS)),
     }
     Ok(())

@@ -1,0 +1,168 @@
+//! What the option `python` names is what is started, and paths are bytes. docs/protocol.md 7.4, docs/faults.md rows 50 and 51.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use eetf::Term;
+
+use crate::harness::term::{atom, get, int, list, map, name, number, string, text};
+use crate::harness::{Failure, Server, Signpost, python, serve, workers};
+
+/// A folder for scripts.
+struct Folder(Signpost);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = Signpost::new();
+        fs::create_dir(folder.path()).unwrap();
+        Self(folder)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// A script of this name, in which `PYTHON` is the interpreter.
+    fn script(&self, name: &str, source: &str) -> PathBuf {
+        let path = self.path().join(name);
+        fs::write(&path, format!("#!/bin/sh\nPYTHON={}\n{source}\n", python())).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+}
+
+fn path(path: &Path) -> Term {
+    eetf::Binary::from(path.as_os_str().as_bytes().to_vec()).into()
+}
+
+/// A server with workers that are started on their own, and one whose workers are forked.
+fn both(options: &[(&str, Term)]) -> [Server; 2] {
+    [vec![], vec![text("echo")]].map(|preload| {
+        let own = [("size", int(1)), ("preload", list(preload))];
+        Server::start(own.into_iter().chain(options.iter().cloned()))
+    })
+}
+
+#[test]
+fn a_script_that_becomes_python_is_what_runs_for_each_worker_and_template() {
+    let folder = Folder::new();
+    let source = "ulimit -n 77\nSET_BY_THE_SCRIPT=\"yes\"; export SET_BY_THE_SCRIPT\nexec \"$PYTHON\" \"$@\"";
+    let script = folder.script("sets limits", source);
+    for mut server in both(&[("python", path(&script))]) {
+        assert_eq!(server.call(("echo", "environ"), [text("SET_BY_THE_SCRIPT")]).unwrap(), text("yes"));
+        assert_eq!(server.call(("resource", "getrlimit"), [int(7)]).unwrap().to_string(), "{77,77}");
+    }
+}
+
+#[test]
+fn scripts_may_print_read_stdin_change_the_directory_and_not_quote() {
+    let folder = Folder::new();
+    for (name, source, at) in [
+        ("prints", "echo from the script\nprintf 'no end of line'\nexec \"$PYTHON\" \"$@\"", None),
+        ("reads", "read line\ncat\nexec \"$PYTHON\" \"$@\"", None),
+        ("moves", "cd /\nexec \"$PYTHON\" \"$@\"", Some("/")),
+        ("does_not_quote", "exec $PYTHON $*", None),
+        ("by_env", "exec env A=1 \"$PYTHON\" \"$@\"", None),
+        ("twice", "[ -n \"$TWICE\" ] && exec \"$PYTHON\" \"$@\"\nTWICE=1; export TWICE; exec \"$0\" \"$@\"", None),
+    ] {
+        let script = folder.script(name, source);
+        for mut server in both(&[("python", path(&script))]) {
+            let there = string(&server.call(("os", "getcwd"), []).unwrap());
+            assert_eq!(there, at.map_or_else(|| std::env::current_dir().unwrap().display().to_string(), str::to_owned));
+        }
+    }
+}
+
+#[test]
+fn a_virtual_environment_a_relative_path_and_a_name_in_path_are_kept() {
+    let prefix = |server: &mut Server| string(&server.call(("starts", "prefix"), []).unwrap());
+    let folder = Folder::new();
+    let venv = Path::new(python()).parent().unwrap();
+    let directly = std::process::Command::new(python()).args(["-c", "import sys; print(sys.prefix)"]).output().unwrap();
+    let expected = String::from_utf8(directly.stdout).unwrap().trim().to_owned();
+    for mut server in both(&[("python", text(python()))]) {
+        assert_eq!(prefix(&mut server), expected);
+    }
+    let env = map([("PATH", text(&format!("{}:/usr/bin:/bin", venv.display())))]);
+    let name_of = Path::new(python()).file_name().unwrap().to_str().unwrap();
+    for mut server in both(&[("python", text(name_of)), ("env", env)]) {
+        assert_eq!(prefix(&mut server), expected);
+    }
+    // Relative to the server, whatever the directory of the workers is.
+    let script = folder.script("relative", "exec \"$PYTHON\" \"$@\"");
+    for path in ["./relative", "."] {
+        let mut command = serve();
+        command.current_dir(folder.path());
+        let mut server = Server::by(command);
+        let env = map([("PATH", text("."))]);
+        let options = if path == "." {
+            [("python", text("relative")), ("env", env)]
+        } else {
+            [("python", text(path)), ("env", map([]))]
+        };
+        server.hello(options.into_iter().chain([("size", int(1)), ("cd", text("/"))]));
+        assert_eq!(name(&server.receive()), "ready", "{}", script.display());
+        assert_eq!(prefix(&mut server), expected);
+    }
+}
+
+#[test]
+fn a_script_that_starts_python_as_its_child_is_an_error_that_says_so() {
+    let folder = Folder::new();
+    for source in ["\"$PYTHON\" \"$@\"", "\"$PYTHON\" \"$@\" & wait", "setsid \"$PYTHON\" \"$@\"\nexit 0"] {
+        let script = folder.script("child", source);
+        let mut server = Server::silent();
+        server.hello([("size", int(1)), ("python", path(&script))]);
+        let error = server.receive();
+        assert_eq!(name(&error), "error", "{source}: {error}");
+        let error = Failure::of(crate::harness::term::element(&error, 1));
+        assert_eq!((error.reason(), error.detail("option")), ("bad_request".into(), text("python")), "{source}");
+        assert!(error.message().contains("as a child") && error.message().contains("exec"), "{error:?}");
+        assert_eq!(server.wait().0.code(), Some(2));
+    }
+    // One that does so for workers only.
+    let source = "case \"$*\" in *portpool-*) \"$PYTHON\" \"$@\";; *) exec \"$PYTHON\" \"$@\";; esac";
+    let script = folder.script("later", source);
+    let mut server = Server::start([("size", int(1)), ("wait", atom("none")), ("python", path(&script))]);
+    let status = server.wait_for_status("a start error", |status| get(status, "last_start_error") != atom("nil"));
+    let error = Failure::of(get(&status, "last_start_error"));
+    assert!(error.message().contains("as a child") && error.message().contains("exec"), "{error:?}");
+}
+
+/// Where Python takes file names for ASCII.
+fn without_a_locale() -> Term {
+    map([("LC_ALL", text("C")), ("PYTHONUTF8", text("0")), ("PYTHONCOERCECLOCALE", text("0"))])
+}
+
+#[test]
+fn paths_mean_the_same_bytes_whatever_the_locale() {
+    let folder = Folder::new();
+    for (number_of, bytes) in ["caf\u{e9} \u{416}".as_bytes(), b"caf\xe9", b"\xff\xfe"].into_iter().enumerate() {
+        let place = folder.path().join(OsStr::from_bytes(bytes));
+        fs::create_dir(&place).unwrap();
+        let module = format!("there_{number_of}");
+        fs::write(place.join(format!("{module}.py")), "import os\n\ndef fails():\n    raise ValueError(__file__)\n\ndef here():\n    return os.getcwdb() == os.fsencode(os.path.dirname(__file__))\n")
+            .unwrap();
+        symlink(python(), place.join("python3")).unwrap();
+        let link = folder.script("link", "exec \"$PYTHON\" \"$@\"");
+        fs::rename(&link, place.join("script")).unwrap();
+        for interpreter in ["script", "python3"] {
+            let options = [
+                ("python", path(&place.join(interpreter))),
+                ("python_path", list([path(&place), path(&workers())])),
+                ("cd", path(&place)),
+                ("env", without_a_locale()),
+            ];
+            for mut server in both(&options) {
+                assert_eq!(server.call((&module, "here"), []).unwrap(), atom("true"), "{bytes:?}, {interpreter}");
+                let error = server.call((&module, "fails"), []).unwrap_err();
+                assert_eq!(error.reason(), "exception", "{error:?}");
+                let status = server.status();
+                assert_eq!(number(&get(&status, "restarts")), 0, "{status}");
+            }
+        }
+    }
+}
