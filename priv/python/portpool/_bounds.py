@@ -1,6 +1,6 @@
-"""What bounds a process of ours and all that it starts: the pool's cgroup, resource limits, no new privileges.
+"""Limits a process of ours and everything it starts: the pool's cgroup, resource limits, no new privileges.
 
-A bound that was asked for and cannot be set ends the process: nobody is to run without it and not know.
+If a requested limit cannot be set, the process ends, so that it never runs without the limit.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ def take(order: dict[str, Any]) -> None:
 
 
 def enter(procs: str, must: bool) -> None:
-    """Moves this process into the pool's cgroup; what it starts is born there. The kernel takes milliseconds for a move, for which
-    the server, whose one thread serves everybody, would have to wait."""
+    """Move this process into the pool's cgroup; what it starts is born there.
+
+    A move takes the kernel milliseconds, too long for the server, whose one thread serves everybody."""
     try:
         with open(procs, "wb") as file:
             file.write(b"0")
@@ -36,7 +37,7 @@ def enter(procs: str, must: bool) -> None:
 
 
 def limit(limits: dict[str, int]) -> None:
-    """What this process and each of its children may take; a lower limit that it has inherited stays."""
+    """Limit this process and each of its children; a lower inherited limit stays."""
     import resource
 
     for name, most in limits.items():
@@ -51,7 +52,7 @@ def limit(limits: dict[str, int]) -> None:
 
 
 def refuse_privileges() -> None:
-    """From now on no program that this process starts has more rights than it: not by setuid, not by capabilities of a file."""
+    """Keep programs that this process starts from gaining privileges by setuid or by file capabilities."""
     try:
         import ctypes
     except ImportError as error:

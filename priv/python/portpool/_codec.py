@@ -36,7 +36,7 @@ _TOO_DEEP = f"the value nests deeper than {_DEPTH} levels"
 
 
 class Unencodable(Exception):
-    """A value that has no form on the other side: where it is, and of which type."""
+    """A value that the other side cannot represent: where it is, and of which type."""
 
     # Whether it was to come in and not to go out.
     is_argument = False
@@ -49,9 +49,9 @@ class Unencodable(Exception):
 
 
 def dumps(value: Any) -> list[Any]:
-    """Pickles a value in chunks, bytes-like; large bytes are chunks of their own, not copied.
+    """Pickle a value in bytes-like chunks; large bytes are chunks of their own, without a copy.
 
-    Raises Unencodable, with the path of the first value that has no form as a term.
+    Raises Unencodable, with the path of the first value that cannot be represented as a term.
     """
     if value.__class__ in _PLAINEST:
         return [_dumps(value, 5)]
@@ -84,7 +84,7 @@ _recursion_limit = sys.getrecursionlimit
 
 
 def lower_recursion_limit() -> None:
-    """Sets the recursion limit to what C code can bear, until the caller sets it again to what it was."""
+    """Lower the recursion limit to what C code can bear; the caller restores it."""
     if _recursion_limit() > _MOST_RECURSION:
         try:
             sys.setrecursionlimit(_MOST_RECURSION)
@@ -93,7 +93,7 @@ def lower_recursion_limit() -> None:
 
 
 class _Chunks(list):  # type: ignore[type-arg]
-    """A file as far as a pickler needs one."""
+    """A file with the methods that a pickler needs."""
 
     __slots__ = ()
     write = list.append
@@ -106,13 +106,13 @@ NEVER_ASKED = _SCALARS | {tuple, list, dict, set, frozenset, type, type(lambda: 
 
 
 def register(cls: type[Any], encode: Callable[[Any], Any]) -> None:
-    """Says what values of a class become, from the next value on."""
+    """Register an encoder for a class, from the next value on."""
     _encoders[cls] = encode
     _TermPickler.dispatch_table.clear()
 
 
 class _Reducers(dict):  # type: ignore[type-arg]
-    """The reducer of each type that has been seen; the C pickler looks types up here, and asks once for a new one."""
+    """The reducers by type. The C pickler looks types up here, and asks once for each new type."""
 
     __slots__ = ()
 
@@ -122,7 +122,7 @@ class _Reducers(dict):  # type: ignore[type-arg]
 
 
 class _TermPickler(Pickler):
-    """Writes values that are not plain as calls of what CODES has."""
+    """A pickler that writes values that are not plain as calls of the names in CODES."""
 
     dispatch_table = _Reducers()
 
@@ -139,7 +139,7 @@ _dump = _pickler.dump
 
 
 def admit(*named: Any) -> None:
-    """Makes the pickles after the one at hand begin with these: EXT4 code, MEMOIZE, POP puts each into the reader's memo."""
+    """Make later pickles begin with these names: EXT4 code, MEMOIZE, POP puts each into the reader's memo."""
     global _preamble
     _admitted.extend(one for one in named if one not in _admitted)
     _preamble = b"".join(b"\x84" + CODES[one.__name__].to_bytes(4, "little") + b"\x940" for one in _admitted)
@@ -150,7 +150,7 @@ admit(Atom, Opaque, ImproperList, _plain)
 
 
 def _find_reducer(cls: type[Any]) -> Reducer:
-    """Finds out how values of a type become plain."""
+    """Find the reducer that makes values of a type plain."""
     for base in _mro_of(cls):
         if base in _encoders:
             return _reduce_with(_encoders[base])
@@ -173,7 +173,7 @@ _mro_of: Callable[[type[Any]], tuple[type[Any], ...]] = type.__dict__["__mro__"]
 
 
 def _candidates() -> Iterator[tuple[type[Any] | None, Reducer]]:
-    """Types with rules of their own. A module that nobody has imported has no values here, so none is imported."""
+    """Types with rules of their own. A module that nobody has imported has no values here, so this imports none."""
     yield Atom, _reduce_atom
     yield Opaque, _reduce_opaque
     yield ImproperList, _reduce_improper_list
@@ -185,7 +185,7 @@ def _candidates() -> Iterator[tuple[type[Any] | None, Reducer]]:
 
 
 def _elsewhere() -> Iterator[tuple[type[Any] | None, str]]:
-    """Types whose rules are a module of their own, imported with the first value."""
+    """Types whose rules are in a module that is imported with the first value."""
     for module in ("_datetime", "datetime"):
         yield _class(module, "date"), "_dates"
         yield _class(module, "time"), "_dates"
@@ -195,7 +195,7 @@ def _elsewhere() -> Iterator[tuple[type[Any] | None, str]]:
 
 
 def numpy() -> ModuleType | None:
-    """numpy, if it has been imported, and not a module of the user that has its name."""
+    """numpy, if it has been imported and is not a user's module of that name."""
     module = sys.modules.get("numpy")
     attribute = getattr(_class_in(module, "ndarray"), "__array_struct__", None)
     return module if type(attribute) is _Getset else None
@@ -206,7 +206,7 @@ _Getset = type(type.__dict__["__name__"])
 
 
 def _class(module: str, name: str) -> type[Any] | None:
-    """A class of the standard library, if its module has been imported: a user may have a module of the same name."""
+    """A class of the standard library, if its real module has been imported, not a user's module of that name."""
     return _class_in(_library.genuine(module), name)
 
 
@@ -250,7 +250,7 @@ def _reduce_with(encode: Callable[[Any], Any]) -> Reducer:
 
 
 def reduce_by(make: Callable[[Any], Any]) -> Reducer:
-    """A reducer of values that a function turns into others."""
+    """Return a reducer that replaces values with the result of a function."""
     return lambda value: (_plain, (make(value),))
 
 
@@ -282,13 +282,13 @@ def _refuse(value: Any) -> Reduced:
 
 def _no_form(cls: type[Any]) -> str:
     return (
-        f"a value of type {type_name(cls)} has no form as a term: return numbers, str, bytes, lists, tuples and dicts "
+        f"a value of type {type_name(cls)} cannot be represented as a term: return numbers, str, bytes, lists, tuples and dicts "
         f"instead, or say what it becomes with portpool.encoder"
     )
 
 
 def _explain(value: Any, error: BaseException) -> Unencodable:
-    """Turns what the pickler has raised into the refusal of one value."""
+    """Turn an error of the pickler into the refusal of one value."""
     found = _search(value)
     if found is not None:
         return found
@@ -302,7 +302,7 @@ def _told(error: BaseException) -> str:
 
 
 def _search(root: Any) -> Unencodable | None:
-    """Looks for the first value that has no form, in the pickler's order and without recursion."""
+    """Find the first value that cannot be encoded, in the pickler's order and without recursion."""
     todo: list[tuple[Any, Path, int]] = [(root, None, 0)]
     # Values that have been made on the way are kept, so that no other gets their id.
     seen: dict[int, Any] = {}
@@ -324,7 +324,7 @@ def _search(root: Any) -> Unencodable | None:
 
 
 def _parts(value: Any, cls: type[Any], path: Path) -> Iterable[tuple[Any, Path]]:
-    """What is in a value, each with its path."""
+    """The parts of a value, each with its path."""
     if cls is dict:
         for key, part in value.items():
             yield key, (path, "key", key)
@@ -347,7 +347,7 @@ _STEPS = 16
 
 
 def _format(path: Path) -> str:
-    """The steps of a way, of a very long one the two ends."""
+    """Format the steps of a path; a very long one loses its middle."""
     steps: list[str] = []
     while path is not None:
         path, kind, where = path

@@ -91,7 +91,7 @@ class Zone(tzinfo):
     __copy__ = __deepcopy__ = itself
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled as a fixed offset with a name, which anybody can load."""
+        """Pickle it as a fixed offset with a name, which loads without this package."""
         return timezone, (self._offset, self._fields[1])
 
 
@@ -133,7 +133,7 @@ class _Precise:
     __copy__ = __deepcopy__ = itself
 
     def __reduce_ex__(self, protocol: Any, /) -> Any:
-        """Pickled as what it is for Python: nobody has to know this package to load it."""
+        """Pickle it as its standard library value, which loads without this package."""
         if type(self).__module__ != "portpool":  # A subclass of somebody else's.
             return type(self), (*_clock(self), self.tzinfo, self.precision, self.fold)  # type: ignore[attr-defined]
         plain: Any = datetime if isinstance(self, datetime) else time
@@ -251,7 +251,7 @@ def _checked(reducer: Reducer, cls: type[Any]) -> Reducer:
 
     def reduce(value: Any) -> Reduced:
         if value != value or getattr(value, "nanosecond", 0):
-            raise Unencodable(f"a value of type {type_name(cls)} that no date or time of Elixir can hold")
+            raise Unencodable(f"a value of type {type_name(cls)} cannot be represented as an Elixir date or time")
         return reducer(value)
 
     return reduce
@@ -263,7 +263,7 @@ def _reduce_date(value: date) -> Reduced:
 
 def _reduce_time(value: time) -> Reduced:
     if value.tzinfo is not None:
-        raise Unencodable("a time with a tzinfo has no form as a term: use a datetime, or replace(tzinfo=None)")
+        raise Unencodable("a time with a tzinfo cannot be represented as a term: use a datetime, or replace(tzinfo=None)")
     return Time, (*_clock(value), None, _precision_of(value))
 
 
@@ -315,5 +315,5 @@ def _seconds(offset: timedelta | None) -> int:
     if not offset:
         return 0
     if offset.microseconds:
-        raise Unencodable("an offset with a fraction of a second has no form as a term: astimezone(datetime.timezone.utc) first")
+        raise Unencodable("an offset with a fraction of a second cannot be represented as a term: call astimezone(datetime.timezone.utc)")
     return offset.days * 86_400 + offset.seconds

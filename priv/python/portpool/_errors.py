@@ -1,4 +1,4 @@
-"""What the server is told of a call that has no result. Imported when the first one goes wrong: tracebacks are slow to load."""
+"""Describes calls without a result for the server. Imported at the first failure, because tracebacks are slow to import."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FRAMES = 100
 
 
 def describe(error: BaseException) -> tuple[int, dict[str, Any]]:
-    """The kind of the frame and its fields: docs/worker_protocol.md 4."""
+    """Return the kind of the frame and its fields: docs/worker_protocol.md 4."""
     if type(error) is Undefined:
         return _wire.UNDEF, _printable(_undefined(error))
     if issubclass(type(error), Unencodable) and isinstance(error, Unencodable):
@@ -33,7 +33,7 @@ def describe(error: BaseException) -> tuple[int, dict[str, Any]]:
 
 
 def failed(stage: str, error: BaseException) -> dict[str, Any]:
-    """Why this process cannot get ready: what it was doing, and what was raised."""
+    """Describe why this process cannot become ready: what it was doing, and what was raised."""
     if type(error) is Undefined:
         hint = _hint(error.module, error.function)
         fields = describe(error.__cause__ or TypeError(str(error)))[1]
@@ -50,14 +50,14 @@ def too_large(size: int, limit: int) -> dict[str, Any]:
 
 
 def shortened(fields: dict[str, Any], limit: int) -> dict[str, Any]:
-    """What is most important of an error that takes more bytes than a frame may have."""
+    """Shorten an error that is larger than a frame to its most important parts."""
     part = limit // 32  # A character takes up to four bytes, and there are at most four texts.
     texts = {key: _cut(value, part) for key, value in fields.items() if isinstance(value, str)}
     return {**texts, "frames": []} if "frames" in fields else texts
 
 
 def raised(error: BaseException) -> dict[str, Any]:
-    """An exception with its traceback, without the frames of this package."""
+    """Describe an exception with its traceback, without the frames of this package."""
     trace = _traceback_of(error)
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith("<portpool>"):
         trace = trace.tb_next
@@ -79,7 +79,7 @@ _traceback_of: Callable[[BaseException], TracebackType | None] = BaseException._
 
 
 def _bare(message: str, trace: TracebackType | None) -> tuple[str, list[dict[str, Any]]]:
-    """A traceback without lines of code and without causes, for which nobody is asked."""
+    """A traceback without lines of code and causes, so that no user code runs."""
     frames = []
     while trace is not None:
         code = trace.tb_frame.f_code
@@ -105,7 +105,7 @@ def _unencodable(error: Unencodable) -> dict[str, Any]:
 
 
 def _hint(module: str, function: str) -> str:
-    """The nearest right name, or where Python has looked."""
+    """The most similar existing name, or the path that Python has searched."""
     if module not in sys.modules:
         return "looked in: " + ", ".join(entry for entry in sys.path if isinstance(entry, str))
     try:
@@ -116,7 +116,7 @@ def _hint(module: str, function: str) -> str:
 
 
 def _nearest(owner: Any, path: list[str]) -> str:
-    """The path with its first wrong name put right; empty if all names are right: other arguments are wanted then."""
+    """The path with its first wrong name corrected; empty if all names are right, and only the arguments are wrong."""
     import difflib
 
     for position, name in enumerate(path):
@@ -137,19 +137,19 @@ def _frames(stack: traceback.StackSummary) -> list[dict[str, Any]]:
 
 
 def _ends(frames: list[T]) -> list[T]:
-    """Outermost first; of a very deep stack the two ends."""
+    """The frames, outermost first; a very deep stack loses its middle."""
     return frames if len(frames) <= _FRAMES else frames[: _FRAMES // 2] + frames[-_FRAMES // 2 :]
 
 
 def _cut(text: str, limit: int) -> str:
-    """The beginning and the end of a text that is too long."""
+    """Shorten a text that is too long to its beginning and end."""
     if len(text) > limit:
         text = f"{text[: limit // 2]}\n... {len(text) - limit} characters left out ...\n{text[-limit // 2 :]}"
     return text
 
 
 def _printable(value: Any) -> Any:
-    """All texts in a value, without what is no UTF-8: file names and messages may hold anything."""
+    """Remove from all texts in a value what is not UTF-8; file names and messages may contain anything."""
     if isinstance(value, str):
         return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
     if isinstance(value, dict):

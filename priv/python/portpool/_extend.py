@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 else:
 
     def overload(function):
-        """That of `typing`, which takes too long to import."""
+        """Like `typing.overload`; importing `typing` takes too long."""
         return function
 
 # Decoders by the name of their struct.
@@ -99,7 +99,7 @@ def decoder(name: str, decode: Callable[[dict[str, Any]], Any] | None = None) ->
 
 
 def _module_name(name: str) -> str:
-    """The atom of an Elixir module, which people write without its `Elixir.`; other atoms do not begin with a capital."""
+    """Return the atom of an Elixir module, which people write without `Elixir.`; other atoms do not begin with a capital letter."""
     return "Elixir." + name if name[:1].isupper() and not name.startswith("Elixir.") else name
 
 

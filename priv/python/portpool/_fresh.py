@@ -1,7 +1,7 @@
-"""Imports the code of the user as it now is: bytecode that may be older is not used. docs/worker_protocol.md 1.6.
+"""Imports the current code of the user: bytecode that may be outdated is not used. docs/worker_protocol.md 1.6.
 
-Python takes bytecode for that of a file which has the same size and was changed in the same second. An edit right after an import
-can have both. So for the user's files the bytecode must also be a moment younger than the file.
+Python trusts bytecode if the size of the file and its time in whole seconds match. An edit right after an import can have both. So
+for the user's files, the bytecode must also be a moment younger than the file.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _MOMENT = 1_000_000_000
 
 
 def get_ready(folders: list[str], started: int) -> None:
-    """Has all files be imported so but those of the standard library, in `folders`, and those that are installed.
+    """Apply this to all files except those of the standard library, in `folders`, and installed ones.
 
-    `started` is when the server was started, in seconds. Since then a file may also have been replaced by one that keeps its
-    time, which its ctime tells; before, that may mean no more than that it was unpacked.
+    `started` is when the server was started, in seconds. After that, a file may also have been replaced by one that keeps its
+    time, which the ctime shows. Before that, a newer ctime may only mean that the file was unpacked.
     """
 
     class Loader(SourceFileLoader):

@@ -1,4 +1,4 @@
-"""Random generators that were made in the template: all workers would draw the same numbers from them."""
+"""Reseeds random generators created in the template: without this, all workers would draw the same numbers."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ _CHOSEN_BITS = 96
 
 
 class Generators:
-    """The generators that were seeded by chance, to be seeded anew in each worker, as if it had imported everything itself.
+    """The randomly seeded generators, to be reseeded in each worker as if it had imported everything itself.
 
-    One that somebody has seeded is left as it is: its numbers are meant to be the same each time. Of numpy's, also the global one, the seed
-    itself tells. Python's say nothing of it, so this listens while modules are imported; its global one is seeded anew by Python.
+    One that somebody has seeded stays as it is: its numbers are meant to be the same each time. For numpy's generators, including the
+    global one, the seed itself shows that. Python's do not show it, so this watches while modules are imported. Python reseeds its
+    global generator itself.
     """
 
     def __init__(self) -> None:
@@ -31,7 +32,7 @@ class Generators:
         original, chosen = self._seed, self._chosen
 
         def seed(self: random.Random, a: Any = None, version: int = 2) -> None:
-            """What `random.Random.seed` was, with an ear for who has chosen the seed."""
+            """`random.Random.seed`, which also notes whether the caller chose the seed."""
             (chosen.discard if a is None else chosen.add)(id(self))
             original(self, a, version)
 
@@ -42,7 +43,7 @@ class Generators:
         random.Random.seed = self._seed  # type: ignore[method-assign]
 
     def find(self) -> None:
-        """Takes the list, before `gc.freeze` hides what there is."""
+        """List the generators, before `gc.freeze` hides them."""
         bit_generator = getattr(sys.modules.get("numpy.random"), "BitGenerator", None)
         if not isinstance(bit_generator, type):  # A module of the user may have that name.
             bit_generator = ()
@@ -62,7 +63,7 @@ class Generators:
 
 
 def _drew_its_seed(generator: Any) -> bool:
-    """Whether numpy has chosen the seed itself. `seed_seq` has an underscore before numpy 1.25; a legacy seed has none."""
+    """Return whether numpy chose the seed itself. `seed_seq` has an underscore before numpy 1.25; a legacy seed has none."""
     sequence = getattr(generator, "seed_seq", None) or getattr(generator, "_seed_seq", None)
     entropy = getattr(sequence, "entropy", None)
     return isinstance(entropy, int) and entropy.bit_length() > _CHOSEN_BITS

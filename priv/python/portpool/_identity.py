@@ -1,4 +1,4 @@
-"""The token by which the server knows a worker's processes, in a process that was forked and not started. docs/worker_protocol.md 5."""
+"""The token by which the server recognises a worker's processes, in a forked worker. docs/worker_protocol.md 5."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ _DIGITS = 20
 
 
 class Identity:
-    """Where this process's environment has its token.
+    """The place of the token in this process's environment.
 
-    What /proc shows of an environment is the memory that the program was started with, whatever `os.environ` says later. So the
-    number in it has the same width for all, and is overwritten in place.
+    /proc shows the environment memory that the program was started with, whatever `os.environ` says later. So the number in it always
+    has the same width and is overwritten in place.
     """
 
     __slots__ = ("_address", "_token", "trouble")
 
     def __init__(self) -> None:
-        """To be made before anybody sets a variable: from then on the C library's table may point elsewhere."""
+        """Create this before anybody sets a variable; after that, the C library's table may point elsewhere."""
         self.trouble = None
         self._token = os.environ[_VARIABLE].encode()
         self._address = None
@@ -32,7 +32,7 @@ class Identity:
         self._address = getenv(_VARIABLE.encode())
 
     def become(self, worker: int) -> None:
-        """Makes this process and the children that it will have the worker's."""
+        """Mark this process, and its future children, as the worker's."""
         import ctypes
 
         server = self._token.partition(b".")[0]

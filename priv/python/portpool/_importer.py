@@ -1,4 +1,4 @@
-"""Loads modules of the standard library where the user's path hides some. Imported when one is needed. docs/worker_protocol.md 1.5."""
+"""Loads modules of the standard library when the user's path hides some. Imported on first use. docs/worker_protocol.md 1.5."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _import = builtins.__import__
 
 
 class Importer:
-    """Loads modules of the standard library that import through it in turn.
+    """Loads modules of the standard library, whose own imports also go through it.
 
-    One that shares takes what the user has imported, if it is genuine, and leaves what it loads for the user, where the user's
-    path has nothing of that name. One that does not share takes only what was there before the user's path, and leaves nothing.
+    A sharing importer uses genuine modules that the user has imported, and leaves what it loads for the user, if the user's path has
+    nothing of that name. One that does not share uses only what was imported before the user's path, and leaves nothing.
     """
 
     def __init__(self, shares: bool, modules: dict[str, ModuleType], notices: dict[str, Callable[[ModuleType], None]]) -> None:
-        """`modules` have been imported before the user's path; `notices` are functions that are called with what is loaded."""
+        """`modules` were imported before the user's path; `notices` are functions to call with each loaded module."""
         self._shares = shares
         self._own = dict(modules)
         self._notices = notices
@@ -119,7 +119,7 @@ class Importer:
     def import_(
         self, name: str, globals: Any = None, locals: Any = None, fromlist: Sequence[str] | None = None, level: int = 0
     ) -> Any:
-        """What an `import` statement calls."""
+        """The function that an `import` statement calls."""
         full = _absolute(name, globals, level) if level else name
         if full.partition(".")[0] not in NAMES:
             return _import(name, globals, locals, fromlist or (), level)
@@ -131,7 +131,7 @@ class Importer:
         return module
 
     def _load_from(self, package: ModuleType, names: Sequence[str]) -> None:
-        """Names that a package is asked for may be modules in it."""
+        """The names imported from a package may be modules in it."""
         for name in names:
             if name == "*":
                 self._load_from(package, getattr(package, "__all__", ()))

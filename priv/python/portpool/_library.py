@@ -1,4 +1,4 @@
-"""Which modules are the standard library's, and which names of it mean something else to the user. docs/worker_protocol.md 1.5."""
+"""Which modules belong to the standard library, and which of its names mean something else to the user. docs/worker_protocol.md 1.5."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ FOLDERS = list(sys.path)
 
 
 def genuine(name: str) -> ModuleType | None:
-    """The module `name` of the standard library, if it has been imported by that name."""
+    """Return the standard library module `name`, if it has been imported under that name."""
     module = sys.modules.get(name)
     return module if module is not None and is_genuine(module) else None
 
 
 def is_genuine(module: object) -> bool:
-    """Whether this is a module of the standard library, and not one that has the name of one."""
+    """Return whether this is a standard library module, instead of one that only has its name."""
     return issubclass(type(module), _Module) and is_of_library(object.__getattribute__(module, "__dict__").get("__spec__"))
 
 
 def is_of_library(spec: ModuleSpec | None) -> bool:
-    """Whether a module with this spec comes from the standard library."""
+    """Return whether a module with this spec comes from the standard library."""
     origin = getattr(spec, "origin", None)
     if origin in ("built-in", "frozen"):
         return True
@@ -56,7 +56,7 @@ NAMES = frozenset(
 
 
 class Shadows:
-    """The names of the standard library that mean something else to the user, as things are now."""
+    """The names of the standard library that currently mean something else to the user."""
 
     def __init__(self) -> None:
         self._ahead = {
@@ -67,11 +67,11 @@ class Shadows:
         }
 
     def ahead(self, name: str) -> bool:
-        """Whether the user's path has this before the standard library. Of a dotted name the first part decides."""
+        """Return whether the user's path has this name before the standard library; for a dotted name, its first part counts."""
         return name.partition(".")[0] in self._ahead
 
     def __bool__(self) -> bool:
-        """Whether there are any, on the path or imported."""
+        """Return whether there are any, on the path or imported."""
         return bool(self._ahead) or any(not is_genuine(sys.modules[name]) for name in NAMES & sys.modules.keys())
 
 
@@ -84,6 +84,6 @@ def _folders_ahead() -> Iterator[str]:
 
 
 def _is_importable(folder: str, name: str) -> bool:
-    """A folder without `__init__.py` hides no module of the standard library."""
+    """Return whether a folder is a package: without `__init__.py` it hides no module of the standard library."""
     spec = PathFinder.find_spec(name, [folder])
     return spec is not None and spec.origin is not None

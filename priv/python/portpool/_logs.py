@@ -1,6 +1,6 @@
-"""Notices the import of `logging`, which `_records.py` then makes ready. docs/worker_protocol.md 7.
+"""Waits for the import of `logging`, which `_records.py` then sets up. docs/worker_protocol.md 7.
 
-`logging` is not imported for it: that would take half as long as a whole start, and many workers never log.
+It does not import `logging` itself: that takes half as long as a whole start, and many workers never log.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def get_ready() -> None:
-    """Makes `logging` write records, now or as soon as it is imported."""
+    """Make `logging` write records, now or as soon as it is imported."""
     _stdlib.notice("logging", prepare)
     logging = _library.genuine("logging")
     if logging is not None:
@@ -28,7 +28,7 @@ def get_ready() -> None:
 
 
 class _AtImport:
-    """Makes `logging` ready when it has been imported."""
+    """Sets up `logging` once it has been imported."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None

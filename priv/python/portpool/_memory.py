@@ -1,4 +1,4 @@
-"""How large this worker has become: `max_memory`. Imported only where it is set."""
+"""Watches the size of this worker: `max_memory`. Imported only if that is set."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class MemoryWatch:
         self._next = 0.0
 
     def has_grown(self) -> bool:
-        """Whether it is over the limit, garbage not counted. Looks at most ten times a second."""
+        """Return whether it is over the limit, not counting garbage. Checks at most ten times a second."""
         now = monotonic()
         if now < self._next:
             return False

@@ -1,4 +1,4 @@
-"""Whether a name is plainly not there, or looking for it has gone wrong. Imported when one is not found."""
+"""Whether a name is missing, or an error occurred while looking for it. Imported when a name is not found."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RAISE = opcode.opmap["RAISE_VARARGS"]
 
 
 def is_module(error: ModuleNotFoundError, module: str) -> bool:
-    """Whether it is this module that is not there, or a package around it, and not one that code of theirs wanted to import."""
+    """Return whether this module or a package around it is missing, instead of one that their code tried to import."""
     name = error.name
     if not isinstance(name, str) or not (module + ".").startswith(name + "."):
         return False
@@ -27,7 +27,7 @@ def is_module(error: ModuleNotFoundError, module: str) -> bool:
 
 
 def is_plain(error: AttributeError, target: Any, name: str) -> bool:
-    """Whether `getattr(target, name)` says that there is no such attribute, and not that code which looks for it has an error."""
+    """Return whether `getattr(target, name)` failed because the attribute is missing, not by an error in the code behind it."""
     trace = None if error.__traceback__ is None else error.__traceback__.tb_next
     if trace is None:
         return True  # Python itself has looked.
@@ -44,19 +44,19 @@ def _innermost(trace: TracebackType) -> TracebackType:
 
 
 def _raises(trace: TracebackType) -> bool:
-    """Whether it was a `raise`, and not something that Python could not do."""
+    """Return whether it came from a `raise`, instead of from Python itself."""
     code = trace.tb_frame.f_code.co_code
     return trace.tb_lasti < len(code) and code[trace.tb_lasti] == _RAISE
 
 
 def _has_no_other_cause(error: BaseException) -> bool:
-    """Whether the hook has at most found out in its own way that it does not have the name."""
+    """Return whether the only cause is the hook's own way of finding out that it lacks the name."""
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return cause is None or issubclass(type(cause), (AttributeError, LookupError))
 
 
 def _is_missing_from(error: AttributeError, target: Any, name: str) -> bool:
-    """Whether the hook has asked a module, or what it belongs to, for this very name."""
+    """Return whether the hook asked a module, or its own object, for this very name."""
     if sys.version_info >= (3, 10):
         where = error.obj
         return error.name == name and (where is target or issubclass(type(where), type(sys)))

@@ -1,4 +1,4 @@
-"""How many threads numeric libraries use: one in the template, which must have a single thread, and the pool's number in workers."""
+"""The number of threads of numeric libraries: one in the template, which must have a single thread, and the pool's number in workers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _LIBRARIES = {"openmp": "OMP_NUM_THREADS", "blas": "OPENBLAS_NUM_THREADS"}
 
 
 class NumericThreads:
-    """What the variables are to be in workers, and the hold on the libraries that the template has loaded.
+    """The values of the variables in workers, and a handle on the libraries that the template has loaded.
 
-    The libraries read their variables when they are loaded, so setting them later is for child processes only. Those that are
-    loaded already are told by threadpoolctl, where it is installed; else they stay at one thread.
+    Libraries read their variables when they are loaded, so setting them later only affects child processes. threadpoolctl, if
+    installed, changes those already loaded; without it they keep one thread.
     """
 
     __slots__ = ("_controller", "_variables")
@@ -37,7 +37,7 @@ class NumericThreads:
             self._controller.limit(limits={library: number for library, number in limits.items() if number})
 
     def _number(self, name: str) -> int:
-        """0: it is for the library to say."""
+        """Return the number; 0 lets the library choose."""
         value = self._variables.get(name) or ""
         return int(value) if value.isdecimal() else 0
 

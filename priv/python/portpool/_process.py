@@ -1,4 +1,4 @@
-"""What each process of ours is like: it dies with the server, has default signals and whole log lines, and goes before others."""
+"""What our processes share: they die with the server, have default signals, log whole lines, and are the first to go without memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def prepare(server: int) -> None:
 
 
 def die_with(server: int) -> None:
-    """Asks the kernel to kill this process when the server dies, also while C code runs."""
+    """Ask the kernel to kill this process when the server dies, even while C code runs."""
     if sys.platform == "linux":
         try:
             import ctypes
@@ -51,7 +51,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def restore_signals() -> None:
-    """What is ignored is inherited: the BEAM ignores SIGFPE for its port programs, nohup SIGHUP. What Python itself ignores stays."""
+    """Restore inherited ignored signals: the BEAM ignores SIGFPE for its port programs, nohup SIGHUP. What Python itself ignores stays."""
     own = {signal.SIGPIPE, getattr(signal, "SIGXFSZ", signal.SIGPIPE)}
     for number in signal.valid_signals() - own:
         if signal.getsignal(number) is signal.SIG_IGN:
@@ -59,7 +59,7 @@ def restore_signals() -> None:
 
 
 def open_logs() -> None:
-    """stdout and stderr are log pipes: whole lines at once, and no text that cannot be written."""
+    """Open stdout and stderr as log pipes that write whole lines and accept any text."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
     faulthandler.enable()

@@ -1,4 +1,4 @@
-"""What Python's `logging` has to say, as records that keep their level and logger. docs/worker_protocol.md 7."""
+"""Writes the output of Python's `logging` as records that keep their level and logger. docs/worker_protocol.md 7."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _STDERR = 2
 
 
 def prepare(logging: Any) -> None:
-    """Has records written where `logging` would write plain lines on stderr by itself: without any configuration, and
-    with a `basicConfig` that names no other place. Whoever adds handlers gets what they write.
+    """Write records where `logging` would by default write plain lines to stderr: without any configuration, and with a `basicConfig`
+    that names no other destination. The user's own handlers are not affected.
     """
 
     class Handler(logging.Handler):  # type: ignore[misc]

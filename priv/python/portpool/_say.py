@@ -1,4 +1,4 @@
-"""What messages say of values and errors, without running code of theirs: a `repr` of a user may raise, or never end."""
+"""Describes values and errors in messages without running their code: a user's `repr` may raise, or never end."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _DEPTH = 3
 
 
 def type_name(cls: type[Any]) -> str:
-    """The name of a class as messages have it: what Python knows, whatever the class or its metaclass says."""
+    """Return the name of a class for messages: what Python knows, whatever the class or its metaclass says."""
     module, qualified = _module_of(cls), _qualified_name_of(cls)
     return f"{module}.{qualified}" if type(module) is str and module != "builtins" else qualified
 
 
 def short_name(cls: type[Any]) -> str:
-    """The same without module and outer classes."""
+    """Return the name of a class without module and outer classes."""
     return _name_of(cls)
 
 
@@ -29,7 +29,7 @@ _module_of: Callable[[type[Any]], Any] = type.__dict__["__module__"].__get__
 
 
 def text_of(error: BaseException) -> str:
-    """What an error says of itself; it may do anything instead."""
+    """Return the text of an error, whose own code may do anything."""
     try:
         return str.__str__(str(error))
     except BaseException:
@@ -37,7 +37,7 @@ def text_of(error: BaseException) -> str:
 
 
 def show(value: Any, depth: int = 0) -> str:
-    """A key of a dict, shortly. Of what is not plain, only its type."""
+    """Show a key of a dict, shortened; if it is not plain, only its type."""
     cls = type(value)
     if issubclass(cls, str):
         return _quoted(str.__str__(value), f"{_module_of(cls)}.{_name_of(cls)}" == "portpool.Atom")

@@ -1,8 +1,8 @@
-"""Signals that are meant for the owner: SIGTERM, SIGINT, SIGHUP and SIGQUIT. docs/worker_protocol.md 6.4
+"""Signals meant for the owner: SIGTERM, SIGINT, SIGHUP and SIGQUIT. docs/worker_protocol.md 6.4
 
-The system often sends them to all processes of a service at once. The owner decides what happens to its workers, so a worker takes
-no notice. It does not ignore them in the sense of the system, because programs that it starts would inherit that: it has handlers
-that do nothing, which a new program never has.
+The system often sends them to all processes of a service at once. The owner decides what happens to its workers, so a worker takes no
+notice. It does not use SIG_IGN, because programs that it starts would inherit that. It installs handlers that do nothing, which a
+new program never inherits.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ _own_fork = False
 
 
 def take() -> None:
-    """Installs the handlers where nobody has installed one, and lets signals in.
+    """Install the handlers where nobody has installed one, and unblock the signals.
 
-    The server starts each process with these signals blocked: one that has come before this moment is taken now.
+    The server starts each process with these signals blocked. One that arrived earlier is handled now.
     """
     for number, handler in _HANDLERS.items():
         if signal.getsignal(number) in _DEFAULTS:
@@ -56,7 +56,7 @@ def take() -> None:
 
 
 def fork() -> int:
-    """Forks a process that is ours, too: it keeps the handlers."""
+    """Fork another process of ours, which keeps the handlers."""
     global _own_fork
     _own_fork = True
     try:
@@ -78,7 +78,7 @@ def _after_fork() -> None:
 
 
 def _in_child() -> None:
-    """A process that a function forks is no worker: these signals mean there what they always mean."""
+    """A process forked by a function is not a worker: restore the usual meaning of these signals."""
     if not _own_fork:
         for number, handler in _HANDLERS.items():
             if signal.getsignal(number) is handler:

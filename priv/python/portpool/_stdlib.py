@@ -1,9 +1,9 @@
-"""Imports the standard library as it is installed, whatever the user's path has under the same names. docs/worker_protocol.md 1.5.
+"""Imports the installed standard library, even if the user's path has modules of the same names. docs/worker_protocol.md 1.5.
 
 A user may have a module named like one of the standard library, and `sys.path` may find it first. This package must not import
 that one, and the user must still get it. So all imports of this package go through here:
 
-* If nothing on the user's path has such a name, it is the ordinary import.
+* If nothing on the user's path has such a name, the import is an ordinary one.
 * Otherwise the module is loaded from the folders of the standard library, and so is everything that it imports, now or later.
 """
 
@@ -33,9 +33,9 @@ _importers: dict[bool, Importer] = {}
 
 
 def load(name: str) -> Any:
-    """The module `name` of the standard library, the same one that the user gets, unless the user's path hides it.
+    """Return the standard library module `name`, the same one that the user gets, unless the user's path hides it.
 
-    For what has to be shared with the user, as `asyncio` has to. What only this package uses is simply imported.
+    Use this for modules that must be shared with the user, such as `asyncio`. What only this package uses is simply imported.
     """
     return _importer(shares=True).load(name)
 
@@ -51,7 +51,7 @@ def _importer(shares: bool) -> Importer:
 def import_(
     name: str, globals: Any = None, locals: Any = None, fromlist: Sequence[str] | None = None, level: int = 0
 ) -> Any:
-    """What an `import` statement of this package calls."""
+    """The function that an `import` statement of this package calls."""
     if name in _modules and "." not in name:
         return _modules[name]
     # What is built in is found before all else.
@@ -65,9 +65,9 @@ own_builtins = {**vars(builtins), "__import__": import_}
 
 
 def open_path(path: list[str], before: Iterable[str]) -> None:
-    """Lets the user's path in: `sys.path` from now on. `before` are the modules that Python had imported before this package.
+    """Use the user's path as `sys.path` from now on. `before` are the modules that Python had imported before this package.
 
-    What this package has imported since, and the user's path hides, is taken out of the user's sight.
+    Modules that this package has imported since, and that the user's path hides, become invisible to the user.
     """
     _modules.update({name: module for name, module in sys.modules.items() if is_genuine(module) and name != _IMPORTS_LATER})
     sys.path[:] = path
@@ -78,5 +78,5 @@ def open_path(path: list[str], before: Iterable[str]) -> None:
 
 
 def notice(name: str, function: Callable[[ModuleType], None]) -> None:
-    """Has a function called with the module `name` if it is loaded here, and not by the ordinary import."""
+    """Call a function with the module `name` if it is loaded here, instead of by an ordinary import."""
     _notices[name] = function

@@ -61,7 +61,7 @@ class Tensor:
         return f"<portpool.Tensor {self.type[0]}{self.type[1]} {self.shape}>"
 
     def __reduce__(self) -> Any:
-        """Pickled as a tuple: whoever loads it need not know this package."""
+        """Pickle it as a tuple, which loads without this package."""
         return tuple, ((self.type, self.shape, self.data),)
 
     def __copy__(self) -> Tensor:
@@ -99,7 +99,7 @@ def find_reducer(cls: type[Any]) -> Reducer:
 
 def _refuse_scalar(value: Any) -> Any:
     kind = type_name(type(value))
-    raise Unencodable(f"a value of type {kind} has no form as a term: convert it, or say what it becomes with portpool.encoder")
+    raise Unencodable(f"a value of type {kind} cannot be represented as a term: convert it, or register a portpool.encoder")
 
 
 def _is_masked(cls: type[Any]) -> bool:
@@ -108,7 +108,7 @@ def _is_masked(cls: type[Any]) -> bool:
 
 
 def _refuse_masked(value: Any) -> Reduced:
-    raise Unencodable("a masked array has no form as a term: its filled() has")
+    raise Unencodable("a masked array cannot be represented as a term: use its filled()")
 
 
 def _reduce_tensor(value: Tensor) -> Reduced:
@@ -120,7 +120,7 @@ def _reduce_array(value: Any) -> Reduced:
     kind, bits = _KINDS.get(value.dtype.kind), 8 * value.dtype.itemsize
     if kind is None or bits not in _BITS[kind]:
         raise Unencodable(
-            f"an array of dtype {value.dtype} has no form as a term: use astype() for a type of number with at most 64 bits, "
+            f"an array of dtype {value.dtype} cannot be represented as a term: use astype() with a number type of at most 64 bits, "
             "or tolist()"
         )
     # Copies only if the bytes are in another order.

@@ -1,4 +1,4 @@
-"""The values that Python has no type for, and the names under which pickles may ask for them."""
+"""Values that Python has no type for, and the names that pickles may use."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def itself(value: T, memo: object = None) -> T:
-    """What a copy of an immutable value is, a deep one too."""
+    """Return the value: the copy, and the deep copy, of an immutable value."""
     return value
 
 
 class Atom(str):
-    """An atom; equal to its text, and hashed as it. Pickled as its text: whoever loads it need not know this package."""
+    """An atom, equal to its text, with the same hash. It is pickled as its text, which loads without this package."""
 
     __slots__ = ()
     __module__ = "portpool"
@@ -47,7 +47,7 @@ _OPAQUE_KINDS: dict[int, str] = {
 
 
 class Opaque:
-    """A term that Python can only carry: ``etf`` holds its bytes in the external term format. Pickled as these bytes."""
+    """A term that Python can only hold and send back. ``etf`` is its external term format, as which it is pickled."""
 
     __slots__ = ("etf",)
     __module__ = "portpool"
@@ -73,7 +73,7 @@ class Opaque:
 
 
 class ImproperList:
-    """The list ``[item, .. | tail]``: one item at least, and a tail that is no list. Pickled as ``(items, tail)``."""
+    """The list ``[item, .. | tail]``: at least one item, and a tail that is not a list. It is pickled as ``(items, tail)``."""
 
     __slots__ = ("items", "tail")
     __module__ = "portpool"
@@ -84,7 +84,7 @@ class ImproperList:
 
     def __init__(self, items: list[Any], tail: Any) -> None:
         if not items or isinstance(tail, list):
-            raise ValueError("an improper list has one item at least, and a tail that is no list")
+            raise ValueError("an improper list has at least one item, and a tail that is not a list")
         self.items = items
         self.tail = tail
 
@@ -109,7 +109,7 @@ class ImproperList:
 
 
 def _plain(value: T) -> T:
-    """The identity: what a reducer has called in place of a value that is not plain."""
+    """Return the value. Reducers have it called with the plain value that replaces another one."""
     return value
 
 

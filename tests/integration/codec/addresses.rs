@@ -135,7 +135,7 @@ fn keys_that_become_the_same_term_are_refused() {
 fn python_names_the_first_value_that_it_cannot_write() {
     let mut python = Python::start();
     let mut refusal = |expression: &str| python.eval(expression).expect_err(expression);
-    assert!(refusal("object()").starts_with("|object|a value of type object has no form"));
+    assert!(refusal("object()").starts_with("|object|a value of type object cannot be represented"));
     assert!(
         refusal("{'a': [1, {'b': (0, object())}]}").starts_with("key \"a\", element 2, key \"b\", element 2|object|")
     );

@@ -159,14 +159,17 @@ fn dates_of_python_get_a_precision_of_six_or_none_and_a_zone_that_elixir_knows()
 fn dates_without_a_form_are_refused_with_the_reason() {
     let mut python = Python::start();
     for (value, says) in [
-        ("d.time(1, tzinfo=d.timezone.utc)", "element 1|datetime.time|a time with a tzinfo has no form"),
-        ("d.timedelta(1)", "element 1|datetime.timedelta|a value of type datetime.timedelta has no form"),
+        ("d.time(1, tzinfo=d.timezone.utc)", "element 1|datetime.time|a time with a tzinfo cannot be represented"),
+        ("d.timedelta(1)", "element 1|datetime.timedelta|a value of type datetime.timedelta cannot be represented"),
         ("d.datetime(1, 1, 1, tzinfo=d.timezone(d.timedelta(hours=1)))", "date value out of range"),
         (
             "d.datetime(2024, 1, 1, tzinfo=type('T', (d.tzinfo,), {'key': 'A/B', 'utcoffset': lambda s, t, d=d: d.timedelta(microseconds=1)})())",
             "an offset with a fraction of a second",
         ),
-        ("type('Stamp', (d.datetime,), {'nanosecond': 1})(2024, 1, 1)", "that no date or time of Elixir can hold"),
+        (
+            "type('Stamp', (d.datetime,), {'nanosecond': 1})(2024, 1, 1)",
+            "cannot be represented as an Elixir date or time",
+        ),
     ] {
         let refusal = python.eval(&format!("(d := __import__('datetime'), [{value}])[1]")).expect_err(value);
         assert!(refusal.contains(says), "{value}: {refusal}");
