@@ -1,4 +1,4 @@
-//! What a new Python is told: the stub on its command line and the start order on its channel. docs/worker_protocol.md 1.
+//! Starts a new Python: the stub on its command line, and the start order on its channel. docs/worker_protocol.md 1.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -11,18 +11,18 @@ use super::wire::PROTOCOL;
 use crate::call::{StartCall, WorkerId};
 use crate::codec::PickleWriter;
 
-/// Takes the working directory off `sys.path` before anything is imported, then runs the boot module, which is ahead of the
-/// start order. It has no blanks: a script that becomes Python may not quote its arguments.
+/// Removes the working directory from `sys.path` before anything is imported, then runs the boot module, which precedes
+/// the start order. It has no blanks, because a script that becomes Python may not quote its arguments.
 const STUB: &str = "sys=__import__('sys');sys.path[:]=filter(None,sys.path);\
      file=open(int(sys.argv[3]),'rb',closefd=False);\
      exec(compile(file.read(int(file.readline())),'<portpool>/_boot.py','exec'))";
 
-/// The first argument after the stub, so that `ps` says what this Python is. A worker that was forked has its template's.
+/// The first argument after the stub, so that `ps` shows what this Python is. A forked worker has its template's.
 pub(super) const WORKER: &str = "portpool-worker";
 /// The same for a template.
 pub(super) const TEMPLATE: &str = "portpool-template";
 
-/// A directory with the package that is used instead of the embedded one, for whoever works on it.
+/// A directory with a package to use instead of the embedded one, for work on the Python side.
 const DIRECTORY: &str = "PORTPOOL_PYTHON_DIR";
 
 const BOOT: (&str, &str) = ("_boot.py", include_str!("../../priv/python/portpool/_boot.py"));
@@ -64,14 +64,14 @@ const SOURCES: &[(&str, &str, &str)] = &[
     ("portpool._worker", "_worker.py", include_str!("../../priv/python/portpool/_worker.py")),
 ];
 
-/// What the new Python is to become.
+/// What the new Python becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Worker,
     Template,
 }
 
-/// A new Python that is told to become this worker, or a template.
+/// The command for a new Python that becomes this worker, or a template.
 pub(super) fn command(recipe: &Recipe, title: &str, worker: WorkerId) -> Command {
     let mut command = Command::new(&recipe.python);
     command.args(["-c", STUB, title]).arg(worker.to_string());
@@ -88,7 +88,7 @@ pub(super) fn command(recipe: &Recipe, title: &str, worker: WorkerId) -> Command
     command
 }
 
-/// What a process reads first, the same for all of a pool in one role: the boot module, then the start order.
+/// What a process reads first, the same for all processes of a pool in one role: the boot module, then the start order.
 pub(super) fn start_order(recipe: &Recipe, role: Role) -> std::io::Result<Vec<u8>> {
     let boot = source(BOOT.0, BOOT.1)?;
     let mut bytes = format!("{}\n{boot}", boot.len()).into_bytes();
@@ -96,7 +96,7 @@ pub(super) fn start_order(recipe: &Recipe, role: Role) -> std::io::Result<Vec<u8
     Ok(bytes)
 }
 
-/// The wall clock in seconds, which the times of files are compared with.
+/// The wall clock in seconds, for comparison with the times of files.
 fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
@@ -141,7 +141,7 @@ fn pickle(recipe: &Recipe, role: Role) -> std::io::Result<Vec<u8>> {
     Ok(order.finish())
 }
 
-/// What a process and all that it starts may do and take, beside its memory.
+/// The limits of a process and everything it starts, other than its memory.
 fn bounds(order: &mut PickleWriter, recipe: &Recipe) {
     order.str("cgroup");
     match &recipe.cgroup {

@@ -1,4 +1,4 @@
-//! What the pool hears of a worker.
+//! The events that the pool receives from a worker.
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
@@ -20,7 +20,7 @@ pub enum Event {
     Pong,
     /// It asks to be replaced.
     Replace(Replacement),
-    /// It has been killed because its time was over, after it was asked where Python was. `Ended` follows.
+    /// It was killed because its time was over, after it was asked where Python was. `Ended` follows.
     Stopped(Stacks),
     /// It is dead and reaped, or could not be started. The last event.
     Ended(Ended),
@@ -42,7 +42,7 @@ pub struct Reply {
     pub kind: FromWorker,
     /// A pickle.
     pub body: Bytes,
-    /// The room that it takes, until it is written.
+    /// The share that it holds until it is written.
     pub share: Share,
 }
 
@@ -66,18 +66,18 @@ impl Replacement {
 /// Where Python was when its time was over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stacks {
-    /// The stack of each thread, as faulthandler writes it: at most 64 KiB.
+    /// The stack of each thread, as written by faulthandler, up to 64 KiB.
     Dumped(String),
-    /// The process was stopped, by SIGSTOP or a debugger, so that it could not say.
+    /// The process was stopped, by SIGSTOP or a debugger, so it could not answer.
     WasStopped,
-    /// It did not say.
+    /// It did not answer.
     None,
 }
 
-/// Why a worker could not get ready, in its own words.
+/// Why a worker could not become ready, in its own words.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StartError {
-    /// What it was doing and what was raised.
+    /// What it was doing, and what was raised.
     pub message: String,
     /// `type`, `traceback` and `frames`, as in docs/protocol.md 9.
     pub detail: Map<String, Value>,
@@ -111,17 +111,17 @@ pub struct Ended {
     pub pid: Option<u32>,
     /// Its exit status or signal.
     pub exit: Option<Exit>,
-    /// The call that it had taken and not answered.
+    /// The call that it had received and not answered.
     pub call: Option<CallId>,
-    /// It is certain that it had not begun with that call.
+    /// It certainly had not begun that call.
     pub undelivered: bool,
     /// The last lines of its stderr.
     pub stderr: Vec<String>,
-    /// Why there never was a process, or how it broke the protocol.
+    /// Why there was no process, or how it broke the protocol.
     pub trouble: Option<String>,
-    /// What it said before it ended because it could not get ready.
+    /// What it reported before it ended because it could not become ready.
     pub start_error: Option<StartError>,
-    /// The kernel killed it, most likely: it ended by a SIGKILL that was not ours, and since it started the kernel has killed
-    /// in our cgroup for want of memory. Known with cgroup v2 only.
+    /// The kernel most likely killed it: it ended by a SIGKILL that was not ours, and since its start the kernel has
+    /// killed in our cgroup for lack of memory. Known only with cgroup v2.
     pub oom: bool,
 }

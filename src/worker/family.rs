@@ -1,9 +1,9 @@
-//! Who descends from whom, by /proc.
+//! Which processes descend from which, from /proc.
 
 use std::collections::BTreeSet;
 use std::fs;
 
-/// All processes that descend from these, and these.
+/// These processes and all their descendants.
 pub(super) fn with_descendants(roots: impl IntoIterator<Item = u32>) -> BTreeSet<u32> {
     let mut found = BTreeSet::new();
     let mut left: Vec<u32> = roots.into_iter().collect();
@@ -25,10 +25,10 @@ pub(super) fn children_of(pid: u32) -> Vec<u32> {
         .collect()
 }
 
-/// The process group of a process that runs.
+/// The process group of a running process.
 pub(super) fn group_of(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name of the program, in parentheses, may hold anything. Then follow its state, its parent and its group.
+    // The name of the program, in parentheses, may contain anything. Its state, its parent and its group follow.
     let (_, fields) = stat.rsplit_once(") ")?;
     fields.split(' ').nth(2)?.parse().ok()
 }

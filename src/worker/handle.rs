@@ -1,4 +1,4 @@
-//! The pool's hold on a worker: what it may ask of it.
+//! The pool's handle on a worker: what it may ask of it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -12,10 +12,10 @@ use super::process::Process;
 use super::stop;
 use crate::call::{Body, CallId, Mfa};
 
-/// What the worker's task is asked to do.
+/// A command to the worker's task.
 #[derive(Debug)]
 pub(super) enum Command {
-    /// Write the rest of what goes to it.
+    /// Write the rest of the inbox.
     Write,
     TimeOut,
     Retire,
@@ -24,14 +24,14 @@ pub(super) enum Command {
     Flush(ToRead),
 }
 
-/// The pool's hold on a worker. The worker is killed when this is dropped.
+/// The pool's handle on a worker. Dropping it kills the worker.
 #[derive(Debug)]
 pub struct Handle {
     commands: mpsc::UnboundedSender<Command>,
     birth: Arc<OnceLock<Born>>,
 }
 
-/// What there is once it has a process.
+/// What exists once there is a process.
 #[derive(Debug)]
 pub(super) struct Born {
     pub(super) process: Arc<Process>,
@@ -43,26 +43,26 @@ impl Handle {
         Self { commands, birth }
     }
 
-    /// Hands it a call, and its name for the log. It must be idle.
+    /// Hands it a call, with its name for the log. It must be idle.
     pub fn call(&self, call: CallId, mfa: Mfa, body: Body) {
-        // For a worker that has just ended it is too late; its `Ended` is on the way and does not name this call.
+        // If it has just ended, this is too late; its `Ended` is on the way and does not name this call.
         self.write(|inbox| inbox.call(InCall { id: call, mfa }, body));
     }
 
-    /// Asks whether it is alive: `Pong` is the answer. One that is not idle is not asked, and does not answer.
+    /// Asks whether it is alive; `Pong` is the answer. A worker that is not idle is not asked and does not answer.
     pub fn ping(&self) {
         self.write(|inbox| inbox.ping());
     }
 
-    /// Raises KeyboardInterrupt in this call, if the worker has it in hand, and in no other.
+    /// Raises KeyboardInterrupt in this call if the worker is running it, and in no other.
     pub fn interrupt(&self, call: CallId) {
         if let Some(born) = self.birth.get() {
             stop::interrupt(&born.process, call);
         }
     }
 
-    /// Asks where Python is, for at most 20 ms, and kills the process group: `Stopped` says when that is done. If the worker has
-    /// ended before it could be asked there is only `Ended`, which is on the way.
+    /// Asks where Python is, for at most 20 ms (80 ms on a busy machine), and kills the process group; `Stopped`
+    /// reports it. If the worker has ended before it could be asked, there is only `Ended`, which is on the way.
     pub fn time_out(&self) {
         self.command(Command::TimeOut);
     }
@@ -72,14 +72,14 @@ impl Handle {
         self.command(Command::Retire);
     }
 
-    /// Ends it by SIGTERM: for one that was retired and does not end.
+    /// Ends it by SIGTERM, for a retired worker that does not end.
     pub fn terminate(&self) {
         if let Some(born) = self.birth.get() {
             stop::terminate(&born.process);
         }
     }
 
-    /// Has all logged that it has printed until now, and then lets go of this.
+    /// Logs everything that it has printed so far, then drops `to_read`.
     pub fn flush(&self, to_read: ToRead) {
         self.command(Command::Flush(to_read));
     }
@@ -102,7 +102,7 @@ impl Handle {
         self.pid().and_then(memory::resident)
     }
 
-    /// Puts something into its inbox. What could not be written at once is left to its task.
+    /// Puts something into its inbox. Its task writes what could not be written at once.
     fn write(&self, put: impl FnOnce(&Inbox) -> bool) {
         if self.birth.get().is_some_and(|born| !put(&born.inbox)) {
             self.command(Command::Write);

@@ -1,4 +1,4 @@
-//! What starts a worker's process: the one seam behind which there is more than one way.
+//! Starts worker processes: the one interface with more than one implementation.
 
 use std::fs;
 use std::io;
@@ -19,28 +19,28 @@ use super::process::Process;
 use super::recipe::Recipe;
 use crate::call::WorkerId;
 
-/// A process that was started and has not said hello yet.
+/// A process that was started and has not said hello.
 #[derive(Debug)]
 pub struct Launched {
     pub(super) process: Arc<Process>,
     /// Our ends of its channel.
     pub(super) channel: Ours,
-    /// What is to be written to it first, if it has not been told what it is.
+    /// What to write to it first, if it does not know yet what it is.
     pub(super) start_order: Option<Bytes>,
     pub(super) stdout: Option<OwnedFd>,
     pub(super) stderr: Option<OwnedFd>,
     pub(super) log: Log,
-    /// The count as it was before it started.
+    /// The count before it started.
     pub(super) kills: OomKills,
 }
 
 /// Why there is no process.
 #[derive(Debug, thiserror::Error)]
 pub enum NoProcess {
-    /// The operating system's word.
+    /// The operating system's error.
     #[error("python could not be started: {0}")]
     NotStarted(#[from] io::Error),
-    /// A template could not get ready, and a worker could not either.
+    /// A template could not become ready, so a worker could not either.
     #[error("{message}", message = .0.message)]
     Failed(StartError),
 }
@@ -48,18 +48,19 @@ pub enum NoProcess {
 /// Starts worker processes. Called on the runtime's thread.
 #[async_trait]
 pub trait Launcher: Send + Sync {
-    /// Starts the process of this worker. Workers of one generation import the same code, also if it has changed since the first of them.
+    /// Starts the process of this worker. Workers of one generation import the same code, even if it has changed since
+    /// the first of them.
     ///
     /// Cancellation: may be dropped at any await; a process that was started is killed.
     async fn launch(&self, worker: WorkerId, generation: u64) -> Result<Launched, NoProcess>;
 
-    /// From now on workers of this generation alone are asked for: a newer one has proved itself, or has failed to.
+    /// From now on, only workers of this generation are started: a newer one has proved itself, or has failed to.
     fn settled(&self, _generation: u64) {}
 
-    /// Has all logged that has been printed until now by processes which are no workers, and then lets go of this.
+    /// Logs everything printed so far by processes that are not workers, then drops `to_read`.
     fn flush(&self, _to_read: ToRead) {}
 
-    /// No worker is asked for any more: what it keeps for that ends in good order.
+    /// No more workers will be started: ends what it keeps for that, in an orderly way.
     async fn close(&self) {}
 }
 
@@ -85,7 +86,7 @@ impl SpawnLauncher {
     }
 }
 
-/// Starts a process of ours with its channel and its log pipes.
+/// Starts one of our processes with its channel and its log pipes.
 pub(super) fn spawn(
     mut command: Command,
     (ours, theirs): (Ours, Theirs),
@@ -99,7 +100,7 @@ pub(super) fn spawn(
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let (process, mut child) =
         Process::spawn(&mut command, Some(worker), children).map_err(|error| culprit(error, recipe))?;
-    // While they are open here, its end would not end the channel.
+    // While they are open here, the end of the process would not end the channel.
     drop(theirs);
     Ok(Launched {
         process: Arc::new(process),
@@ -112,9 +113,9 @@ pub(super) fn spawn(
     })
 }
 
-/// Names what the operating system leaves out: which of the two paths it is about.
+/// Adds what the operating system leaves out: which of the two paths the error is about.
 fn culprit(error: io::Error, recipe: &Recipe) -> io::Error {
-    // Its entry for itself can be found only by those who may enter the directory.
+    // Only those who may enter a directory can find its entry for itself.
     let directory = recipe.cd.as_ref().and_then(|cd| Some((cd, fs::metadata(cd.join(".")).err()?)));
     if let Some((cd, error)) = directory {
         return io::Error::other(format!("its working directory {cd:?} (option cd) cannot be used: {error}"));

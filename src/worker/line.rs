@@ -1,4 +1,4 @@
-//! One line of what Python prints or logs: what it says, how much it matters, who said it in which call.
+//! One line of what Python prints or logs: its text, its level, and the worker and call that wrote it.
 
 use std::fmt;
 
@@ -6,23 +6,23 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::call::{CallId, Mfa, WorkerId};
 
-/// A record of Python's `logging` begins with this byte. `priv/python/portpool/_records.py` is the twin.
+/// A record of Python's `logging` begins with this byte. Twin of `priv/python/portpool/_records.py`.
 const RECORD: u8 = 0x1e;
 /// Separates the level, the name of the logger and the text of a record.
 const FIELD: char = '\x1f';
-/// Stands for an end of line inside the text of a record.
+/// Stands for a line break inside the text of a record.
 const NEWLINE: &str = "\x1d";
 
-/// How much a line matters. What is printed is `Info`.
+/// The level of a line. Printed lines are `Info`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// Of use to whoever looks for a fault.
+    /// Details for debugging.
     Debug,
-    /// What went on.
+    /// Normal operation.
     Info,
-    /// Something is not as it should be.
+    /// Something unexpected.
     Warning,
-    /// Something broke.
+    /// A failure.
     Error,
 }
 
@@ -42,14 +42,14 @@ impl Level {
     }
 }
 
-/// The call that a worker has in hand.
+/// The call that a worker is running.
 #[derive(Clone, Debug)]
 pub(super) struct InCall {
     pub(super) id: CallId,
     pub(super) mfa: Mfa,
 }
 
-/// What a line says.
+/// The content of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Words {
     pub(super) level: Level,
@@ -58,12 +58,12 @@ pub(super) struct Words {
 }
 
 impl Words {
-    /// What the server itself has to say.
+    /// A line of the server itself.
     pub(super) fn own(level: Level, text: String) -> Self {
         Self { level, logger: None, text }
     }
 
-    /// Reads a line without its end: a record of `logging`, or whatever was printed.
+    /// Reads a line without its end: a record of `logging`, or a printed line.
     pub(super) fn read(bytes: &[u8]) -> Self {
         let printed = || Self::own(Level::Info, String::from_utf8_lossy(bytes).into_owned());
         bytes.strip_prefix(&[RECORD]).and_then(record).unwrap_or_else(printed)
@@ -77,7 +77,7 @@ fn record(bytes: &[u8]) -> Option<Words> {
     Some(Words { level: Level::of(level)?, logger: Some(logger.to_owned()), text: text.replace(NEWLINE, "\n") })
 }
 
-/// As an error shows it, whose reader knows nothing else of it.
+/// The form used in an error, whose reader has no other context.
 impl fmt::Display for Words {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.logger {
@@ -87,22 +87,22 @@ impl fmt::Display for Words {
     }
 }
 
-/// One line, on its way to the owner.
+/// One line on its way to the owner.
 #[derive(Debug)]
 pub struct Line {
-    /// Whose: 0 is a template. Of what the server says: the worker that it is about, if there is one.
+    /// The worker that wrote it; 0 is a template. For a line of the server, the worker it is about, if any.
     pub worker: Option<WorkerId>,
-    /// What it was running.
+    /// The call that it was running.
     pub call: Option<Mfa>,
-    /// `stdout` or `stderr`; `server`: the server itself has said it.
+    /// `stdout` or `stderr`; `server` for a line of the server itself.
     pub stream: &'static str,
-    /// How much it matters.
+    /// Its level.
     pub level: Level,
     /// The name of the logger, if Python's `logging` wrote it.
     pub logger: Option<String>,
-    /// What it says.
+    /// Its text.
     pub text: String,
-    /// Its place among those on their way.
+    /// Its place among the lines on their way.
     pub(super) _room: OwnedSemaphorePermit,
 }
 

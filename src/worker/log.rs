@@ -1,4 +1,4 @@
-//! Where the lines of workers go: to the server's own log, or to its owner.
+//! The destination of workers' lines: the server's own log, or its owner.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -10,13 +10,14 @@ use tracing::{debug, error, info, warn};
 use super::line::{InCall, Level, Line, Words};
 use crate::call::WorkerId;
 
-/// The stream of what the server itself says.
+/// The stream of the server's own lines.
 const SERVER: &str = "server";
 
-/// Lines on their way to the owner. While it does not read, more are dropped and counted.
+/// The maximum number of lines on their way to the owner. If the owner does not read, further lines are dropped and
+/// counted.
 const ON_THEIR_WAY: usize = 1024;
 
-/// Where lines go. It takes each at once, and never waits.
+/// The destination of lines. It accepts each line at once and never blocks.
 #[derive(Clone, Debug)]
 pub enum Log {
     /// To the server's stderr.
@@ -33,17 +34,17 @@ pub struct ToOwner {
     dropped: Arc<AtomicU64>,
 }
 
-/// The lines for the owner, in their order.
+/// The lines for the owner, in order.
 #[derive(Debug)]
 pub struct Lines(Option<mpsc::UnboundedReceiver<Line>>);
 
 impl Log {
-    /// To the server's stderr; there will be no lines for the owner.
+    /// Logs to the server's stderr; there are no lines for the owner.
     pub fn stderr() -> (Self, Lines) {
         (Self::Stderr, Lines(None))
     }
 
-    /// To the owner.
+    /// Logs to the owner.
     pub fn owner() -> (Self, Lines) {
         let (sender, lines) = mpsc::unbounded_channel();
         let to_owner = ToOwner {
@@ -61,7 +62,7 @@ impl Log {
         }
     }
 
-    /// What the server itself has to say, for its owner: it is on its stderr already.
+    /// Sends a warning of the server itself to its owner. It is already on stderr.
     pub fn warn(&self, level: Level, worker: Option<u64>, text: String) {
         if let Self::Owner(to_owner) = self {
             to_owner.line(worker.map(WorkerId), None, SERVER, Words::own(level, text));
@@ -92,7 +93,7 @@ impl ToOwner {
         }
     }
 
-    /// False if there is no room.
+    /// Returns false if there is no room.
     fn send(&self, worker: Option<WorkerId>, call: Option<&InCall>, stream: &'static str, words: Words) -> bool {
         let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else { return false };
         let Words { level, logger, text } = words;
@@ -104,7 +105,7 @@ impl ToOwner {
 }
 
 impl Lines {
-    /// The next line; waits for ever if there will be none.
+    /// Waits for the next line; forever, if there will be none.
     ///
     /// Cancellation: may be dropped at any time.
     pub async fn next(&mut self) -> Line {
@@ -116,13 +117,14 @@ impl Lines {
         std::future::pending().await
     }
 
-    /// The next line that is there.
+    /// The next line, if there is one now.
     pub fn take(&mut self) -> Option<Line> {
         self.0.as_mut()?.try_recv().ok()
     }
 }
 
-/// Held by whoever has log pipes to read. Once the last one has let go of it, all that was in them is on its way.
+/// Held by everything that has log pipes to read. Once the last holder has dropped it, everything in the pipes is on
+/// its way.
 #[derive(Clone, Debug)]
 pub struct ToRead {
     _held: mpsc::Sender<Infallible>,
@@ -132,7 +134,7 @@ pub struct ToRead {
 #[derive(Debug)]
 pub struct AllRead(mpsc::Receiver<Infallible>);
 
-/// Makes both.
+/// Creates both ends.
 pub fn to_read() -> (ToRead, AllRead) {
     let (held, all_let_go) = mpsc::channel(1);
     (ToRead { _held: held }, AllRead(all_let_go))
@@ -154,7 +156,7 @@ mod tests {
         let (log, mut lines) = Log::owner();
         let say = |text: &str| log.line(WorkerId(1), None, "stdout", Words::own(Level::Info, text.to_owned()));
         (0..ON_THEIR_WAY + 3).for_each(|number| say(&number.to_string()));
-        // One place is taken by the line itself, one is needed to say what was dropped.
+        // The line itself takes one place; one more is needed to report what was dropped.
         drop((lines.take(), lines.take()));
         say("next");
         let texts: Vec<String> = std::iter::from_fn(|| lines.take()).map(|line| line.text).collect();

@@ -1,4 +1,5 @@
-//! What a worker's process prints: whole lines to the log, the last ones of stderr kept for the error of a crash.
+//! Reads what a worker's process prints: complete lines go to the log, and the last ones of stderr are kept for the
+//! error of a crash.
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,11 +14,11 @@ use super::line::{InCall, Level, Words};
 use super::log::Log;
 use crate::call::WorkerId;
 
-/// A longer line is cut here.
+/// Longer lines are cut here.
 const LINE: usize = 8 << 10;
-/// Lines a second and pipe; more are read, dropped and counted.
+/// The maximum number of lines per second and pipe; further lines are read, dropped and counted.
 const LINES_A_SECOND: u32 = 200;
-/// Lines of stderr that an error shows.
+/// The number of stderr lines shown in an error.
 const TAIL: usize = 20;
 
 /// One of the two log pipes.
@@ -28,20 +29,20 @@ pub(super) struct LogPipe {
     worker: WorkerId,
     log: Log,
     buffer: BytesMut,
-    /// The line was longer than `LINE`: its rest is skipped.
+    /// Whether the line was longer than `LINE`, so that its rest is skipped.
     skipping: bool,
     rate: Rate,
-    /// The last lines, where they are wanted.
+    /// The last lines, if they are wanted.
     tail: Option<VecDeque<String>>,
 }
 
 impl LogPipe {
-    /// One that only logs.
+    /// A pipe that is only logged.
     pub(super) fn stdout(pipe: Option<OwnedFd>, worker: WorkerId, log: &Log) -> io::Result<Self> {
         Self::new(pipe, "stdout", worker, log, None)
     }
 
-    /// One that also keeps the last lines.
+    /// A pipe whose last lines are also kept.
     pub(super) fn stderr(pipe: Option<OwnedFd>, worker: WorkerId, log: &Log) -> io::Result<Self> {
         Self::new(pipe, "stderr", worker, log, Some(VecDeque::new()))
     }
@@ -59,7 +60,7 @@ impl LogPipe {
         Ok(Self { pipe, stream, worker, log, buffer: BytesMut::new(), skipping: false, rate, tail })
     }
 
-    /// Waits for the next piece of output and logs the lines in it as those of the call in hand; waits for ever once the pipe is closed.
+    /// Waits for output and logs its lines as those of the running call; waits forever once the pipe is closed.
     ///
     /// Cancellation: what was read is in `self`, so the future may be dropped at any await.
     pub(super) async fn pump(&mut self, inbox: Option<&Inbox>) {
@@ -77,11 +78,11 @@ impl LogPipe {
         }
     }
 
-    /// Logs all that was written before this moment, also if the runtime has not heard of it yet.
+    /// Logs everything written before this moment, even if the runtime does not know of it yet.
     pub(super) fn flush(&mut self, inbox: Option<&Inbox>) {
         let call = inbox.and_then(Inbox::in_hand);
         let mut piece = [0; 2 * LINE];
-        // Somebody may go on writing, so this is bounded: by more than a pipe holds.
+        // Somebody may keep writing, so this is limited, to more than a pipe holds.
         for _ in 0..16 {
             let Some(pipe) = &self.pipe else { return };
             match rustix::io::read(pipe, &mut piece) {
@@ -92,7 +93,7 @@ impl LogPipe {
         }
     }
 
-    /// Logs what is in the pipe now, as far as the runtime knows. Somebody may go on writing, so this is bounded.
+    /// Logs what is in the pipe now, as far as the runtime knows. Somebody may keep writing, so this is limited.
     pub(super) fn drain(&mut self, call: Option<&InCall>) {
         for _ in 0..16 {
             if !matches!(self.read(call), Read::Some) {
@@ -146,7 +147,7 @@ impl LogPipe {
             self.report();
         }
         let is_logged = self.rate.allows();
-        // Of a flood, most lines are for nobody.
+        // Most lines of a flood reach nobody.
         if !is_logged && self.tail.is_none() {
             return;
         }
@@ -163,7 +164,7 @@ impl LogPipe {
         tail.drain(..tail.len().saturating_sub(TAIL));
     }
 
-    /// Says what was left out in the second that is over and begins the next one.
+    /// Reports what was dropped in the past second and begins the next one.
     fn report(&mut self) {
         let Rate { dropped, .. } = std::mem::replace(&mut self.rate, Rate::begin());
         if dropped > 0 {
@@ -173,14 +174,14 @@ impl LogPipe {
     }
 }
 
-/// What one read brought.
+/// The result of one read.
 enum Read {
     Some,
     NothingYet,
     End,
 }
 
-/// Counts lines a second.
+/// Counts the lines of a second.
 #[derive(Debug)]
 struct Rate {
     second: Instant,

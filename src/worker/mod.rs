@@ -1,15 +1,18 @@
-//! Python worker processes: how they are started, talked to, killed and reaped.
+//! Python worker processes: how they are started, used, killed and reaped.
 //!
-//! - `python`: finds the interpreter and proves that it is new enough
-//! - `launcher`: starts a process; `recipe`: what all of them have in common; `boot`: what a new Python is told
-//! - `template`: the other launcher, which has workers forked by a process that has imported already
+//! - `python`: finds the interpreter and checks its version
+//! - `launcher`: starts a process; `recipe`: what all processes of a pool share; `boot`: the start order
+//! - `template`: the other launcher, which forks workers from a process that has already imported everything
 //! - `process`: the only place that starts, signals and reaps workers; `orphans`: the same for what they leave behind;
-//!   `tracker`: Python's, which is not killed at once; `family`: who descends from whom;
-//!   `survivors`: for what a dead server leaves behind; `token`: how all of these are known; `pidfd`: how their end is seen
-//! - `signals`: those that a new process must not see
-//! - `channel`: frames from one worker; `inbox`: frames to it; `ends`: the pipes; `wire`: the headers; `hello`: the first of them
-//! - `logs`: what it prints; `line`: a line of that; `log`: where it goes; `memory`: what it takes; `stop`: where Python was when it was killed
-//! - `handle`: what the pool asks of a worker; `task`: one worker's life, from launch to reaping; `event`: what the pool hears of it
+//!   `tracker`: gives Python's resource tracker its time; `family`: descendants; `survivors`: what a dead server leaves
+//!   behind; `token`: how these processes are recognised; `pidfd`: how their end is seen
+//! - `signals`: blocks signals that a new process must not see
+//! - `channel`: frames from a worker; `inbox`: frames to it; `ends`: the pipes; `wire`: the headers; `hello`: the first
+//!   frame
+//! - `logs`: what it prints; `line`: one line of it; `log`: its destination; `memory`: its size; `stop`: interrupts,
+//!   and where Python was when it was killed
+//! - `handle`: what the pool asks of a worker; `task`: the life of a worker, from launch to reaping; `event`: what the
+//!   pool hears of it
 
 mod boot;
 mod channel;

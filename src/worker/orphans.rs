@@ -26,7 +26,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 #[derive(Debug, Default)]
 pub struct Children {
     own: Mutex<BTreeMap<u32, Option<WorkerId>>>,
-    /// Those that were killed and are left to be reaped, orphans among them.
+    /// Processes that were killed and still have to be reaped, including orphans.
     killed: Mutex<BTreeSet<u32>>,
     /// The number of forks under way: an unregistered child may be about to be registered.
     forks: AtomicUsize,
@@ -55,7 +55,8 @@ impl Children {
         self.changed.notify_one();
     }
 
-    /// Leaves a process of ours, which was killed and has not ended yet, to be reaped with the orphans. It is none.
+    /// Leaves one of our processes, which was killed and has not ended, to be reaped with the orphans. It is not an
+    /// orphan itself.
     pub(super) fn killed(&self, pid: u32) {
         self.left_to_reap().insert(pid);
         self.reaped(pid);
@@ -77,7 +78,7 @@ impl Children {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Children that the server neither started nor had forked, or has left to be reaped; `None` while a fork is under way.
+    /// Children that the server neither started nor had forked nor left to be reaped; `None` while a fork is under way.
     fn orphans(&self) -> Option<Vec<u32>> {
         (self.forks.load(Ordering::Relaxed) == 0).then(|| self.unknown())
     }
@@ -114,14 +115,14 @@ pub fn adopt_orphans(children: Arc<Children>) -> io::Result<()> {
 /// What dead workers have left behind.
 #[derive(Debug, Default)]
 struct LeftBehind {
-    /// Resource trackers, and until when they may clean up.
+    /// Resource trackers, and how long they may clean up.
     trackers: BTreeMap<u32, Time>,
-    /// When to look again, though nothing has happened.
+    /// When to check again even if nothing has happened.
     look: Option<Instant>,
 }
 
 impl LeftBehind {
-    /// Waits until a tracker has had its time.
+    /// Waits until a tracker's time is over.
     async fn time_is_over(&self) {
         match self.look {
             Some(time) => sleep_until(time).await,
@@ -130,7 +131,7 @@ impl LeftBehind {
     }
 
     fn clean_up(&mut self, children: &Children) {
-        // While a template forks nothing is looked at; when it is done, `changed` says so.
+        // While a template forks, nothing is checked; afterwards `changed` triggers the check.
         self.look = None;
         let Some(orphans) = children.orphans() else { return };
         children.left_to_reap().retain(|pid| orphans.contains(pid));
@@ -139,8 +140,8 @@ impl LeftBehind {
         self.look = self.trackers.values().map(Time::look).min();
     }
 
-    /// Reaps an orphan that has ended; kills one whose worker is dead, a resource tracker when its time is over. One without a token
-    /// belongs to nobody that is known: it stays until the server ends.
+    /// Reaps an orphan that has ended; kills one whose worker is dead, and a resource tracker when its time is over.
+    /// One without a token cannot be attributed: it stays until the server ends.
     fn clean_up_one(&mut self, children: &Children, orphan: u32) {
         if reap(orphan) {
             self.trackers.remove(&orphan);
@@ -152,7 +153,7 @@ impl LeftBehind {
             return;
         }
         self.trackers.remove(&orphan);
-        // One line for each.
+        // One log line for each.
         children.left_to_reap().insert(orphan);
         match token::is_template(worker) {
             _ if is_tracker => {
@@ -168,8 +169,8 @@ impl LeftBehind {
         kill(orphan);
     }
 
-    /// Whether a tracker still has time. That of a template is shared by all workers which have been forked from it, and ends with the
-    /// last of them.
+    /// Returns whether a tracker still has time. A template's tracker is shared by all workers forked from it, and ends
+    /// with the last of them.
     fn may_clean_up(&mut self, tracker: u32, worker: WorkerId) -> bool {
         if token::is_template(worker) {
             return true;
@@ -179,7 +180,8 @@ impl LeftBehind {
     }
 }
 
-/// Waits until no resource tracker runs below this process, at most for as long as one may take. No worker may be left.
+/// Waits until no resource tracker runs below this process, for at most the time that one may take. No worker may be
+/// left.
 pub async fn await_trackers() {
     let longest = Instant::now() + LONGEST;
     let Ok(mut child_ended) = signal(SignalKind::child()) else { return };

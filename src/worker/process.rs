@@ -50,8 +50,8 @@ pub(crate) struct Process {
 impl Process {
     /// Starts a command as the leader of a new process group. Call it on the runtime's thread, which lives as long as
     /// the server: a parent-death signal is sent when the *thread* that started the child ends. Without `pre_exec`, std
-    /// uses `posix_spawn`, whose cost does not grow with our memory. The signals that are
-    /// meant for the owner are blocked in it.
+    /// uses `posix_spawn`, whose cost does not grow with our memory. The new process has the signals meant for the
+    /// owner blocked.
     pub(crate) fn spawn(
         command: &mut Command,
         worker: Option<WorkerId>,
@@ -138,8 +138,8 @@ impl Process {
         self.pidfd.ended().await
     }
 
-    /// Kills the rest of the group, while its number cannot be reused, and takes the exit status. A process that has not ended
-    /// yet is reaped when it has.
+    /// Kills the rest of the group, while its number cannot be reused, and takes the exit status. A process that has
+    /// not ended yet is reaped when it does.
     pub(crate) fn reap(&self) -> io::Result<Exit> {
         self.kill_group();
         self.reaped.store(true, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Finds the interpreter that an option names and proves that it is one that workers can run on.
+//! Finds the interpreter that an option names, and checks that workers can run on it.
 
 use std::env;
 use std::ffi::OsStr;
@@ -14,23 +14,24 @@ use std::time::Duration;
 use super::orphans::Children;
 use super::process::{Exit, Process};
 
-/// The oldest Python that workers run on.
+/// The oldest Python that workers support.
 const OLDEST: (u32, u32) = (3, 9);
-/// Asks an interpreter for its version, its pid and its real path. Without blanks, for scripts that do not quote their arguments, and in
-/// bytes, since a path need not be text. The answer has a line of its own: a script may have printed before.
+/// Asks an interpreter for its version, its pid and its real path. It has no blanks, for scripts that do not quote
+/// their arguments. It answers in bytes, since a path may not be text, on a line of its own, since a script may print
+/// first.
 const QUESTION: &str = "os=__import__('os');sys=__import__('sys');os.write(1,b'\\nportpool:%d:%d:%d:%d:%s'%\
      (sys.version_info[:3]+(os.getpid(),getattr(os,'fsencode',str)(str(sys.executable)))))";
-/// Begins the answer.
+/// The start of the answer.
 const ANSWER: &[u8] = b"\nportpool:";
-/// How much is read of what it prints: what a pipe holds.
+/// How much of its output is read: what a pipe holds.
 const MOST: u64 = 64 << 10;
-/// How much of a wrong answer an error shows.
+/// How much of a wrong answer is shown in an error.
 const SHOWN: usize = 4096;
 
 /// A Python that workers can run on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interpreter {
-    /// What is started for each worker and template: what the option names, be it a script or a shim.
+    /// What is started for each worker and template: what the option names, even a script or a shim.
     pub program: PathBuf,
     /// The real path of the Python that it becomes.
     pub executable: PathBuf,
@@ -38,37 +39,37 @@ pub struct Interpreter {
     pub version: String,
 }
 
-/// Why there is none.
+/// Why there is no usable Python.
 #[derive(Debug, thiserror::Error)]
 pub enum NoPython {
-    /// Nothing of that name.
+    /// There is nothing of that name.
     #[error("python {0:?} was not found in PATH: install it, or give the path of an interpreter")]
     NotInPath(PathBuf),
-    /// Nothing at that path.
+    /// There is nothing at that path.
     #[error("python {0:?} does not exist")]
     Missing(PathBuf),
-    /// A file without the permission, or a directory.
+    /// The file is not executable, or it is a directory.
     #[error("python {0:?} is not an executable file")]
     NotExecutable(PathBuf),
-    /// The operating system would not run it.
+    /// The operating system could not run it.
     #[error("python {0:?} could not be run: {1}")]
     NotRun(PathBuf, io::Error),
-    /// A script whose first line names a program that is not there: the operating system says the script was not found.
+    /// A script whose first line names a missing program. The operating system reports that the script was not found.
     #[error("python {0:?} is a script, and its interpreter {1:?} does not exist")]
     NoInterpreter(PathBuf, PathBuf),
-    /// It runs but is no Python.
+    /// It runs, but it is not Python.
     #[error("python {0:?} does not behave like Python ({1}): {2:?}")]
     NotPython(PathBuf, String, String),
-    /// A script that does not become Python but starts it.
+    /// A script that starts Python instead of becoming it.
     #[error(
         "python {0:?} starts Python as a child process: a worker must be the process that the server has started. End the \
          script with `exec python3 \"$@\"`"
     )]
     NotExec(PathBuf),
-    /// It runs, and runs.
+    /// It keeps running.
     #[error("python {0:?} did not say its version within {1:?}")]
     TooSlow(PathBuf, Duration),
-    /// An older one.
+    /// It is too old.
     #[error("python {path:?} is version {version}: Portpool needs 3.9 or newer", path = .0.program, version = .0.version)]
     TooOld(Interpreter),
 }
@@ -130,17 +131,17 @@ fn how(exit: io::Result<Exit>) -> String {
     }
 }
 
-/// What has been written to a pipe whose writer has ended. A child of its may hold it, so this must not wait.
+/// What was written to a pipe whose writer has ended. A child of the writer may hold the pipe, so this must not wait.
 fn read(pipe: impl Read + std::os::fd::AsFd) -> Vec<u8> {
     let mut bytes = Vec::new();
     if rustix::io::ioctl_fionbio(&pipe, true).is_ok() {
-        // The bytes that are there come before the error that there are no more.
+        // The bytes come before the error that there are no more.
         let _ = pipe.take(MOST).read_to_end(&mut bytes);
     }
     bytes
 }
 
-/// For people.
+/// The text for an error.
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes.get(..SHOWN).unwrap_or(bytes)).trim().to_owned()
 }
@@ -159,8 +160,9 @@ fn understand(answer: &[u8], asked: &Path) -> Option<(Interpreter, (u32, u32), u
     Some((Interpreter { program: asked.to_owned(), executable, version }, (major, minor), pid))
 }
 
-/// A name without a slash is looked up in the PATH that the workers will have. The path is absolute, because workers may have another
-/// working directory, and otherwise as it was given: through which link Python is started decides on its virtual environment.
+/// Looks up a name without a slash in the PATH that the workers will have. The path is absolute, because workers may
+/// have another working directory, and otherwise unchanged: the link that Python is started through decides on its
+/// virtual environment.
 fn locate(python: &Path, env: &[(String, Option<String>)]) -> Result<PathBuf, NoPython> {
     let absolute = |path: PathBuf| std::path::absolute(&path).map_err(|error| NoPython::NotRun(path, error));
     if python.as_os_str().as_bytes().contains(&b'/') {

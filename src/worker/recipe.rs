@@ -1,4 +1,4 @@
-//! What the processes of a pool have in common.
+//! What the processes of a pool share.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,41 +8,41 @@ use super::log::Log;
 use crate::call::StartCall;
 use crate::cgroup::Group;
 
-/// What the processes of a pool have in common.
+/// What the processes of a pool share.
 #[derive(Clone, Debug)]
 pub struct Recipe {
-    /// What is started: an interpreter, or a script that becomes one.
+    /// What to start: an interpreter, or a script that becomes one.
     pub python: PathBuf,
-    /// Directories before Python's own `sys.path`.
+    /// Directories put before Python's own `sys.path`.
     pub python_path: Vec<PathBuf>,
     /// Variables to set or (`None`) to remove.
     pub env: Vec<(String, Option<String>)>,
     /// Working directory.
     pub cd: Option<PathBuf>,
-    /// Largest frame on the channel, in bytes.
+    /// Maximum size of a frame on the channel, in bytes.
     pub max_frame: usize,
-    /// Longest start.
+    /// Maximum start time.
     pub start_timeout: Duration,
-    /// Modules that are imported first.
+    /// Modules to import first.
     pub preload: Vec<String>,
-    /// What is called after that: once in a template, or in each worker that is started on its own.
+    /// The call to make after that: once in a template, or in each worker that is started on its own.
     pub warmup: Option<StartCall>,
-    /// What each worker calls before it is ready.
+    /// The call that each worker makes before it is ready.
     pub init: Option<StartCall>,
-    /// How long a worker stays awake after a call, before it sleeps.
+    /// How long a worker polls after a call before it sleeps.
     pub busy_poll: Duration,
     /// A worker with more resident memory, in bytes, asks to be replaced.
     pub max_memory: Option<u64>,
-    /// Bytes of data that a worker may allocate.
+    /// How many bytes of data a worker may allocate.
     pub memory_limit: Option<u64>,
-    /// Other limits of what a process may take, by the names of Python's `resource` in small letters.
+    /// Other process limits, by the lower-case names of Python's `resource`.
     pub rlimits: Vec<(String, u64)>,
-    /// What they start gets no more rights than they have.
+    /// Whether what they start is kept from gaining privileges.
     pub no_new_privs: bool,
-    /// What they are all to be in.
+    /// The cgroup that they are all in.
     pub cgroup: Option<Arc<Group>>,
-    /// Where what they print goes.
+    /// The destination of what they print.
     pub log: Log,
-    /// What the variables are, in the workers, by which numeric libraries choose their number of threads.
+    /// The values, in workers, of the variables that set the number of threads of numeric libraries.
     pub numeric_threads: Vec<(String, Option<String>)>,
 }

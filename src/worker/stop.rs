@@ -1,5 +1,5 @@
-//! How a call is stopped: an interrupt that hits no other, and a kill that says where Python was. Both go by way of a memory file that
-//! the server shares with the process. docs/worker_protocol.md 6. Twin of `priv/python/portpool/_stop.py`.
+//! Stops a call: an interrupt that hits no other call, and a kill that reports where Python was. Both use a memory file
+//! that the server shares with the process. docs/worker_protocol.md 6. Twin of `priv/python/portpool/_stop.py`.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -13,41 +13,43 @@ use super::event::Stacks;
 use super::process::Process;
 use crate::call::CallId;
 
-/// The name of the memory file, as /proc shows it.
+/// The name of the memory file in /proc.
 const FILE: &str = "/memfd:portpool (deleted)";
-/// Has Python write its stacks into the file and end.
+/// Makes Python write its stacks into the file and end.
 const DUMP: Signal = Signal::STKFLT;
-/// Where the number stands that says whether the process is to end. Before it stands the call that is to be interrupted.
+/// The offset of the number that tells the process to end. The call to interrupt precedes it.
 const TERMINATE_AT: u64 = 8;
-/// Where the dump begins.
+/// The offset of the dump.
 const DUMP_AT: u64 = 16;
-/// A longer dump is cut here.
+/// Longer dumps are cut here.
 const LONGEST: u64 = 64 << 10;
 
-/// A process whose channel is closed is usually about to end; one that is not is killed after this.
+/// A process with a closed channel is usually about to end; if it is not, it is killed after this time.
 pub(super) const END_GRACE: Duration = Duration::from_millis(100);
-/// How long a worker has to say where Python is before it is killed: its caller waits for the answer. On a busy machine it has more.
+/// How long a worker has to report where Python is before it is killed: its caller waits for the reply. On a busy
+/// machine it has more.
 pub(super) const DUMP_LIMIT: Duration = Duration::from_millis(20);
-/// A timer that fires so much later than it was set for shows that the machine is busy: our own are exact to a millisecond or two.
+/// If a timer fires this much too late, the machine is busy: our own timers are exact to a millisecond or two.
 const LATE: Duration = Duration::from_millis(3);
-/// How many times the limit a process has at most while timers are late.
+/// The maximum multiple of the limit that a process gets while timers are late.
 const MOST: u32 = 4;
 
-/// Has Python say where it is, and kills it. A process that takes the signal ends when it has written all. docs/worker_protocol.md 6.3
+/// Asks Python where it is, and kills it. A process that takes the signal ends when it has written everything.
+/// docs/worker_protocol.md 6.3
 pub(super) async fn dump_and_kill(process: &Process, limit: Duration) -> Stacks {
     let was_stopped = process.is_stopped();
     let file = SharedFile::of(process.pid());
     if file.is_some() && !was_stopped {
         process.signal(DUMP);
-        // It may be unable to say, for instance in the middle of a system call that nothing interrupts.
+        // It may be unable to answer, for instance in an uninterruptible system call.
         ends_within(process, limit).await;
     }
     process.kill();
     if was_stopped { Stacks::WasStopped } else { file.map_or(Stacks::None, SharedFile::stacks) }
 }
 
-/// Waits until a process has ended, within the limit. Where our own timer was late the process has had to wait for a processor, too, and
-/// gets the limit once more.
+/// Waits until a process has ended, within the limit. If our own timer was late, the process had to wait for a
+/// processor as well, and gets the limit again.
 async fn ends_within(process: &Process, limit: Duration) {
     let longest = Instant::now() + limit * MOST;
     let mut until = Instant::now() + limit;
@@ -60,28 +62,29 @@ async fn ends_within(process: &Process, limit: Duration) {
     }
 }
 
-/// Raises KeyboardInterrupt in this call, if it still runs. Its reply may be on the way, so the process is told first which call
-/// is meant. docs/worker_protocol.md 6.2
+/// Raises KeyboardInterrupt in this call, if it still runs. Its reply may be on the way, so the process is told first
+/// which call is meant. docs/worker_protocol.md 6.2
 pub(super) fn interrupt(process: &Process, call: CallId) {
     if SharedFile::of(process.pid()).is_some_and(|file| file.write(0, call.0).is_ok()) {
         process.signal(Signal::INT);
     }
 }
 
-/// Ends the process by SIGTERM, which a worker takes no notice of unless it is told that the server has sent it.
+/// Ends the process by SIGTERM, which a worker ignores unless it is told that the server sent it.
 /// docs/worker_protocol.md 6.4
 pub(super) fn terminate(process: &Process) {
-    // One that has no file, or has closed it, is killed when its time is over.
+    // A process that has no file, or has closed it, is killed when its time is over.
     let _ = SharedFile::of(process.pid()).map(|file| file.write(TERMINATE_AT, 1));
     process.signal(Signal::TERM);
 }
 
-/// The memory file of a process. It can be read when the process is gone.
+/// The memory file of a process, which can still be read when the process is gone.
 #[derive(Debug)]
 struct SharedFile(File);
 
 impl SharedFile {
-    /// Finds it among what the process has open. There is none before it has booted, and none without /proc.
+    /// Finds it among the open files of the process. There is none before the process has booted, and none without
+    /// /proc.
     fn of(pid: u32) -> Option<Self> {
         let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
         let path = descriptors
@@ -91,12 +94,12 @@ impl SharedFile {
         OpenOptions::new().read(true).write(true).open(path).ok().map(Self)
     }
 
-    /// Says what the next signal is meant for.
+    /// Writes what the next signal is meant for.
     fn write(&self, place: u64, number: u64) -> io::Result<()> {
         self.0.write_all_at(&number.to_le_bytes(), place)
     }
 
-    /// What the process has dumped.
+    /// The stacks that the process has written.
     fn stacks(mut self) -> Stacks {
         let mut text = Vec::new();
         let read = self.0.seek(SeekFrom::Start(DUMP_AT)).and_then(|_| self.0.take(LONGEST).read_to_end(&mut text));

@@ -1,4 +1,5 @@
-//! One worker's life: launch, hello, calls, death. The task owns the channel and the log pipes; it tells the pool what happens.
+//! The life of one worker: launch, hello, calls, death. The task owns the channel and the log pipes, and sends events
+//! to the pool.
 
 use std::future::pending;
 use std::sync::{Arc, OnceLock};
@@ -22,10 +23,10 @@ use super::wire::FromWorker;
 use crate::allowance::Allowance;
 use crate::call::{CallId, WorkerId};
 
-/// Starts a worker beside the caller. Its events come with its number; after `Ended` there are none. Workers of one generation have
-/// imported the same code. Its results take their room from the allowance.
+/// Starts a worker in the background. Its events carry its number; after `Ended` there are none. Workers of one
+/// generation have imported the same code. Its results take their share from the allowance.
 ///
-/// `commands` is unbounded, but a worker gets few: calls go another way, into its inbox. `events` is bounded: a task
+/// `commands` is unbounded, but a worker gets few: calls go through its inbox instead. `events` is bounded: a task
 /// waits when the pool is behind.
 pub fn start(
     worker: WorkerId,
@@ -51,13 +52,13 @@ pub fn start(
                 Ended { trouble: Some("it was given up before its process started".to_owned()), ..Ended::default() }
             }
         };
-        // The pool is gone if nobody listens; then the process is dead already.
+        // If nobody listens, the pool is gone, and the process is already dead.
         let _ = events.send((worker, Event::Ended(ended))).await;
     });
     handle
 }
 
-/// Waits for a time, if there is one.
+/// Waits until a time, if there is one.
 async fn sleep_until(time: Option<Instant>) {
     match time {
         Some(time) => tokio::time::sleep_until(time).await,
@@ -65,7 +66,7 @@ async fn sleep_until(time: Option<Instant>) {
     }
 }
 
-/// Waits until nobody wants the worker, for which there is no process yet.
+/// Waits until nobody wants the worker, which has no process yet.
 async fn given_up(commands: &mut mpsc::UnboundedReceiver<Command>) {
     while let Some(command) = commands.recv().await {
         if matches!(command, Command::Kill | Command::TimeOut | Command::Retire) {
@@ -109,15 +110,15 @@ struct Life {
     channel: Channel,
     stdout: LogPipe,
     stderr: LogPipe,
-    /// It has said hello.
+    /// Whether it has said hello.
     has_started: bool,
-    /// Frames are taken from its channel.
+    /// Whether frames are read from its channel.
     listening: bool,
-    /// It has no more to do: if it has not ended by then, it is killed.
+    /// It has nothing more to do: if it has not ended by then, it is killed.
     must_end: Option<Instant>,
     trouble: Option<String>,
     start_error: Option<StartError>,
-    /// The count as it was before it started.
+    /// The count before it started.
     kills: OomKills,
 }
 
@@ -157,7 +158,7 @@ impl Life {
 
     async fn obey(&mut self, command: Command) -> Option<Event> {
         match command {
-            // It is written while the next frame is waited for.
+            // Written while waiting for the next frame.
             Command::Write => {}
             Command::TimeOut => return Some(Event::Stopped(self.time_out().await)),
             Command::Retire => self.channel.inbox().close(),
@@ -177,7 +178,7 @@ impl Life {
         stop::dump_and_kill(&self.process, DUMP_LIMIT).await
     }
 
-    /// What comes of the next frame, or of there being none.
+    /// Handles the next frame, or the fact that there is none.
     fn heard(&mut self, frame: Result<Frame, Closed>) -> Option<Event> {
         let event = frame.and_then(|frame| self.event(frame).map_err(Closed::Violation));
         event.unwrap_or_else(|closed| {
@@ -186,7 +187,7 @@ impl Life {
         })
     }
 
-    /// What a frame means, or why it must not come now: docs/worker_protocol.md 2.2.
+    /// The event that a frame means, or why it must not come now: docs/worker_protocol.md 2.2.
     fn event(&mut self, frame: Frame) -> Result<Option<Event>, String> {
         let Frame { kind, call, body, share } = frame;
         match kind {
@@ -200,9 +201,9 @@ impl Life {
                 self.leave();
                 Ok(None)
             }
-            // The channel lets none through but that to the call in hand.
+            // The channel only lets through an answer to the running call.
             _ if kind.answers_a_call() => {
-                // What it printed in the call was written before the reply, so it is there to be read now.
+                // What it printed during the call was written before the reply, so it can be read now.
                 let in_call = self.channel.inbox().take_in_hand();
                 self.stdout.drain(in_call.as_ref());
                 self.stderr.drain(in_call.as_ref());
@@ -228,7 +229,7 @@ impl Life {
         self.must_end = Some(Instant::now() + END_GRACE);
     }
 
-    /// The channel brings no more: without it the worker is of no use.
+    /// The channel delivers nothing more: without it the worker is useless.
     fn closed(&mut self, closed: Closed) {
         self.leave();
         match closed {
@@ -250,7 +251,7 @@ impl Life {
         self.process.kill();
     }
 
-    /// A reply that was written in full counts, also if its worker did not live to see it read.
+    /// A reply that was written in full counts, even if its worker did not live to see it read.
     async fn take_last_frames(&mut self, events: &mpsc::Sender<(WorkerId, Event)>) {
         while self.listening {
             match self.channel.last_frame() {

@@ -1,5 +1,6 @@
-//! Python's resource tracker: a helper process of a worker that removes the shared memory and the named semaphores which the worker
-//! leaves behind. It does so, and ends, once all processes that used it are gone. So it is not killed with its worker, but has a little time.
+//! Python's resource tracker: a helper process of a worker that removes the shared memory and named semaphores that the
+//! worker leaves behind. It does so, and ends, once all processes that used it are gone. It is therefore not killed
+//! with its worker, but has a little time.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,31 +11,31 @@ use tokio::time::Instant;
 
 use super::family;
 
-/// How long a tracker has once its worker is dead.
+/// How long a tracker has after its worker's death.
 pub(super) const CLEAN_UP: Duration = Duration::from_millis(500);
 
-/// The most of it on a busy machine.
+/// The maximum of that on a busy machine.
 pub(super) const LONGEST: Duration = Duration::from_secs(2);
 
-/// What the code of each contains: that of `multiprocessing`, and that of loky, which joblib uses.
+/// A part of the code of each tracker: that of `multiprocessing`, and that of loky, which joblib uses.
 const CODE: &[u8] = b"resource_tracker import main";
 
-/// How often a group is looked through at most: one that forks without end is faster than any number of looks.
+/// How often to go through a group: one that forks without end is faster than any number of rounds.
 const ROUNDS: usize = 100;
 
-/// Whether a process is one: `python -c "from multiprocessing.resource_tracker import main;main(5)"`.
+/// Returns whether a process is one: `python -c "from multiprocessing.resource_tracker import main;main(5)"`.
 pub(super) fn is_tracker(pid: u32) -> bool {
     let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let mut words = command.split(|byte| *byte == 0).skip_while(|word| *word != b"-c");
     words.nth(1).is_some_and(|code| code.windows(CODE.len()).any(|window| window == CODE))
 }
 
-/// Kills the members of a process group but for the trackers in it, if there are any: false if not, and nothing has been done. `orphans`
-/// are those of our children that we have not started: a member whose parent is dead is one of them.
+/// Kills the members of a process group except its trackers, if it has any; otherwise does nothing and returns false.
+/// `orphans` returns our children that we have not started: a member whose parent is dead is one of them.
 pub(super) fn kill_all_others(group: u32, orphans: impl Fn() -> Vec<u32>) -> bool {
     let mut killed = BTreeSet::new();
     for _ in 0..ROUNDS {
-        // The leader's children first: those that it leaves behind in this moment are orphans then.
+        // The leader's children first: those that it leaves behind at this moment are orphans then.
         let mut family = family::with_descendants([group]);
         family.extend(family::with_descendants(orphans()));
         let members = family.into_iter().filter(|pid| family::group_of(*pid) == Some(group));
@@ -46,7 +47,7 @@ pub(super) fn kill_all_others(group: u32, orphans: impl Fn() -> Vec<u32>) -> boo
         if found.is_empty() {
             return true;
         }
-        // What was forked during this look may have been missed by it.
+        // This round may have missed what was forked during it.
         found.into_iter().for_each(|pid| kill(pid, group));
     }
     false
@@ -54,20 +55,20 @@ pub(super) fn kill_all_others(group: u32, orphans: impl Fn() -> Vec<u32>) -> boo
 
 fn kill(pid: u32, group: u32) {
     let Some(known) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
-    // The descriptor first: the process whose group is read is the one that is killed.
+    // The descriptor first: the process whose group is read is then the one that is killed.
     let Ok(process) = pidfd_open(known, PidfdFlags::empty()) else { return };
     if family::group_of(pid) == Some(group) {
-        // It can only have ended by itself.
+        // This can only fail if it ended by itself.
         let _ = pidfd_send_signal(&process, Signal::KILL);
     }
 }
 
-/// Those among these processes and their descendants.
+/// The trackers among these processes and their descendants.
 pub(super) fn among(roots: Vec<u32>) -> Vec<u32> {
     family::with_descendants(roots).into_iter().filter(|pid| is_tracker(*pid)).collect()
 }
 
-/// The time that a tracker has. While it waits for a processor it can do nothing, so that does not count.
+/// The time of a tracker. While it waits for a processor it can do nothing, so that does not count.
 #[derive(Debug)]
 pub(super) struct Time {
     begun: Instant,
@@ -77,26 +78,26 @@ pub(super) struct Time {
 }
 
 impl Time {
-    /// It begins now.
+    /// Starts now.
     pub(super) fn of(tracker: u32) -> Self {
         let begun = Instant::now();
         Self { begun, waited: waited(tracker), until: begun + CLEAN_UP }
     }
 
-    /// Whether there is some left.
+    /// Returns whether there is time left.
     pub(super) fn is_left(&mut self, tracker: u32) -> bool {
         let waited = waited(tracker).saturating_sub(self.waited);
         self.until = self.begun + (CLEAN_UP + waited).min(LONGEST);
         Instant::now() < self.until
     }
 
-    /// When to look again.
+    /// When to check again.
     pub(super) fn look(&self) -> Instant {
         self.until
     }
 }
 
-/// How long a process has waited for a processor in its life, where the kernel says so.
+/// How long a process has waited for a processor in its life, if the kernel reports it.
 fn waited(pid: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
     Duration::from_nanos(stat.split(' ').nth(1).and_then(|waited| waited.parse().ok()).unwrap_or_default())

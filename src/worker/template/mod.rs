@@ -1,4 +1,5 @@
-//! Forks workers from a template, a process that has imported everything already; starts them on their own where that cannot be.
+//! Forks workers from a template, a process that has already imported everything; starts them on their own where that
+//! is not possible.
 
 mod process;
 mod task;
@@ -24,7 +25,7 @@ use super::recipe::Recipe;
 use super::token;
 use crate::call::WorkerId;
 
-/// How long workers are started on their own after a template broke for the first time; twice as long each time after that.
+/// How long workers are started on their own after a template has failed for the first time; doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest such time.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -43,10 +44,10 @@ pub struct TemplateLauncher {
 #[derive(Debug, Default)]
 struct Generation {
     template: Option<Arc<Template>>,
-    /// There will be no template before that.
+    /// No template is started before this time.
     rests_until: Option<Instant>,
     pause: Option<Duration>,
-    /// What it imports cannot be forked.
+    /// What it imports makes it impossible to fork.
     unfit: bool,
 }
 
@@ -71,11 +72,11 @@ impl TemplateLauncher {
     }
 
     fn generations(&self) -> MutexGuard<'_, BTreeMap<u64, Generation>> {
-        // Each change is made in one go: whoever panicked in between left nothing half done.
+        // Each change is made in one step, so a panic in between leaves nothing half done.
         self.generations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The template of a generation, started now if there is none; `None` if there is not to be one at this time.
+    /// The template of a generation, started now if there is none; `None` if there should be none at this time.
     fn template(&self, generation: u64) -> Option<Arc<Template>> {
         let mut generations = self.generations();
         let state = generations.entry(generation).or_default();
@@ -94,19 +95,19 @@ impl TemplateLauncher {
     fn start(&self, generation: u64) -> io::Result<Template> {
         let number = token::of_template(generation);
         let mut command = boot::command(&self.recipe, boot::TEMPLATE, number);
-        // Threads of numeric libraries do not survive a fork: here they have none, and workers are given theirs.
+        // Threads of numeric libraries do not survive a fork: the template has none, and workers get theirs.
         command.envs(self.recipe.numeric_threads.iter().map(|(name, _)| (name, "1")));
         let channel = ends::of_template()?;
         let launched =
             launcher::spawn(command, channel, number, self.start_order.clone(), &self.recipe, &self.children)?;
-        // Workers that wait for a template that hangs must still have the time to start on their own.
+        // If a template hangs, the workers that wait for it must still have time to start on their own.
         let fork_limit = process::FORK_LIMIT.min(self.recipe.start_timeout / 4);
         let process = TemplateProcess::new(launched, Arc::clone(&self.children), self.recipe.max_frame, fork_limit)?;
-        // A little less than a worker has, so that workers that wait for the template can say what it hangs in.
+        // A little less than a worker has, so that workers that wait for the template can report where it hangs.
         Ok(Template::new(process, self.recipe.start_timeout / 10 * 9))
     }
 
-    /// Takes note of how a template ended, the first time that somebody hears of it.
+    /// Records how a template ended, the first time that it is noticed.
     fn ended(&self, generation: u64, template: &Arc<Template>, ending: &Ending) {
         let mut generations = self.generations();
         let Some(state) = generations.get_mut(&generation) else { return };

@@ -1,4 +1,4 @@
-//! The process of a template, spoken to: its first frame, and one fork after the other. docs/worker_protocol.md 5.
+//! The process of a template: its first frame, then one fork after the other. docs/worker_protocol.md 5.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -24,24 +24,24 @@ use crate::worker::process::Process;
 use crate::worker::stop::{self, END_GRACE};
 use crate::worker::wire::FromWorker;
 
-/// The number that templates have in the log: no worker has it.
+/// The number of templates in the log: no worker has it.
 const NUMBER: WorkerId = WorkerId(0);
 /// How long a fork may take: a thousand times what it does take.
 pub(super) const FORK_LIMIT: Duration = Duration::from_secs(5);
-/// How long it has to say where its import hangs: nobody waits for that but a worker whose start is in vain.
+/// How long it has to report where its import hangs: only a worker whose start has failed waits for that.
 const DUMP_LIMIT: Duration = Duration::from_millis(200);
-/// How long it may take to end when nobody wants it any more.
+/// How long it may take to end when it is no longer wanted.
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Why a template forks no more.
 #[derive(Clone, Debug)]
 pub(super) enum Ending {
-    /// What is imported or called for all workers has raised, or does not end: a worker that is started on its own could not
-    /// get ready either.
+    /// What is imported or called for all workers has raised, or does not end: a worker started on its own could not
+    /// become ready either.
     Failed(StartError),
-    /// What has been imported cannot be forked.
+    /// What it has imported makes it impossible to fork.
     Unfit(String),
-    /// It died or did not do what it was asked.
+    /// It died, or did not do what it was asked.
     Broken(String),
 }
 
@@ -102,11 +102,11 @@ impl TemplateProcess {
         Ending::Failed(StartError { message, detail })
     }
 
-    /// Has it fork, and takes the worker over.
+    /// Lets it fork, and takes the worker over.
     ///
     /// Cancellation: must not be dropped, or the answer would be taken for that to the next fork.
     pub(super) async fn fork(&mut self, worker: WorkerId) -> Result<Launched, String> {
-        // Until it is registered, the new process is a child that nobody knows.
+        // Until it is registered, the new process is an unknown child.
         let forking = self.children.forking();
         let kills = self.kills.recounted();
         let (ours, theirs) = ends::of_worker().map_err(cannot_ask)?;
@@ -126,7 +126,7 @@ impl TemplateProcess {
         Ok(Launched { process, channel: ours, start_order: None, stdout, stderr, log: self.log.clone(), kills })
     }
 
-    /// Waits for what must not be while it is not asked anything: a frame, or its end.
+    /// Waits for what must not happen while it is not asked anything: a frame, or its end.
     ///
     /// Cancellation: may be dropped at any await.
     pub(super) async fn trouble(&mut self) -> String {
@@ -136,13 +136,13 @@ impl TemplateProcess {
         }
     }
 
-    /// Logs all that it has printed until now.
+    /// Logs everything that it has printed so far.
     pub(super) fn flush(&mut self) {
         self.stdout.flush(None);
         self.stderr.flush(None);
     }
 
-    /// Lets it end by itself, with all that it does at its exit, if that takes no longer than a worker may take.
+    /// Lets it end by itself, with its exit handlers, if that takes no longer than a worker may take.
     ///
     /// Cancellation: may be dropped at any await.
     pub(super) async fn leave(&mut self) {
@@ -162,14 +162,14 @@ impl TemplateProcess {
         }
     }
 
-    /// Kills it and returns the last line that it wrote to its stderr.
+    /// Kills it and returns the last line that it wrote to stderr.
     pub(super) fn end(self) -> Option<String> {
         self.process.kill();
         self.stdout.finish(None);
         self.stderr.finish(None).pop()
     }
 
-    /// The next frame, while what it prints is logged; or why there will be none.
+    /// The next frame, while its output is logged; or why there will be none.
     async fn frame(&mut self) -> Result<Frame, String> {
         loop {
             tokio::select! {

@@ -1,4 +1,4 @@
-//! A template's life: it gets ready, forks a worker each time somebody asks, and ends when nobody holds it any more.
+//! The life of a template: it becomes ready, forks a worker on each request, and ends when nobody holds it any more.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
@@ -13,12 +13,12 @@ use crate::call::WorkerId;
 use crate::worker::launcher::Launched;
 use crate::worker::log::ToRead;
 
-/// What it is asked.
+/// A request to the template.
 #[derive(Debug)]
 enum Request {
     /// To fork.
     Fork(Fork),
-    /// To have logged what it has printed.
+    /// To log what it has printed.
     Flush(ToRead),
 }
 
@@ -29,10 +29,10 @@ struct Fork {
     answer: oneshot::Sender<Launched>,
 }
 
-/// A template. Its process is killed when this is dropped; the workers that it has forked live on.
+/// A template. Dropping it kills its process; the workers that it has forked live on.
 #[derive(Debug)]
 pub(super) struct Template {
-    /// Unbounded, but a worker asks once.
+    /// Unbounded, but a worker asks only once.
     requests: mpsc::UnboundedSender<Request>,
     ending: Arc<OnceLock<Ending>>,
     /// Closed when the process has ended.
@@ -40,7 +40,7 @@ pub(super) struct Template {
 }
 
 impl Template {
-    /// Lets a process that has just been started become a template beside the caller.
+    /// Makes a newly started process a template, in the background.
     pub(super) fn new(process: TemplateProcess, start_limit: Duration) -> Self {
         let (sender, requests) = mpsc::unbounded_channel();
         let ending = Arc::new(OnceLock::new());
@@ -50,9 +50,9 @@ impl Template {
         Self { requests: sender, ending, life: over }
     }
 
-    /// Has it fork a worker, as soon as it is ready.
+    /// Lets it fork a worker as soon as it is ready.
     ///
-    /// Cancellation: may be dropped; a worker that is forked all the same is killed.
+    /// Cancellation: may be dropped; a worker that is forked anyway is killed.
     pub(super) async fn fork(&self, worker: WorkerId) -> Result<Launched, Ending> {
         let (answer, answered) = oneshot::channel();
         // If it has ended, the request is dropped, and with it the answer.
@@ -68,7 +68,7 @@ impl Template {
         while life.changed().await.is_ok() {}
     }
 
-    /// Has all logged that it has printed until now, and then lets go of this.
+    /// Logs everything that it has printed so far, then drops `to_read`.
     pub(super) fn flush(&self, to_read: &ToRead) {
         let _ = self.requests.send(Request::Flush(to_read.clone()));
     }
@@ -78,7 +78,7 @@ impl Template {
 struct Life {
     process: TemplateProcess,
     requests: mpsc::UnboundedReceiver<Request>,
-    /// Came before it was ready.
+    /// Requests that came before it was ready.
     waiting: VecDeque<Fork>,
     /// Dropped at the end.
     _alive: watch::Sender<()>,
@@ -130,7 +130,7 @@ impl Life {
     async fn serve(&mut self) -> Result<(), String> {
         while let Some(Fork { worker, answer }) = self.next().await? {
             let launched = self.process.fork(worker).await?;
-            // Whoever wanted it may have given it up; then it is killed here.
+            // Whoever wanted it may have given up; then it is killed here.
             drop(answer.send(launched));
         }
         Ok(())
