@@ -217,7 +217,7 @@ fn what_cannot_be_called_is_undef_and_says_what_is_wrong_with_it() {
         ("os.no_such", "f", vec![], "there is no module os.no_such"),
         ("math", "sqroot", vec![int(4)], "math has no function sqroot"),
         ("os", "path.nothing", vec![], "os has no function path.nothing"),
-        ("math", "pi", vec![], "math.pi is no function but a float"),
+        ("math", "pi", vec![], "math.pi is not a function but a float"),
         ("echo", "echo", vec![], "missing a required argument: 'value'"),
         (
             "echo",

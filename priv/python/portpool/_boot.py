@@ -1,6 +1,6 @@
-"""The first code of a worker or a template: lets go of what it has inherited, makes the package importable. docs/worker_protocol.md 1.
+"""The first code of a worker or template: drops what it has inherited, makes the package importable. docs/worker_protocol.md 1.
 
-The stub runs it, with the channel in `file`. Imports stay few and light: a worker is to be ready within 25 ms.
+The stub runs it, with the channel in `file`. Imports are few and light: a worker must be ready within 25 ms.
 """
 
 # No `from __future__ import annotations`: that too is an import, and here the path is still the user's.
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class BundledPackage:
-    """Imports the modules of this package from the sources in the start order, so that nothing has to be on disk."""
+    """Imports the modules of this package from the sources in the start order, so that nothing is needed on disk."""
 
     def __init__(self, sources: "dict[str, str]") -> None:
         self._sources = sources
@@ -50,12 +50,12 @@ class BundledPackage:
         return compile(self._sources[name], spec.origin, "exec", dont_inherit=True)
 
     def get_source(self, name: str) -> "str | None":
-        """Lets tracebacks show the lines of this package."""
+        """Let tracebacks show the lines of this package."""
         return self._sources.get(name)
 
 
 def take_channel() -> "tuple[int, int]":
-    """Moves the ends of the channel to descriptors of their own and closes whatever else was inherited."""
+    """Move the ends of the channel to descriptors of their own, and close all other inherited ones."""
     orders, answers = os.dup(int(sys.argv[3])), os.dup(int(sys.argv[4]))
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
@@ -79,7 +79,7 @@ def open_descriptors() -> "Iterable[int]":
 
 
 def library(path: "Sequence[str]") -> "list[str]":
-    """The entries of a `sys.path` that are of the standard library."""
+    """The entries of a `sys.path` that belong to the standard library."""
     names = ("lib-dynload", "python%d%d.zip" % sys.version_info[:2])
     prefixes = (sys.base_prefix, sys.base_exec_prefix)
     folder = os.path.dirname(os.__file__)

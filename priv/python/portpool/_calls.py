@@ -1,4 +1,4 @@
-"""What a call names: the function is found, and called. docs/worker_protocol.md 3."""
+"""Finds and calls the function that a call names. docs/worker_protocol.md 3."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _loop: Loop | None = None
 
 
 class Undefined(Exception):
-    """There is no such module or function: the answer is `undef`."""
+    """The module or function does not exist: the answer is `undef`."""
 
     def __init__(self, module: str, function: str, message: str) -> None:
         super().__init__(message)
@@ -35,8 +35,8 @@ class Undefined(Exception):
 
 
 def run(body: Chunk, buffers: Sequence[bytes] = (), passing: bool = False) -> Any:
-    """Calls what the body of a call frame names, and awaits what can be awaited: in the worker's loop, or in one that is gone
-    afterwards, as in a process that is to be forked."""
+    """Call what the body of a call frame names, and await an awaitable result: in the worker's loop, or in a temporary one, for a
+    process that will be forked."""
     module, function, args, kwargs = loads(body, buffers=buffers) if buffers else loads(body)
     target = find(module, function)
     if _loop is not None:
@@ -53,7 +53,7 @@ def run(body: Chunk, buffers: Sequence[bytes] = (), passing: bool = False) -> An
 
 
 def _is_awaitable(result: Any, kind: type) -> bool:
-    """A coroutine, a future, or anything else that `await` takes."""
+    """Return whether it is a coroutine, a future, or anything else that `await` accepts."""
     if kind is GeneratorType:
         return bool(result.gi_code.co_flags & _ITERABLE_COROUTINE)
     try:
@@ -63,7 +63,7 @@ def _is_awaitable(result: Any, kind: type) -> bool:
 
 
 def loop() -> Loop:
-    """The loop of this worker, made now if there is none."""
+    """Return the loop of this worker, created now if there is none."""
     global _loop
     if _loop is None:
         from portpool._loop import Loop
@@ -85,13 +85,13 @@ def _run_apart(awaitable: Any) -> Any:
 
 
 def wind_up() -> None:
-    """Ends what goes on in the loop. What runs at exit can still use it."""
+    """End what is running in the loop. Exit handlers can still use it."""
     if _loop is not None:
         _loop.wind_up()
 
 
 def close_loop() -> None:
-    """Closes the loop for good, if there is one."""
+    """Close the loop for good, if there is one."""
     global _loop
     if _loop is not None:
         _loop.close()
@@ -99,7 +99,7 @@ def close_loop() -> None:
 
 
 def find(module: str, function: str) -> Callable[..., Any]:
-    """The function that a call names. It is looked up each time: a module may rebind its names."""
+    """Return the function that a call names. It is looked up each time, because a module may rebind its names."""
     target: Any = _modules.get(module)
     if target is None:
         target = import_module(module, function)
@@ -113,12 +113,12 @@ def find(module: str, function: str) -> Callable[..., Any]:
                 raise Undefined(module, function, f"{module} has no function {function}") from error
             raise
     if not callable(target):
-        raise Undefined(module, function, f"{module}.{function} is no function but a {short_name(type(target))}")
+        raise Undefined(module, function, f"{module}.{function} is not a function but a {short_name(type(target))}")
     return target  # type: ignore[no-any-return]
 
 
 def import_module(module: str, function: str) -> Any:
-    """The module that a call names, which nobody has imported yet."""
+    """Import the module that a call names."""
     try:
         builtins.__import__(module)  # As the user would: see _stdlib.py.
     except ModuleNotFoundError as error:
@@ -137,7 +137,7 @@ def import_module(module: str, function: str) -> Any:
 def _refuse_wrong_arity(
     error: TypeError, module: str, function: str, target: Callable[..., Any], args: tuple[Any, ...], kwargs: Any
 ) -> None:
-    """Like Erlang, calls it `undef` if no function of that name takes these arguments; a TypeError from inside is not that."""
+    """Raise Undefined, like Erlang, if the function does not take these arguments; a TypeError from inside does not count."""
     traceback = error.__traceback__
     if traceback is None or traceback.tb_next is not None:
         return

@@ -1,4 +1,4 @@
-"""A process that a function forks, and that does not become another program, is a copy of the worker. docs/worker_protocol.md 1.7
+"""Copies: processes that a function forks without starting another program. docs/worker_protocol.md 1.7
 
 A copy has the worker's whole stack: where the function returns, the worker's loop would go on in two processes. So a copy has no
 channel, and it ends where the function ends, with the status that Python would have given.
@@ -30,7 +30,7 @@ _getpid = os.getpid
 
 
 def take(descriptors: Iterable[int]) -> None:
-    """Makes this process the owner of a channel. What it forks from now on is a copy."""
+    """Make this process the owner of a channel. What it forks from now on is a copy."""
     global _owner, _first_thread
     _owner = _getpid()
     _first_thread = get_ident()
@@ -38,12 +38,12 @@ def take(descriptors: Iterable[int]) -> None:
 
 
 def is_copy() -> bool:
-    """Asks the system, since C code forks without telling Python."""
+    """Return whether this process is a copy. Asks the system, since C code forks without telling Python."""
     return _getpid() != _owner
 
 
 def guard(function: Callable[..., Any], *args: Any) -> None:
-    """Runs the function that is all of a worker's life. A copy that gets out of it, or falls over the missing channel, ends here."""
+    """Run the function that is a worker's whole life. A copy that leaves it, or fails at the missing channel, ends here."""
     try:
         function(*args)
     except BaseException as error:
@@ -55,7 +55,7 @@ def guard(function: Callable[..., Any], *args: Any) -> None:
 
 
 def leave(error: BaseException | None = None) -> NoReturn:
-    """Ends a copy as Python ends a program that has got to its end, or has raised this. What runs at exit is the worker's to run."""
+    """End a copy as Python ends a program that has finished or has raised this. Exit handlers are left to the worker."""
     status = 1
     try:
         status = _status(error)
@@ -70,7 +70,7 @@ def leave(error: BaseException | None = None) -> NoReturn:
 
 
 def _status(error: BaseException | None) -> int:
-    """Says what was raised, as Python does."""
+    """Print what was raised, as Python does, and return the exit status."""
     if error is None:
         return 0
     if not isinstance(error, SystemExit):
@@ -92,7 +92,7 @@ def _without_ours(trace: TracebackType | None) -> TracebackType | None:
 
 
 def _is_ours(error: BaseException) -> bool:
-    """Whether code of this package has raised it."""
+    """Return whether code of this package raised it."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -110,7 +110,7 @@ def _wait_for_threads() -> None:
 
 
 def _flush() -> bool:
-    """Writes what is still in the buffers of Python and of C."""
+    """Write what is still in the buffers of Python and of C."""
     done = True
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -126,7 +126,7 @@ def _flush() -> bool:
 
 
 class _ThreadEnd:
-    """What a copy that was forked from a thread does at the end of that thread, which is its only one: it ends there, too."""
+    """Ends a copy that was forked from a thread at the end of that thread, which is its only one."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""What modules ask for at their import, to be done in each worker: `portpool.after_fork`."""
+"""Functions that modules register at import, to be called in each worker: `portpool.after_fork`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ _called = False
 
 
 def after_fork(function: Function) -> Function:
-    """Calls a function without arguments once in each worker: for connections, clients, seeds, threads.
+    """Register a function without arguments to be called once in each worker: for connections, clients, seeds, threads.
 
-    With `preload`, modules are imported once, in a template process that workers are forked from: what workers must not
-    share is made here. The functions of modules that `preload` or `warmup` imports are called in each worker before
-    `init`, in the order in which they came; what one raises is a start error. In a module that is imported later, by
-    `init` or by a call, the function is called at once, where it is given, and what it raises is raised there. Can be
-    used as a decorator.
+    With `preload`, modules are imported once, in a template process that workers are forked from. Create here what
+    workers must not share. Functions registered by modules that `preload` or `warmup` imports are called in each worker
+    before `init`, in the order of registration; an exception is a start error. In a module that is imported later, by
+    `init` or by a call, the function is called at once, and its exception is raised there. It can be used as a decorator.
     """
     if _called:
         function()
@@ -31,7 +30,7 @@ def after_fork(function: Function) -> Function:
 
 
 def run() -> None:
-    """Calls the functions, also those that come while it does."""
+    """Call the functions, including those registered in the meantime."""
     global _called
     for function in _functions:
         function()

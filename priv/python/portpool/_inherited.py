@@ -1,4 +1,4 @@
-"""What a template would do at its end is not for its workers to do, who would do it once each. docs/worker_protocol.md 5.10"""
+"""Keeps workers from running the exit handlers of their template, which would then run once per worker. docs/worker_protocol.md 5.10"""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _AT_THREAD_END = ("concurrent.futures.thread", "concurrent.futures.process")
 
 
 class Inherited:
-    """What a template has made that does something when the process ends."""
+    """Things created in the template that act when the process ends."""
 
     __slots__ = ("_closers", "_handlers")
 
     def __init__(self) -> None:
-        """To be made when the template is ready. What is in the buffers of its files is written: each worker would write it once more."""
+        """Create this when the template is ready. It writes the buffers of the template's files, or each worker would write them again."""
         closer = getattr(_module("tempfile"), "_TemporaryFileCloser", ())
         self._closers: list[Any] = []
         for value in gc.get_objects():
@@ -39,7 +39,7 @@ class Inherited:
             _flush_handler(handler)
 
     def drop(self) -> None:
-        """To be called in a worker: from now on only what it registers itself is done at its end."""
+        """Call this in a worker: from now on, only what it registers itself runs at its end."""
         for closer in self._closers:
             closer.delete = False  # The file of a NamedTemporaryFile is the template's.
         atexit._clear()
@@ -53,7 +53,7 @@ class Inherited:
             _register(name, path)
 
     def _end_logging(self) -> None:
-        """What `logging` does at exit: inherited handlers are flushed, and those of this worker closed, too."""
+        """Do what `logging` does at exit: flush inherited handlers, and also close those of this worker."""
         logging = _module("logging")
         if logging is None:
             return
@@ -64,7 +64,7 @@ class Inherited:
 
 
 def _module(name: str) -> Any:
-    """A module of the standard library, if it has been imported."""
+    """Return a module of the standard library, if it has been imported."""
     return _library.genuine(name)
 
 

@@ -1,4 +1,4 @@
-"""The event loop of a worker, one for its whole life. Imported when the first coroutine comes. docs/worker_protocol.md 8"""
+"""The event loop of a worker, one for its whole life. Imported for the first coroutine. docs/worker_protocol.md 8"""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def _asyncio() -> Any:
 
 
 class Loop:
-    """Runs coroutines one after the other. What they leave in the loop goes on with the next one."""
+    """Runs coroutines one by one. What they leave in the loop continues with the next one."""
 
     __slots__ = ("_asyncio", "_folder", "_is_cancelled", "_loop", "_task")
 
     def __init__(self, adopt: bool = True) -> None:
-        """Takes the loop that is current, if there is one: something may be bound to it already."""
+        """Use the current loop, if there is one: something may already be bound to it."""
         self._asyncio = _asyncio()
         self._folder = os.path.dirname(self._asyncio.__file__) + os.sep
         self._loop = (adopt and _current(self._asyncio)) or self._asyncio.new_event_loop()
@@ -36,13 +36,13 @@ class Loop:
         _stop.loop_runs[0] = self._is_running
 
     def make_current(self) -> None:
-        """So that `asyncio.get_event_loop()` finds it, also after a function that has used `asyncio.run`."""
+        """Make it the current loop, so that `asyncio.get_event_loop()` finds it even after `asyncio.run`."""
         if self._loop.is_closed():
             self._loop = self._asyncio.new_event_loop()
         self._asyncio.set_event_loop(self._loop)
 
     def run(self, awaitable: Any) -> Any:
-        """Runs the loop until this is done. An interrupt of the call cancels it."""
+        """Run the loop until this is done. An interrupt of the call cancels it."""
         self._task, self._is_cancelled = None, False
         _stop.cancel[0] = self._cancel
         try:
@@ -61,13 +61,13 @@ class Loop:
             self._task = None
 
     def _cancel(self) -> None:
-        """Called by a signal handler, which may have come at any time."""
+        """Cancel the task. Called by a signal handler, at any time."""
         self._is_cancelled = True
         if self._task is not None:
             self._loop.call_soon_threadsafe(self._task.cancel)
 
     def _end(self, task: Any) -> None:
-        """Another task has broken off the loop, with SystemExit perhaps: this one is not to go on in a later call."""
+        """End the task after another one has stopped the loop, perhaps with SystemExit: it must not continue in a later call."""
         while not task.done():
             task.cancel()
             try:
@@ -79,14 +79,14 @@ class Loop:
         return bool(self._loop.is_running())
 
     def _without_ours(self, trace: TracebackType | None) -> TracebackType | None:
-        """A traceback from where the coroutine begins."""
+        """Return the traceback from the beginning of the coroutine."""
         begin = trace
         while begin is not None and begin.tb_frame.f_code.co_filename.startswith(("<portpool>", self._folder)):
             begin = begin.tb_next
         return begin or trace
 
     def wind_up(self) -> None:
-        """Cancels what is left and ends async generators and the default executor. The loop can still be used."""
+        """Cancel what is left, and end async generators and the default executor. The loop can still be used."""
         if self._loop.is_closed():
             return
         self.make_current()
@@ -109,12 +109,12 @@ class Loop:
         self._loop.close()
 
     def forget(self) -> None:
-        """No loop is current, as if none had been made: the next one to ask for one gets a new one."""
+        """Unset the current loop, as if none had been created: whoever asks next gets a new one."""
         forget(self._asyncio)
 
 
 def forget(asyncio: Any) -> None:
-    """No loop is current in this process, as if none had been made. From 3.12 on `asyncio` does that at a fork."""
+    """Unset the current loop of this process, as if none had been created. From 3.12 on, `asyncio` does that at a fork."""
     policy = asyncio.events._event_loop_policy
     if policy is not None:
         policy._local = type(policy._local)()
@@ -125,6 +125,6 @@ async def _wait_for(awaitable: Any) -> Any:
 
 
 def _current(asyncio: Any) -> Any:
-    """The loop that is current in this thread, if there is one. `asyncio.get_event_loop` might make one, and warn of it."""
+    """Return the current loop of this thread, if there is one. `asyncio.get_event_loop` might create one, with a warning."""
     loop = getattr(getattr(asyncio.events._event_loop_policy, "_local", None), "_loop", None)
     return None if loop is None or loop.is_closed() else loop

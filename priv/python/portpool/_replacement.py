@@ -1,4 +1,4 @@
-"""Why this worker is to be replaced. docs/worker_protocol.md 4.4"""
+"""Records why this worker must be replaced. docs/worker_protocol.md 4.4"""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _IMPORTERS = frozenset({"<frozen importlib._bootstrap>", "<frozen importlib._boo
 
 
 def ask(reason: str, at_once: bool) -> None:
-    """Has this worker replaced: when its successor is ready, or at once, so that it takes no other call."""
+    """Ask for this worker to be replaced: when its successor is ready, or at once, so that it takes no other call."""
     if True not in _said and at_once not in _said:
         _said.add(at_once)
         reasons.append((reason, at_once))
 
 
 def note_imports() -> None:
-    """To be called when something is interrupted: a module whose import ends in the middle stays half a module."""
+    """Call this at an interrupt: a module whose import was interrupted stays half a module."""
     for frame in sys._current_frames().values():
         name = _imported(frame)
         if name is not None:
@@ -33,7 +33,7 @@ def note_imports() -> None:
 
 
 def _imported(frame: FrameType | None) -> str | None:
-    """The module that is being imported on this stack, if there is one."""
+    """Return the module that is being imported on this stack, if there is one."""
     is_importing = False
     while frame is not None:
         if frame.f_code.co_filename in _IMPORTERS:

@@ -1,4 +1,4 @@
-"""From a clean process to one that is ready: preload, warmup, after_fork, init, in this order. docs/worker_protocol.md 1."""
+"""Makes a clean process ready: preload, warmup, after_fork, init, in this order. docs/worker_protocol.md 1."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def serve(channel: Channel, order: dict[str, Any]) -> None:
-    """Gets ready, says hello and serves. Returns when the server has closed the channel."""
+    """Get ready, say hello and serve. Returns when the server has closed the channel."""
     at_exit()
     attempt(channel, order, import_all)
     attempt(channel, order, make_ready)
@@ -31,12 +31,12 @@ def serve_calls(channel: Channel, order: dict[str, Any]) -> None:
 
 
 def at_exit() -> None:
-    """Has the event loop closed when all is done that others have registered later, and may need it."""
+    """Close the event loop after all handlers registered later, which may need it."""
     atexit.register(_calls.close_loop)
 
 
 def attempt(channel: Channel, order: dict[str, Any], part: Callable[[dict[str, Any], Stage], None]) -> None:
-    """Does one part of the start. If it raises, the server is told why, and this process ends with status 1."""
+    """Run one part of the start. If it raises, report it to the server, and end this process with status 1."""
     stage = Stage()
     try:
         part(order, stage)
@@ -51,7 +51,7 @@ def attempt(channel: Channel, order: dict[str, Any], part: Callable[[dict[str, A
 
 
 def failed(stage: str, error: BaseException) -> dict[str, Any]:
-    """What the server is told of an error in this stage: docs/worker_protocol.md 4."""
+    """Describe an error in this stage for the server: docs/worker_protocol.md 4."""
     try:
         from portpool import _errors
 
@@ -62,13 +62,13 @@ def failed(stage: str, error: BaseException) -> dict[str, Any]:
 
 
 class Stage:
-    """What is being done, for messages."""
+    """The current stage, for messages."""
 
     name = ""
 
 
 def import_all(order: dict[str, Any], stage: Stage) -> None:
-    """What a template does once, and a worker without a template does itself."""
+    """Run what a template does once, and what a worker without a template does itself."""
     for module in order["preload"]:
         stage.name = f"preload of {module}"
         builtins.__import__(module)
@@ -78,7 +78,7 @@ def import_all(order: dict[str, Any], stage: Stage) -> None:
 
 
 def make_ready(order: dict[str, Any], stage: Stage) -> None:
-    """What each worker does."""
+    """Run what each worker does."""
     stage.name = "after_fork"
     _hooks.run()
     if order["init"] is not None:

@@ -1,8 +1,7 @@
-"""How the server stops a call: an interrupt that hits this call alone, and a dump of where Python was. docs/worker_protocol.md 6.
+"""Stops calls for the server: an interrupt that hits only this call, and a dump of where Python was. docs/worker_protocol.md 6.
 
 Both go through a memory file of this process, which the server opens by its name in /proc. It begins with two numbers of
-eight bytes: the call that the server wants to interrupt, and whether it wants this process to end. Behind them faulthandler writes
-its dump.
+eight bytes: the call to interrupt, and whether this process should end. faulthandler writes its dump after them.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _file = -1
 
 
 def get_ready() -> None:
-    """Makes the memory file. A forked process does it once more: its file is its own."""
+    """Create the memory file. A forked process does this again, for its own file."""
     global _file
     if _file >= 0:
         os.close(_file)
@@ -69,11 +68,11 @@ def _memory_file_by_c() -> int:
 
 
 def interrupt(number: int, frame: Any) -> None:
-    """Raises KeyboardInterrupt in the call that the server means, or cancels it, and no other.
+    """Raise KeyboardInterrupt in the call that the server means, or cancel it, and no other.
 
-    The server's signal and our reply may cross: by the time this runs, which Python decides, the call may have ended and
-    the next one begun. So the server says first whom it means, and this asks. The number is used once: a second signal
-    must not hit the code that describes the first one's exception.
+    The server's signal and our reply may cross: Python decides when this runs, and by then the call may have ended and the next
+    one begun. So the server first writes which call it means, and this checks it. The number is used only once: a second
+    signal must not hit the code that describes the first one's exception.
     """
     call = in_hand[0]
     if call and call == _number_at(0):
@@ -88,7 +87,7 @@ def interrupt(number: int, frame: Any) -> None:
 
 
 def terminate(number: int, frame: Any) -> None:
-    """Ends this process as SIGTERM does, if the server has sent it: one that comes from elsewhere is meant for the owner."""
+    """End this process as SIGTERM does, if the server sent it; a SIGTERM from elsewhere is meant for the owner."""
     if _number_at(_TERMINATE_AT):
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)

@@ -29,7 +29,7 @@ _GPUS = ("/dev/nvidia", "/dev/kfd", "/dev/dri")
 
 
 def serve(channel: Channel, order: dict[str, Any]) -> None:
-    """Imports, says hello, forks until the server closes the channel. In each worker, this is what its life returns from."""
+    """Import, say hello, and fork until the server closes the channel. In a worker, this returns at the end of its life."""
     identity = Identity()
     with Generators() as generators:
         _start.attempt(channel, order, _start.import_all)
@@ -55,10 +55,10 @@ def serve(channel: Channel, order: dict[str, Any]) -> None:
 
 
 def unfit() -> str | None:
-    """Why no worker can be forked from this process as it is now, if that is so."""
+    """Return why this process cannot fork workers, if it cannot."""
     threads = os.listdir("/proc/self/task")
     if len(threads) > 1:
-        return f"after preload and warmup it has {len(threads)} threads, and a fork takes only one along: {_names(threads)}"
+        return f"after preload and warmup it has {len(threads)} threads, and a fork keeps only one: {_names(threads)}"
     for descriptor in os.listdir("/proc/self/fd"):
         try:
             target = os.readlink("/proc/self/fd/" + descriptor)
@@ -78,7 +78,7 @@ def _names(threads: list[str]) -> str:
 
 
 def flush() -> None:
-    """What is still in a buffer would be written by each worker once more."""
+    """Flush all buffers, or each worker would write their contents again."""
     sys.stdout.flush()
     sys.stderr.flush()
     import ctypes
@@ -87,7 +87,7 @@ def flush() -> None:
 
 
 class Fork:
-    """What a new worker has: the number that the server gave it, its descriptors, and a pipe that ends when it may go on."""
+    """What a new worker gets: its number, its descriptors, and a pipe whose end tells it to continue."""
 
     __slots__ = ("descriptors", "go", "worker")
 
@@ -98,7 +98,7 @@ class Fork:
 
 
 def next_fork(orders: socket.socket, answers: int) -> Fork | None:
-    """Forks for as long as the server asks. Returns in each worker, and None when the template is to end."""
+    """Fork for as long as the server asks. Returns in each worker, and returns None when the template must end."""
     while True:
         frame = receive(orders)
         if frame is None:
@@ -116,7 +116,7 @@ def next_fork(orders: socket.socket, answers: int) -> Fork | None:
 
 
 def receive(orders: socket.socket) -> tuple[int, list[int]] | None:
-    """Waits for the next fork frame: the number of the worker and its descriptors; None when the channel is closed."""
+    """Wait for the next fork frame: the number of the worker and its descriptors; None when the channel is closed."""
     # Not `socket.recv_fds`, which imports a module when it is called: see _stdlib.py.
     room = socket.CMSG_SPACE(_DESCRIPTORS * _Descriptor.size)
     data, ancillary, _, _ = orders.recvmsg(_wire.HEADER_SIZE, room, socket.MSG_CMSG_CLOEXEC)
@@ -137,9 +137,9 @@ def _answer(answers: int, worker: int, kind: int, fields: dict[str, Any]) -> Non
 
 
 def fork_twice(answers: int, worker: int, descriptors: list[int]) -> Fork | None:
-    """Forks a worker that is a child of the server, since its parent, a process in between, ends at once.
+    """Fork a worker that becomes a child of the server, because its parent, a process in between, ends at once.
 
-    Returns in the template, when the server has been told the worker's pid, and in the worker.
+    Returns in the template, once the server has the worker's pid, and in the worker.
     """
     go, gone = os.pipe()
     said, say = os.pipe()
@@ -164,7 +164,7 @@ def fork_twice(answers: int, worker: int, descriptors: list[int]) -> Fork | None
 
 
 def _in_between(say: int) -> None:
-    """Forks once more, says the pid and ends. Returns in the worker alone."""
+    """Fork again, report the pid and end. Returns only in the worker."""
     status = 0
     try:
         pid = _signals.fork()
@@ -184,7 +184,7 @@ def become_worker(
     generators: Generators,
     numeric: NumericThreads,
 ) -> None:
-    """Makes a worker of its own out of a copy of the template, and serves."""
+    """Turn a copy of the template into a worker, and serve."""
     os.setpgid(0, 0)
     os.read(fork.go, 1)
     os.close(fork.go)

@@ -60,14 +60,14 @@ _PROBE = 64
 
 
 class ProtocolError(Exception):
-    """The server sent something that is no frame. There is nobody to tell but the log."""
+    """The server sent something that is not a frame. It can only be reported to the log."""
 
 
 def wait_for(channel: Channel, busy: float = 0) -> Callable[[], object]:
-    """A function that waits until there is something to be read, for the first `busy` seconds without going to sleep.
+    """Return a function that waits until there is something to read, polling for the first `busy` seconds.
 
-    It waits in `poll`: a worker that is killed while it sleeps in a read may still take bytes out of the pipe as it dies. Then the
-    server, which asks the pipe, would have to believe that it had begun with a call which it has never seen.
+    It waits in `poll`: a worker that is killed while it sleeps in a read may still take bytes out of the pipe as it dies. The server,
+    which asks the pipe, would then have to assume that it had begun a call that it never saw.
     """
     orders = poll()
     orders.register(channel[0], POLLIN)
@@ -95,9 +95,9 @@ def wait_for(channel: Channel, busy: float = 0) -> Callable[[], object]:
 
 
 def read_call(channel: Channel, wait: Callable[[], object]) -> tuple[int, Chunk, Sequence[bytes]] | None:
-    """Waits for the next call and reads it whole: its number, pickle and buffers; None when the server has closed the channel.
+    """Wait for the next call and read all of it: its number, pickle and buffers; None when the server has closed the channel.
 
-    Pings on the way are answered: only a worker that waits for a call gets any.
+    It answers pings in the meantime: only a worker that waits for a call gets any.
     """
     orders, answers = channel
     wait()
@@ -128,7 +128,7 @@ def read_call(channel: Channel, wait: Callable[[], object]) -> tuple[int, Chunk,
 
 
 def _read_buffers(orders: int, ahead: memoryview, length: int, count: int) -> tuple[Chunk, list[bytes]]:
-    """Reads a body with buffers; what was read with the header is `ahead`. docs/worker_protocol.md 2.3"""
+    """Read a body with buffers; `ahead` is what was read with the header. docs/worker_protocol.md 2.3"""
     table = bytearray(8 * count)
     ahead = _fill(orders, memoryview(table), ahead)
     sizes = Struct(f"<{count}Q").unpack(table)
@@ -145,10 +145,10 @@ def _read_buffers(orders: int, ahead: memoryview, length: int, count: int) -> tu
 
 
 def _read_bytes(orders: int, ahead: memoryview, size: int) -> tuple[bytes, memoryview]:
-    """Reads into what will be one `bytes`, without a copy.
+    """Read into a single `bytes`, without a copy.
 
-    A BytesIO takes over the object that it is made with and gives it back as its value. In between it lends its memory. That
-    nothing is copied is CPython's doing; where it is not so, the value is still right.
+    A BytesIO takes over the object that it is created with and returns it as its value. In between it exposes its memory. It is
+    CPython that avoids the copy; elsewhere the value is still right.
     """
     file = BytesIO(bytes(size))
     with file.getbuffer() as view:
@@ -157,7 +157,7 @@ def _read_bytes(orders: int, ahead: memoryview, size: int) -> tuple[bytes, memor
 
 
 def _fill(orders: int, view: memoryview, ahead: memoryview) -> memoryview:
-    """Fills `view` with what was read ahead and then from the channel; returns what is ahead still."""
+    """Fill `view` from what was read ahead, then from the channel; returns what is still ahead."""
     have = min(len(view), len(ahead))
     view[:have] = ahead[:have]
     rest = ahead[have:]
@@ -177,7 +177,7 @@ def _some(orders: int, size: int) -> bytes:
 
 
 def write_frame(answers: int, kind: int, call: int, chunks: Sequence[Chunk], length: int) -> None:
-    """Writes one frame, whose body is `chunks`, `length` bytes together; large ones without copying them into one."""
+    """Write one frame with the body `chunks`, `length` bytes in total; large chunks are not copied into one."""
     left = HEADER_SIZE + length
     pieces: list[Chunk] = [_pack(length, kind, 0, 0, call), *chunks]
     if left < _SMALL:
@@ -191,7 +191,7 @@ def write_frame(answers: int, kind: int, call: int, chunks: Sequence[Chunk], len
 
 
 def _drop(pieces: list[Chunk], written: int) -> None:
-    """Takes what was written off the front of the pieces."""
+    """Remove what was written from the front of the pieces."""
     whole = 0
     while written >= len(pieces[whole]):
         written -= len(pieces[whole])

@@ -28,7 +28,7 @@ _MESSAGE = 8 << 10
 
 
 def serve(channel: Channel, max_frame: int, max_memory: int | None = None, busy_poll: int = 0) -> None:
-    """Says hello and runs calls until the server closes the channel."""
+    """Say hello, and run calls until the server closes the channel."""
     answers = channel[1]
     send(answers, 0, (_wire.HELLO, dumps(hello())), max_frame)
     watch = _watch(max_memory) if max_memory else None
@@ -55,7 +55,7 @@ def serve(channel: Channel, max_frame: int, max_memory: int | None = None, busy_
 
 
 def ask_for_replacement(answers: int) -> None:
-    """Tells the server why this worker is to be replaced. Ahead of the reply, so that it gets no other call if it must not."""
+    """Tell the server why this worker must be replaced. It precedes the reply, so that the worker gets no other call if it must not."""
     for reason, at_once in _replacement.reasons:
         chunks = dumps({"message": reason, "at_once": at_once})
         write_frame(answers, _wire.REPLACE, 0, chunks, _length(chunks))
@@ -98,7 +98,7 @@ def _length(chunks: Sequence[Chunk]) -> int:
 
 
 def answer(body: Chunk, buffers: Sequence[bytes] = (), call: int = 0) -> Reply:
-    """Runs one call. Whatever the function does, there is a reply: also `sys.exit` and KeyboardInterrupt end in one."""
+    """Run one call. Whatever the function does, there is a reply, even for `sys.exit` and KeyboardInterrupt."""
     try:
         # While this holds the number of the call, an interrupt of it raises KeyboardInterrupt: see _stop.py.
         in_hand[0] = call
@@ -117,7 +117,7 @@ def answer(body: Chunk, buffers: Sequence[bytes] = (), call: int = 0) -> Reply:
 
 
 def describe(error: BaseException) -> tuple[int, dict[str, Any]]:
-    """The kind of the frame that tells of an error, and its fields: docs/worker_protocol.md 4."""
+    """Return the kind of the frame for an error, and its fields: docs/worker_protocol.md 4."""
     limit = sys.getrecursionlimit()
     lower_recursion_limit()
     try:
@@ -131,7 +131,7 @@ def describe(error: BaseException) -> tuple[int, dict[str, Any]]:
 
 
 def last_resort(error: BaseException, second: BaseException) -> dict[str, Any]:
-    """What can be said of an error without any import, if it cannot be described."""
+    """Describe an error without any import, if it cannot be described otherwise."""
     message = f"{short_name(type(error))}: {text_of(error)}"[:_MESSAGE]
     text = _writable(f"{message} (and {short_name(type(second))} while it was described)")
     return {"message": text, "type": _writable(type_name(type(error))), "traceback": text + "\n", "frames": []}

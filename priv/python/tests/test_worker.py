@@ -60,7 +60,7 @@ class Answers(unittest.TestCase):
             ("", "f", (), "the name of the module is empty"),
             ("math", "", (), "math has no function "),
             ("math", "sqrt..x", (), "math has no function sqrt..x"),
-            ("math", "pi", (), "math.pi is no function but a float"),
+            ("math", "pi", (), "math.pi is not a function but a float"),
         ):
             kind, fields = answer(module, function, *args)
             self.assertEqual(kind, _wire.UNDEF, fields)
