@@ -30,12 +30,12 @@ pub enum Strategy {
     Fifo,
 }
 
-/// What the server does when a worker does not start before the pool is ready.
+/// What the server does if a worker fails to start before the pool is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnStartFailure {
-    /// It keeps trying.
+    /// Keeps trying.
     Retry,
-    /// It refuses the session.
+    /// Refuses the session.
     Fail,
 }
 
@@ -48,12 +48,12 @@ pub enum OnCrashLoop {
     Exit,
 }
 
-/// What a signal that asks for the end does to the server.
+/// What the server does at a signal that asks it to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signals {
     /// Nothing: the owner decides.
     Ignore,
-    /// The pool is drained, and the server ends.
+    /// Drains the pool and ends.
     Drain,
 }
 
@@ -104,9 +104,9 @@ pub struct Config {
     pub busy_poll: Duration,
     /// How long running calls may take to finish when the pool is drained.
     pub drain_timeout: Option<Duration>,
-    /// What a signal does that asks for the end.
+    /// What to do at a signal that asks the server to end.
     pub signals: Signals,
-    /// What to do when a worker does not start before the pool is ready.
+    /// What to do if a worker fails to start before the pool is ready.
     pub on_start_failure: OnStartFailure,
     /// What to do when workers keep failing.
     pub on_crash_loop: OnCrashLoop,
@@ -255,7 +255,7 @@ impl Config {
         let named =
             self.python_path.iter().map(|path| ("python_path", path)).chain(self.cd.iter().map(|path| ("cd", path)));
         for (option, path) in named {
-            // The entry of a directory for itself can be found only by those who may enter it.
+            // Only those who may enter a directory can find its entry for itself.
             let entered =
                 fs::metadata(path).and_then(|meta| if meta.is_dir() { fs::metadata(path.join(".")) } else { Ok(meta) });
             let problem = match entered {

@@ -56,15 +56,15 @@ pub struct Call {
     pub policy: Policy,
     /// How to write its result.
     pub form: Form,
-    /// What it has in common with the same call made another time, if that matters.
+    /// A value that is the same for every call of the same function with the same arguments, if needed.
     pub fingerprint: Option<u64>,
     /// When the server had read it.
     pub arrived: Instant,
 }
 
 impl Mfa {
-    /// What a call of this function with this body has in common with the same call made another time. It takes a time that
-    /// grows with the body.
+    /// A value that is the same for every call of this function with this body. Computing it takes time proportional to
+    /// the size of the body.
     pub fn fingerprint(&self, body: &Body) -> u64 {
         let mut hasher = DefaultHasher::new();
         (&self.module, &self.function, &body.pickle, &body.buffers).hash(&mut hasher);

@@ -57,7 +57,7 @@ pub enum Success {
     },
     /// A new generation of workers.
     Reloaded,
-    /// All that was printed before is on its way to the owner.
+    /// Everything printed before is on its way to the owner.
     Flushed,
 }
 

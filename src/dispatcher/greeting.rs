@@ -9,10 +9,10 @@ use crate::call::Failure;
 use crate::config::{OnStartFailure, Wait};
 use crate::pool::Pool;
 
-/// How long a worker whose start took too long has to say where it was, and to die.
+/// How long a worker whose start took too long has to report where it was, and to die.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// What there is to say to the owner.
+/// What to tell the owner.
 #[derive(Debug)]
 pub(super) enum Verdict {
     /// Nothing yet.
@@ -23,24 +23,24 @@ pub(super) enum Verdict {
     Failed(Failure),
 }
 
-/// The first packet, which is still owed.
+/// The first packet, which is still due.
 #[derive(Debug)]
 pub(super) struct Greeting {
     wait: Wait,
     on_start_failure: OnStartFailure,
-    /// When the next look is due, whatever happens.
+    /// When to check next in any case.
     due: Instant,
     /// Whether `start_timeout` is over.
     is_late: bool,
 }
 
 impl Greeting {
-    /// Greets once the pool has the workers that `wait` asks for, or at `latest`.
+    /// Sends the first packet once the pool has the workers that `wait` asks for, or at `latest`.
     pub(super) fn new(wait: Wait, on_start_failure: OnStartFailure, latest: Instant) -> Self {
         Self { wait, on_start_failure, due: latest, is_late: false }
     }
 
-    /// What there is to say now.
+    /// What to tell the owner now.
     pub(super) fn due(&mut self, now: Instant, pool: &Pool) -> Verdict {
         let fails = self.on_start_failure == OnStartFailure::Fail;
         if fails && let Some(failure) = pool.start_error() {
@@ -62,7 +62,7 @@ impl Greeting {
         }
     }
 
-    /// Waits for the time of the next look; for ever once the owner has been greeted.
+    /// Waits until the next check; forever once the first packet has been sent.
     pub(super) async fn next(greeting: Option<&Self>) {
         match greeting {
             Some(greeting) => sleep_until(greeting.due).await,

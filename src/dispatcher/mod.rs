@@ -39,7 +39,7 @@ pub enum End {
     Closed,
     /// The pool was drained, as requested.
     Drained,
-    /// A worker did not start, and the owner wants to know before anything else.
+    /// A worker failed to start, and the owner wants to know before anything else.
     StartFailed,
     /// Workers keep failing, and the owner wants to know.
     CrashLoop,
@@ -52,7 +52,7 @@ pub struct DispatcherOptions {
     pub wait: Wait,
     /// When it sends `Ready` in any case.
     pub latest: Instant,
-    /// What it does when a worker does not start before it has said `ready`.
+    /// What it does if a worker fails to start before it has sent `Ready`.
     pub on_start_failure: OnStartFailure,
     /// What it does when workers keep failing.
     pub on_crash_loop: OnCrashLoop,

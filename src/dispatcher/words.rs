@@ -46,7 +46,7 @@ pub enum Request {
     Drain(PortId, Option<Duration>),
     /// Drains, for a sender that expects no reply.
     Stop(Option<Duration>),
-    /// Sends all lines that workers have printed until now.
+    /// Sends all lines that workers have printed so far.
     Flush(PortId),
     /// Asks for the state of the pool.
     Status(PortId),

@@ -54,7 +54,7 @@ impl Affinity {
         }
     }
 
-    /// A worker takes no more calls: its keys get other ones.
+    /// A worker takes no more calls: its keys get other workers.
     pub(super) fn forget(&mut self, worker: WorkerId) {
         for key in self.keys.remove(&worker).unwrap_or_default() {
             self.remove(key);

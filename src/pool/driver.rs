@@ -209,7 +209,7 @@ impl Pool {
         self.core.is_crash_loop().then(|| outcome::crash_loop(self.last_start_error.as_ref()))
     }
 
-    /// The newest start that failed since a worker was last ready.
+    /// The last failed start since a worker was last ready.
     pub fn start_error(&self) -> Option<&Failure> {
         self.last_start_error.as_ref()
     }
@@ -237,7 +237,7 @@ impl Pool {
         self.in_hand.get(&call).is_some_and(|in_hand| in_hand.started.is_some()) || self.stopping.holds(call)
     }
 
-    /// Ends in good order what was kept to start workers. For the time after a drain.
+    /// Ends, in an orderly way, what was kept to start workers. Called after a drain.
     pub async fn end_launcher(&self) {
         self.launcher.close().await;
     }

@@ -110,7 +110,7 @@ pub enum Event {
     CallFinished(WorkerId),
     /// A worker uses too much memory. It serves until its successor is ready.
     WorkerGrew(WorkerId),
-    /// What a worker has in memory is broken: it must not take another call, and its lease ends.
+    /// A worker's memory is inconsistent: it must not take another call, and its lease ends.
     WorkerSpoiled(WorkerId),
     /// A worker answered that it is alive.
     WorkerAnswered(WorkerId),

@@ -68,7 +68,7 @@ pub(super) struct InHand {
     pub(super) started: Option<Instant>,
     /// How many workers have received it.
     pub(super) attempt: u32,
-    /// Whether a worker had read it when it died, so that it may have begun.
+    /// Whether a worker had read it before it died, so that it may have begun.
     pub(super) began: bool,
     /// Whether it has been interrupted.
     pub(super) interrupted: bool,

@@ -185,7 +185,7 @@ impl Roster {
         self.workers.get(&id).map(|worker| &worker.state)
     }
 
-    /// The idle worker to use next: before the others one that does not owe an answer to a ping.
+    /// The idle worker to use next. Workers that owe an answer to a ping come last.
     pub(super) fn next_idle(&self) -> Option<WorkerId> {
         let next = match self.strategy {
             Strategy::Lifo => self.idle.back(),
@@ -202,7 +202,7 @@ impl Roster {
         answering.or(next).copied()
     }
 
-    /// Notes that a worker is asked whether it is alive; false if it already was.
+    /// Records that a worker is asked whether it is alive; false if it already was.
     pub(super) fn ping(&mut self, id: WorkerId) -> bool {
         let worker = self.workers.get_mut(&id).filter(|worker| !worker.pinged);
         let asked = worker.map(|worker| worker.pinged = true).is_some();
@@ -210,7 +210,7 @@ impl Roster {
         asked
     }
 
-    /// Notes that a worker has shown that it is alive; false if it was not asked.
+    /// Records that a worker has shown that it is alive; false if it was not asked.
     pub(super) fn answered(&mut self, id: WorkerId) -> bool {
         if self.pinged == 0 {
             return false;

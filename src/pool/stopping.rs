@@ -43,7 +43,7 @@ impl Stopping {
         }
     }
 
-    /// Whether what there is to say of this call waits for the death of its worker.
+    /// Returns whether the report about this call waits for the death of its worker.
     pub(super) fn holds(&self, call: CallId) -> bool {
         self.0.values().any(|entry| matches!(&entry.verdict, Some(Verdict::Call(Some((held, _)))) if *held == call))
     }

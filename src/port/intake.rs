@@ -44,8 +44,8 @@ pub async fn read_requests(
     }
 }
 
-/// The dispatcher learns of a large call at once, so that it counts and can be cancelled; its contents follow. Anything else that
-/// is large holds up the requests behind it, and nothing else.
+/// The dispatcher learns of a large call at once, so that it counts and can be cancelled; its contents follow. Any other large
+/// request delays only the requests behind it.
 ///
 /// Cancellation: may be dropped at any await; the packet is lost then.
 async fn parse_large(packet: Bytes, rules: &Rules) -> Parsed {

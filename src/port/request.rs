@@ -35,7 +35,7 @@ pub(super) const REQUESTS: [(&str, usize); 10] = [
     ("ping", 2),
 ];
 
-/// So many bytes are enough to read the id of a request.
+/// This many bytes are enough to read the id of a request.
 const HEAD: usize = 64;
 
 /// Reads a packet that arrived at this time.

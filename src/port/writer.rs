@@ -57,7 +57,7 @@ impl Writer {
         loop {
             tokio::select! {
                 biased;
-                // Before the small ones, of which there may always be another; between two large ones they have their turn.
+                // Before the small ones, of which there may always be more; those get their turn between two large ones.
                 Some(Ok((packet, share))) = self.large.join_next(), if !self.large.is_empty() => self.write_large(packet, share).await?,
                 reply = replies.take() => match reply {
                     Some(reply) => self.encode(reply),

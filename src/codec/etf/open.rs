@@ -29,8 +29,8 @@ pub fn open(packet: &[u8], limit: usize) -> Result<Cow<'_, [u8]>, CodecError> {
     }
 }
 
-/// The size of the term that [`open`] will return, as far as the packet tells. What `open` refuses without inflating it has the
-/// size of the packet.
+/// The size of the term that [`open`] will return, as declared by the packet. A packet that `open` refuses without inflating it has
+/// its own size.
 pub fn opened_size(packet: &[u8], limit: usize) -> usize {
     let inflated = match packet {
         [tag::VERSION, tag::COMPRESSED, a, b, c, d, stream @ ..] => {
@@ -42,12 +42,12 @@ pub fn opened_size(packet: &[u8], limit: usize) -> usize {
     inflated.unwrap_or(packet.len())
 }
 
-/// The first bytes of the term in a packet, without the version byte and inflated; at least `most` of them if the term has as many.
+/// The first bytes of the term in a packet, inflated and without the version byte: at least `most`, if the term has that many.
 pub fn open_head(packet: &[u8], most: usize) -> Cow<'_, [u8]> {
     match packet {
         [tag::VERSION, tag::COMPRESSED, _, _, _, _, stream @ ..] => {
             let mut head = Vec::with_capacity(most);
-            // What is wrong with the stream shows when all of it is inflated.
+            // An invalid stream is detected when all of it is inflated.
             let _ = Decompress::new(true).decompress_vec(stream, &mut head, FlushDecompress::None);
             Cow::Owned(head)
         }

@@ -21,7 +21,7 @@ impl Core {
         }
     }
 
-    /// What a worker has in memory is broken: it finishes its call and takes no other, and its lease ends.
+    /// A worker's memory is inconsistent: it finishes its call and takes no other, and its lease ends.
     pub(super) fn worker_spoiled(&mut self, now: Instant, id: WorkerId, actions: &mut Vec<Action>) {
         let Some(worker) = self.roster.get_mut(id) else { return };
         worker.exhausted = true;

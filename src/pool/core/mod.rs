@@ -249,7 +249,7 @@ impl Core {
         }
     }
 
-    /// Whether a worker has this call, and somebody waits for its end.
+    /// Returns whether a worker has this call, and somebody waits for its end.
     pub fn is_running(&self, call: CallId) -> bool {
         self.running.contains_key(&call)
     }

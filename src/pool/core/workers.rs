@@ -119,7 +119,7 @@ impl Core {
         }
     }
 
-    /// A worker has not answered. A call that it was given meanwhile, and did not read, goes to another worker after its death.
+    /// A worker has not answered. A call that it was given in the meantime and did not read goes to another worker after its death.
     pub(super) fn is_silent(&mut self, now: Instant, id: WorkerId, actions: &mut Vec<Action>) {
         match self.roster.get_mut(id) {
             Some(worker) if matches!(worker.state, State::Busy(_)) => {

@@ -151,7 +151,7 @@ impl Given<'_> {
         allowed.ok_or_else(|| self.must_be("a list of patterns module:function, each as text"))
     }
 
-    /// A path: bytes, of which text is one form.
+    /// A path: text, or other bytes.
     pub(super) fn path(&self, what: &str) -> Result<PathBuf, Failure> {
         path(self.value).ok_or_else(|| self.must_be(&format!("{what}, as text or as the bytes of a path")))
     }
@@ -221,7 +221,7 @@ fn integer(term: &Term) -> Option<u64> {
     }
 }
 
-/// A text, or a binary that is none: the system's paths are bytes.
+/// A text, or a binary that is not UTF-8: the system's paths are bytes.
 fn path(term: &Term) -> Option<PathBuf> {
     match term {
         Term::Binary(binary) => Some(OsString::from_vec(binary.bytes.clone()).into()),
