@@ -25,7 +25,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 pub fn run(pid: i32, home: &Home) -> io::Result<()> {
     let server = open(pid)?;
     let cgroup = Group::of(pid.unsigned_abs(), home);
-    // It may have ended before this process started. What it left behind is there all the same.
+    // It may have ended before this process started. What it left behind is still there.
     if let Some(server) = server {
         watch(&server)?;
     }

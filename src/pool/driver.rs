@@ -63,7 +63,7 @@ pub struct Pool {
     /// The list of actions, reused.
     actions: Vec<Action>,
     last_start_error: Option<Failure>,
-    /// Why the last reload failed; this is no trouble of the workers that serve.
+    /// Why the last reload failed; the serving workers are not affected.
     reload_error: Option<Failure>,
     last_exit: Option<LastExit>,
 }

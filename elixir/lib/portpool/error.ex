@@ -8,7 +8,7 @@ defmodule Portpool.Error do
   | `message` | what happened, why, and what to do |
   | `phase` | where it happened: `:checkout`, `:start`, `:call` or `:reply` |
   | `blame` | whose fault it was: `:caller`, `:worker` or `:server` |
-  | `retryable` | whether the same call can succeed the next time. The first run may have had effects all the same |
+  | `retryable` | whether the same call can succeed the next time. The first run may still have had effects |
   | `detail` | a map whose keys depend on the reason: `:traceback`, `:signal`, `:stderr`, `:elapsed_ms`, `:stacks` and others |
   | `frames` | the Python stack, outermost call first: maps of `:file`, `:line`, `:function`, `:code` |
 

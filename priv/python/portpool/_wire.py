@@ -50,11 +50,11 @@ _sched_yield = getattr(os, "sched_yield", None)  # Not every system has it.
 _monotonic = monotonic
 
 _READ = 16384
-# Pieces of so many bytes together are joined: that takes less time than to hand them over one by one.
+# Pieces of up to this many bytes in total are joined, which takes less time than passing them one by one.
 _SMALL = 4096
 # The kernel takes at most IOV_MAX (1024) pieces in one write.
 _PIECES = 512
-# So many waits in a row that brought nothing are enough to go to sleep at once; every so manieth shows whether that is still right.
+# After this many unsuccessful waits in a row it sleeps at once; but every 64th wait still polls.
 _PATIENCE = 8
 _PROBE = 64
 

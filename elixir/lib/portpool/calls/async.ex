@@ -35,7 +35,7 @@ defmodule Portpool.Async do
   The limits of the call end it, so the message always comes. A process that never receives it keeps it in its mailbox,
   as it would the message of a task. If the process dies, its calls are cancelled.
 
-  ## Beside `Task`
+  ## Compared with `Task`
 
   | | `Task` | `Portpool` |
   |---|---|---|

@@ -38,7 +38,7 @@ defprotocol Portpool.Encoder do
 
   If nothing implements the protocol, arguments are not searched. (Protocols must be consolidated, which `mix` does by
   default.) Otherwise each call searches its arguments for structs, which takes less time than sending them. Terms are
-  built anew only if a struct with an implementation is found.
+  rebuilt only if a struct with an implementation is found.
   """
 
   @fallback_to_any true
