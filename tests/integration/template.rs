@@ -185,7 +185,7 @@ fn assert_spawned(modules: &[&str], says: &str) {
     replace(&mut server, pid, 2);
     server.close_stdin();
     let log = server.wait().1;
-    assert_eq!(log.matches("not forked from a template").count(), 1, "{log}");
+    assert_eq!(log.matches("workers start without a template").count(), 1, "{log}");
     assert!(log.contains(says), "{log}");
 }
 
@@ -214,7 +214,7 @@ fn with_a_template_that_cannot_fork_workers_are_started_on_their_own() {
     assert_eq!(server.call(("forked", "imported_by"), []).unwrap(), int(u64::from(pid)), "it has imported by itself");
     server.close_stdin();
     let log = server.wait().1;
-    assert!(log.contains("not forked from a template: it cannot fork: [Errno 11]"), "{log}");
+    assert!(log.contains("workers start without a template: it cannot fork: [Errno 11]"), "{log}");
 }
 
 #[test]
@@ -277,7 +277,7 @@ fn an_import_that_does_not_end_says_where_it_hangs() {
     let status = server.wait_for_status("a start error", |status| get(status, "last_start_error") != atom("nil"));
     let error = get(&status, "last_start_error");
     assert!(
-        string(&get(&error, "message")).contains("did not end within 5400 ms (nine tenths of start_timeout)"),
+        string(&get(&error, "message")).contains("did not finish within 5400 ms (nine tenths of start_timeout)"),
         "{error}"
     );
     assert!(string(&get(&get(&error, "detail"), "traceback")).contains("never_imports.py\", line 9"), "{error}");
