@@ -12,7 +12,7 @@ use super::excerpt::{excerpt, place};
 use crate::call::{Body, Limits, Mfa};
 use crate::codec::json::{Defect, Refusal};
 use crate::codec::{Argument, call_from_json};
-use crate::config::{Config, Wait};
+use crate::config::{Config, OnStartFailure, Wait};
 
 /// A function with its arguments, and the Python that runs it.
 #[derive(Debug, clap::Args)]
@@ -82,6 +82,7 @@ impl Function {
             size: Some(size),
             limits: Limits { checkout_timeout: None, timeout: self.timeout, ..defaults.limits },
             wait: Wait::First,
+            on_start_failure: OnStartFailure::Fail,
             max_queue,
             python: self.python.clone().into(),
             python_path: std::iter::once(here.clone())

@@ -23,8 +23,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Starts a pool and waits until it is ready, or `start_timeout` is over. Stores its cgroup for whoever ends the
-    /// pool.
+    /// Starts a pool and waits until it is ready. Stores its cgroup, which must be removed when the pool has ended.
     ///
     /// # Errors
     /// Why the pool cannot start, for people.
@@ -42,12 +41,10 @@ impl Session {
             busy_poll: config.busy_poll,
         };
         let dispatcher = tokio::spawn(Dispatcher::new(opened.pool, replies, options).run(inbox));
-        if let Some(Reply::Ready(status)) = replied.take().await
-            && let (0, Some(failure)) = (status.counts.idle, status.last_start_error)
-        {
-            return Err(describe(&failure));
+        match replied.take().await {
+            Some(Reply::Error(failure)) => Err(describe(&failure)),
+            _ => Ok(Self { requests, replies: replied, dispatcher }),
         }
-        Ok(Self { requests, replies: replied, dispatcher })
     }
 
     /// Makes a request.

@@ -317,11 +317,11 @@ fn a_pool_that_cannot_start_ends_with_3_and_pythons_own_error() {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
         path.to_str().unwrap().to_owned()
     };
-    let old = script("python3.8", "#!/bin/sh\nprintf 'portpool 3 8 18 %s' \"$0\"\n", 0o755);
+    let old = script("python3.8", "#!/bin/sh\nprintf '\\nportpool:3:8:18:%d:%s' $$ \"$0\"\n", 0o755);
     let plain = script("plain", "#!/bin/sh\necho hello\n", 0o644);
     let other = script("other", "#!/bin/sh\necho I am no Python >&2; exit 4\n", 0o755);
     let odd = script("odd", "no interpreter line", 0o755);
-    let hangs = script(
+    let dies = script(
         "dies-at-start",
         &format!("#!/bin/sh\ncase \"$1\" in -S) exec {} \"$@\";; esac\necho cannot start >&2; exit 5\n", python()),
         0o755,
@@ -340,9 +340,11 @@ fn a_pool_that_cannot_start_ends_with_3_and_pythons_own_error() {
         assert_eq!((status, stdout.as_str()), (3, ""), "{name}: {stderr}");
         assert!(stderr.contains(says), "{name}: {stderr}");
     }
-    let (status, _, stderr) = portpool(&["call", "--python", &hangs, "operator:add", "1", "2"]);
-    // The question was answered with the real interpreter's path, so the shim is out of the way.
-    assert_eq!(status, 0, "{stderr}");
+    let (status, _, stderr) = portpool(&["call", "--python", &dies, "operator:add", "1", "2"]);
+    assert_eq!(status, 3, "{stderr}");
+    assert!(stderr.contains("exit status 5; its last line was: cannot start"), "{stderr}");
+    // The first failed start is reported. A pool that lives on would try again.
+    assert_eq!(stderr.matches("did not become ready").count(), 2, "once in the log, once as the error: {stderr}");
     let broken = scratch.join("sitecustomize.py");
     std::fs::write(&broken, "raise SystemExit('this installation is broken')\n").unwrap();
     let mut command = std::process::Command::new(program());

@@ -23,7 +23,8 @@ fn hello_is_answered_by_ready_with_what_the_pool_is() {
     assert_eq!(string(&get(&info, "version")), env!("CARGO_PKG_VERSION"));
     assert_eq!(string(&get(&get(&info, "python"), "executable")), python());
     let features: Vec<String> = elements(&get(&info, "features")).iter().map(atom_name).collect();
-    assert_eq!(features, ["call", "cancel", "checkout", "checkin", "resize", "reload", "drain", "status", "ping"]);
+    let known = ["call", "cancel", "checkout", "checkin", "resize", "reload", "drain", "flush", "status", "ping"];
+    assert_eq!(features, known);
 }
 
 #[test]
