@@ -172,7 +172,7 @@ impl Opened {
 async fn stop_asked(stop: &mut shutdown::Requests, requests: &mpsc::Sender<Request>, config: &Config) {
     stop.requested().await;
     if config.signals == Signals::Ignore {
-        info!("ignored a signal that asks for the end: the owner decides (option signals)");
+        info!("ignored a signal: the owner decides when the server ends (option signals)");
         return std::future::pending().await;
     }
     let limit = config.drain_timeout;

@@ -160,11 +160,11 @@ impl LeftBehind {
                 warn!(
                     worker = worker.0,
                     pid = orphan,
-                    "a resource tracker that did not end within {CLEAN_UP:?} is killed"
+                    "killed a resource tracker that did not end within {CLEAN_UP:?}"
                 );
             }
-            true => warn!(pid = orphan, "a process that a template left behind is killed"),
-            false => warn!(worker = worker.0, pid = orphan, "a process that the dead worker left behind is killed"),
+            true => warn!(pid = orphan, "killed a process that a template left behind"),
+            false => warn!(worker = worker.0, pid = orphan, "killed a process that the dead worker left behind"),
         }
         kill(orphan);
     }

@@ -236,7 +236,7 @@ impl Life {
             Closed::End => {}
             Closed::Violation(_) | Closed::Failed(_) => {
                 let bytes = self.channel.remains().escape_ascii();
-                warn!(worker = self.worker.0, %bytes, "{closed}: it is killed");
+                warn!(worker = self.worker.0, %bytes, "killed the worker: {closed}");
                 self.trouble = Some(closed.to_string());
                 self.process.kill();
             }

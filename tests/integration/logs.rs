@@ -164,7 +164,7 @@ fn warnings_of_the_server_come_to_the_owner_and_to_stderr() {
         ("log".into(), atom("server"), atom("warning"))
     );
     assert_eq!((get(&line, "worker"), get(&line, "call"), get(&line, "logger")), (int(1), atom("nil"), atom("nil")));
-    let says = format!("a process that the dead worker left behind is killed pid={daemon}");
+    let says = format!("killed a process that the dead worker left behind pid={daemon}");
     assert_eq!(string(&get(&line, "text")), says);
     assert_dies(daemon);
     server.close_stdin();

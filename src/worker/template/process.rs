@@ -158,7 +158,7 @@ impl TemplateProcess {
             }
         };
         if timeout(LEAVE_LIMIT, end).await.is_err() {
-            warn!("the template did not end within {} ms: it is killed", LEAVE_LIMIT.as_millis());
+            warn!("killed the template, which did not end within {} ms", LEAVE_LIMIT.as_millis());
         }
     }
 
