@@ -1,12 +1,14 @@
-//! A child process as a descriptor that becomes readable when the process ends, and the way to signal it. Without
-//! pidfds, a pipe and the pid are used.
+//! A process as a descriptor: it becomes readable when a child ends, and a signal sent through it hits no other process.
+//! Without pidfds, a pipe and the pid are used.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process, pidfd_open, pidfd_send_signal,
+};
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -22,10 +24,10 @@ pub(super) struct Pidfd {
 impl Pidfd {
     /// Call it on the runtime's thread.
     pub(super) fn open(pid: Pid) -> io::Result<Self> {
-        let (fd, stands_in) = match rustix::process::pidfd_open(pid, PidfdFlags::NONBLOCK) {
+        let (fd, stands_in) = match pidfd_open(pid, PidfdFlags::NONBLOCK) {
             Ok(fd) => (fd, false),
             // Linux before 5.10 lacks this flag. It only matters when waiting for a process that has not ended.
-            Err(Errno::INVAL) => (rustix::process::pidfd_open(pid, PidfdFlags::empty())?, false),
+            Err(Errno::INVAL) => (pidfd_open(pid, PidfdFlags::empty())?, false),
             Err(Errno::NOSYS | Errno::PERM) => (closes_when_it_ends(pid)?, true),
             Err(error) => return Err(error.into()),
         };
@@ -50,9 +52,9 @@ impl Pidfd {
     /// SRCH: it has been reaped.
     pub(super) fn signal(&self, signal: Signal) -> rustix::io::Result<()> {
         if self.stands_in {
-            return rustix::process::kill_process(self.pid, signal);
+            return kill_process(self.pid, signal);
         }
-        rustix::process::pidfd_send_signal(&self.ended, signal)
+        pidfd_send_signal(&self.ended, signal)
     }
 
     /// How the process ended, if it has; reaps it unless the options say otherwise.
@@ -62,6 +64,17 @@ impl Pidfd {
     pub(super) fn wait(&self, options: WaitIdOptions) -> rustix::io::Result<Option<WaitIdStatus>> {
         let id = if self.stands_in { WaitId::Pid(self.pid) } else { WaitId::PidFd(self.ended.as_fd()) };
         rustix::process::waitid(id, WaitIdOptions::EXITED | WaitIdOptions::NOHANG | options)
+    }
+}
+
+/// Kills a process that need not be a child of this one, if it is one of those that are meant. Returns whether it was.
+pub(super) fn kill_if(pid: u32, is_meant: impl FnOnce(u32) -> bool) -> bool {
+    let Some(known) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
+    // The descriptor first: the process that is examined is then the one that is killed.
+    match pidfd_open(known, PidfdFlags::empty()) {
+        Ok(process) => is_meant(pid) && pidfd_send_signal(&process, Signal::KILL).is_ok(),
+        Err(Errno::NOSYS | Errno::PERM) => is_meant(pid) && kill_process(known, Signal::KILL).is_ok(),
+        Err(_) => false,
     }
 }
 

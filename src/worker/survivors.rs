@@ -2,8 +2,7 @@
 
 use std::fs;
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-
+use super::pidfd::kill_if;
 use super::token;
 
 /// How often to go through the processes: one that forks without end is faster than any number of rounds.
@@ -14,7 +13,7 @@ const ROUNDS: usize = 100;
 pub fn kill_survivors(server: u32) {
     for _ in 0..ROUNDS {
         // A round may miss what was forked during it.
-        if processes().into_iter().filter(|pid| kill(*pid, server)).count() == 0 {
+        if processes().into_iter().filter(|pid| kill_if(*pid, |pid| is_left_by(server, pid))).count() == 0 {
             return;
         }
     }
@@ -25,13 +24,9 @@ fn processes() -> Vec<u32> {
     entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// Returns whether the process was one of them. One that has ended has no environment any more.
-fn kill(pid: u32, server: u32) -> bool {
-    let Some(known) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
-    // The descriptor first: the process whose token is read is then the one that is killed.
-    let Ok(process) = pidfd_open(known, PidfdFlags::empty()) else { return false };
-    let is_left = token::read(pid).is_some_and(|(of, _)| of == server) && counts_as_we_do(pid);
-    is_left && pidfd_send_signal(&process, Signal::KILL).is_ok()
+/// Returns whether a process is one of them. One that has ended has no environment any more.
+fn is_left_by(server: u32, pid: u32) -> bool {
+    token::read(pid).is_some_and(|(of, _)| of == server) && counts_as_we_do(pid)
 }
 
 /// Processes of a container may be visible from outside. The server in their token is a process of the container,

@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::time::Instant;
 
 use super::family;
+use super::pidfd::kill_if;
 
 /// How long a tracker has after its worker's death.
 pub(super) const CLEAN_UP: Duration = Duration::from_millis(500);
@@ -48,19 +48,11 @@ pub(super) fn kill_all_others(group: u32, orphans: impl Fn() -> Vec<u32>) -> boo
             return true;
         }
         // This round may have missed what was forked during it.
-        found.into_iter().for_each(|pid| kill(pid, group));
+        for pid in found {
+            kill_if(pid, |pid| family::group_of(pid) == Some(group));
+        }
     }
     false
-}
-
-fn kill(pid: u32, group: u32) {
-    let Some(known) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
-    // The descriptor first: the process whose group is read is then the one that is killed.
-    let Ok(process) = pidfd_open(known, PidfdFlags::empty()) else { return };
-    if family::group_of(pid) == Some(group) {
-        // This can only fail if it ended by itself.
-        let _ = pidfd_send_signal(&process, Signal::KILL);
-    }
 }
 
 /// The trackers among these processes and their descendants.

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::harness::processes::is_alive;
 use crate::harness::term::{get, int, list, number, string, text};
-use crate::harness::{Server, program, python};
+use crate::harness::{Server, Signpost, program, python};
 
 /// Becomes the program that it is given, for which there are no such system calls as `pidfd_open` and `pidfd_send_signal`.
 const WITHOUT_PIDFDS: &str = r#"
@@ -58,4 +58,17 @@ fn without_pidfds_a_template_forks_and_its_workers_are_watched() {
     assert_eq!((error.reason().as_str(), error.detail("signal")), ("worker_exit", int(9)));
     assert_eq!(string(&server.call(("json", "dumps"), [list([int(1)])]).unwrap()), "[1]");
     assert_eq!(number(&get(&server.status(), "restarts")), 1);
+}
+
+#[test]
+fn without_pidfds_what_a_worker_has_started_is_killed_although_its_resource_tracker_is_not() {
+    let mut server = without_pidfds();
+    server.hello([("size", int(1))]);
+    server.receive();
+    let said = Signpost::new();
+    let id = server.cast(("shared", "with_a_child"), [said.text()], &[]);
+    let child: u32 = said.lines()[0].parse().unwrap();
+    server.send_cancel(id);
+    assert_eq!(server.reply().1.unwrap_err().reason(), "cancelled");
+    assert!(!is_alive(child), "it was killed before the reply");
 }

@@ -1,23 +1,13 @@
-//! Python's resource tracker does its work, however a worker ends. docs/protocol.md 8.10, docs/faults.md row 49.
+//! Python's resource tracker does its work, however a worker ends. docs/protocol.md 8.10, docs/faults.md row 26a.
 
 use std::fs;
 use std::path::Path;
-use std::time::Instant;
 
 use rustix::process::Signal;
 
 use crate::harness::processes::{assert_dies, is_alive, signal};
 use crate::harness::term::{atom, count, element, elements, get, int, list, map, number, string, text};
-use crate::harness::{SOON, Server, Signpost};
-
-/// The lines of a file that a worker writes.
-fn read(said: &Signpost) -> Vec<String> {
-    let end = Instant::now() + SOON;
-    while !said.is_up() {
-        assert!(Instant::now() < end, "the worker has said nothing");
-    }
-    fs::read_to_string(said.path()).unwrap().lines().map(str::to_owned).collect()
-}
+use crate::harness::{Server, Signpost};
 
 /// What a worker has in hand: paths, and the pid of its tracker.
 struct InHand {
@@ -27,7 +17,7 @@ struct InHand {
 
 impl InHand {
     fn of(said: &Signpost) -> Self {
-        let mut paths = read(said);
+        let mut paths = said.lines();
         let tracker = paths.pop().unwrap().parse().unwrap();
         Self { paths, tracker }
     }
@@ -124,7 +114,7 @@ fn a_tracker_that_does_not_end_holds_up_no_reply_and_is_killed() {
     let mut server = Server::start([("size", int(1)), ("logs", atom("owner"))]);
     let said = Signpost::new();
     let id = server.cast(("shared", "has_one_that_hangs"), [said.text()], &[]);
-    let hangs = read(&said)[0].parse().unwrap();
+    let hangs = said.lines()[0].parse().unwrap();
     server.send_cancel(id);
     assert_eq!(server.reply().1.unwrap_err().reason(), "cancelled");
     // Only after the reply.
@@ -138,7 +128,7 @@ fn once_the_owner_is_gone_no_tracker_has_any_time() {
     let mut server = Server::start([("size", int(1))]);
     let said = Signpost::new();
     server.cast(("shared", "has_one_that_hangs"), [said.text()], &[]);
-    let hangs: u32 = read(&said)[0].parse().unwrap();
+    let hangs: u32 = said.lines()[0].parse().unwrap();
     server.close_stdin();
     server.wait();
     assert!(!is_alive(hangs), "it is gone before the server");

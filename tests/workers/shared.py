@@ -50,6 +50,16 @@ def crashes(path):
     time.sleep(3600)
 
 
+def with_a_child(path):
+    """A program in its group, which holds nothing of the tracker's; says its pid."""
+    _kept.append(shared_memory.SharedMemory(create=True, size=4096))
+    child = subprocess.Popen(["sleep", "3600"])
+    with open(path + ".new", "w") as file:
+        file.write(str(child.pid))
+    os.rename(path + ".new", path)
+    time.sleep(3600)
+
+
 def with_children(path):
     """Processes of its group hold the tracker's pipe, too: it does its work when these are dead."""
     _take(path)

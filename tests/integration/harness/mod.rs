@@ -405,6 +405,15 @@ impl Signpost {
     pub fn is_up(&self) -> bool {
         self.0.exists()
     }
+
+    /// What is written on it, once it is up.
+    pub fn lines(&self) -> Vec<String> {
+        let end = Instant::now() + SOON;
+        while !self.is_up() {
+            assert!(Instant::now() < end, "{} is not there", self.0.display());
+        }
+        std::fs::read_to_string(&self.0).unwrap().lines().map(str::to_owned).collect()
+    }
 }
 
 impl Drop for Signpost {

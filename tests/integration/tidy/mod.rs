@@ -125,3 +125,27 @@ fn no_file_is_so_long_that_it_must_be_two() {
         assert!(lines <= 500, "{} has {lines} lines", path.display());
     }
 }
+
+/// The files that start, signal or reap processes: ARCHITECTURE.md, "Invariants".
+const PROCESSES: [&str; 4] = ["watch.rs", "worker/orphans.rs", "worker/pidfd.rs", "worker/process.rs"];
+
+#[test]
+fn processes_are_started_signalled_and_reaped_in_few_files() {
+    let acts = |text: &str| {
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        [" kill_process", "::kill_process", "pidfd_send_signal(", "waitid(", ".spawn()?"]
+            .iter()
+            .any(|act| code.contains(act))
+    };
+    let source = root().join("src");
+    let found = files(&source, "rs").into_iter().filter(|path| acts(&fs::read_to_string(path).unwrap()));
+    let mut found: Vec<String> = found.map(|path| path.strip_prefix(&source).unwrap().display().to_string()).collect();
+    found.sort();
+    assert_eq!(found, PROCESSES);
+}
+
+#[test]
+fn the_map_of_the_program_can_be_read_at_one_sitting() {
+    let map = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    assert!(map.lines().count() <= 200, "ARCHITECTURE.md has {} lines", map.lines().count());
+}
