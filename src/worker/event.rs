@@ -91,7 +91,29 @@ impl StartError {
     }
 }
 
-/// The message and the other fields of a dict that a worker sent.
+/// The fields that a worker may send with a message, beside `frames`: docs/worker_protocol.md 4 and 5. Their names become
+/// atoms of the owner, so no others are passed on.
+const FIELDS: [&str; 11] =
+    ["argument", "at_once", "bytes", "function", "hint", "limit", "module", "path", "pid", "traceback", "type"];
+/// The fields of an entry of `frames`.
+const FRAME: [&str; 4] = ["code", "file", "function", "line"];
+
+fn is_scalar(value: &Value) -> bool {
+    !matches!(value, Value::Array(_) | Value::Object(_))
+}
+
+fn keep_known_fields(fields: &mut Map<String, Value>) {
+    fields.retain(|name, value| match value {
+        Value::Array(frames) if name == "frames" => {
+            let is_known = |name: &String, value: &mut Value| FRAME.contains(&name.as_str()) && is_scalar(value);
+            frames.retain_mut(|frame| frame.as_object_mut().map(|frame| frame.retain(is_known)).is_some());
+            true
+        }
+        value => FIELDS.contains(&name.as_str()) && is_scalar(value),
+    });
+}
+
+/// The message and the other known fields of a dict that a worker sent.
 pub fn fields(body: &[u8]) -> (String, Map<String, Value>) {
     let value = codec::read(body).and_then(|document| document.to_json());
     let Ok(Value::Object(mut fields)) = value else {
@@ -101,6 +123,7 @@ pub fn fields(body: &[u8]) -> (String, Map<String, Value>) {
         Some(Value::String(message)) => message,
         _ => String::new(),
     };
+    keep_known_fields(&mut fields);
     (message, fields)
 }
 
@@ -124,4 +147,27 @@ pub struct Ended {
     /// The kernel most likely killed it: it ended by a SIGKILL that was not ours, and since its start the kernel has
     /// killed in our cgroup for lack of memory. Known only with cgroup v2.
     pub oom: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn of_what_a_worker_says_only_known_fields_are_passed_on() {
+        let Value::Object(mut fields) = json!({
+            "type": "ValueError",
+            "bytes": 7,
+            "made_up": 1,
+            "path": {"made_up": 1},
+            "frames": [{"file": "x.py", "line": 1, "made_up": 2, "code": ["made_up"]}, [{"made_up": 3}], 4],
+        }) else {
+            panic!("an object")
+        };
+        keep_known_fields(&mut fields);
+        let known = json!({"type": "ValueError", "bytes": 7, "frames": [{"file": "x.py", "line": 1}]});
+        assert_eq!(Value::Object(fields), known);
+    }
 }
