@@ -1,11 +1,11 @@
 defmodule Portpool.Poolboy do
   @moduledoc """
-  What code that comes from Poolboy expects.
+  Functions in the form that Poolboy has, for code that comes from there.
   """
 
   alias Portpool.Error
 
-  @typedoc "Whether a worker can be had, and how many workers are idle, beyond `size`, and busy."
+  @typedoc "Whether a worker is available, and how many workers are idle, beyond `size`, and busy."
   @type status ::
           {:ready | :overflow | :full, idle :: non_neg_integer, overflow :: non_neg_integer,
            busy :: non_neg_integer}
@@ -16,7 +16,7 @@ defmodule Portpool.Poolboy do
   | state | meaning |
   |---|---|
   | `:ready` | a worker is idle or starting |
-  | `:overflow` | only a worker beyond `size` can be had |
+  | `:overflow` | only a worker beyond `size` is available |
   | `:full` | all workers are busy |
 
       {:ready, 2, 0, 0} = Portpool.Poolboy.status(MyApp.Python)

@@ -139,7 +139,7 @@ defmodule Portpool.Wire do
   end
 
   @doc """
-  Decodes what the server says of its own accord: 2.2, 2.3 and 6.1.
+  Decodes a packet that answers no request: docs/protocol.md 2.2, 2.3 and 6.1.
 
   Nothing in it comes from Python, and a newer server may name features that this client has never heard of, so
   here atoms are made.

@@ -5,7 +5,7 @@ defmodule Portpool.Directory do
   # of its supervisor, so that every kind of name works and none of them can be stale. Callers read the table
   # themselves; this process writes it and removes the rows of pools that are gone.
   #
-  # `hello` is what each server of the pool is told first. It may hold secrets, in `env` and `init`. It is here and not
+  # `hello` is the first packet to each server of the pool. It may hold secrets, in `env` and `init`. It is here and not
   # in the state of a process of the pool, or in the arguments of its children, because those are shown in crash reports
   # and by `:sys.get_status/1`. While a pool starts its key is `{:starting, pid}`, with the process that starts it.
 
@@ -20,7 +20,7 @@ defmodule Portpool.Directory do
   @calls 3
   @route 4
 
-  @doc "Creates the table. Whoever calls this owns it."
+  @doc "Creates the table. The calling process owns it."
   @spec new() :: :ets.table()
   def new, do: :ets.new(@table, [:named_table, :public, read_concurrency: true])
 
@@ -54,7 +54,7 @@ defmodule Portpool.Directory do
 
   defp put(pool, elements), do: GenServer.call(__MODULE__, {:put, pool, elements}, :infinity)
 
-  @doc "Returns what a server of this pool is told first."
+  @doc "Returns the `hello` packet for the servers of a pool."
   @spec hello(pid | {:starting, pid}) :: Wire.packet()
   def hello(pool), do: :ets.lookup_element(@table, pool, @hello)
 
@@ -80,7 +80,7 @@ defmodule Portpool.Directory do
     ArgumentError -> nil
   end
 
-  @doc "Finds the supervisor of a pool. Whatever else has that name or pid is no pool."
+  @doc "Finds the supervisor of a pool. `noproc` if another kind of process has that name or pid."
   @spec pool(Portpool.pool()) :: {:ok, pid} | {:error, Error.t()}
   def pool(pool) do
     with {:ok, pid} <- whereis(pool) do

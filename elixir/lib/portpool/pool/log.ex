@@ -1,9 +1,9 @@
 defmodule Portpool.Log do
   @moduledoc false
 
-  # Hands to `Logger` what a pool has to say: the lines that Python prints and logs, the server's own warnings
-  # (docs/protocol.md 14), the casts that fail, and how the server ended. A process of its own, because `Logger` makes a process that logs wait when its
-  # backends do not keep up, and no reply may wait for that.
+  # Passes to `Logger` the lines that Python prints and logs, the server's own warnings (docs/protocol.md 14), casts that
+  # fail, and how the server ended. It is a process of its own, because `Logger` makes a process that logs wait when its
+  # handlers do not keep up, and no reply may wait for that.
 
   use GenServer
 

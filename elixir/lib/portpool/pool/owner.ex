@@ -131,7 +131,7 @@ defmodule Portpool.Owner do
     {:noreply, state}
   end
 
-  # Its parent has told it to end, or it has exited of its own accord.
+  # Its parent has told it to end, or it exits by itself.
   @impl true
   def terminate(:shutdown, %{stage: :ready} = state) do
     # A supervisor that has a server or guard started again stops the other one in the same way: then nobody is left that
@@ -206,7 +206,7 @@ defmodule Portpool.Owner do
     fail(state, no_start(never_ready(state.config.binary, how)))
   end
 
-  # Whoever has stopped the pool may count on it that nothing is left.
+  # When a pool has stopped, nothing of it is left.
   defp server_exited(%{stage: :draining, server: server}, _how) do
     Server.await_watch(server)
     exit(:shutdown)
@@ -249,7 +249,7 @@ defmodule Portpool.Owner do
     )
   end
 
-  # What it has not ended by now it is told to kill: its stdin is closed.
+  # Its time is over. It kills what still runs, because its stdin is closed.
   defp overdue(%{stage: :draining}), do: exit(:shutdown)
 
   # The timer was cancelled too late.

@@ -84,8 +84,8 @@ defmodule Portpool.Pool do
   end
 
   @doc """
-  Stops a pool, and lets what runs end within `drain_timeout`, an option as in docs/protocol.md 7.4. It is no error if
-  the pool has stopped already.
+  Stops a pool. Running calls may end within `drain_timeout`, an option as in docs/protocol.md 7.4. Does nothing if the
+  pool has stopped already.
   """
   @spec stop(pid, map) :: :ok
   def stop(pool, options \\ %{}) do

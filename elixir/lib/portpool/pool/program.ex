@@ -40,7 +40,7 @@ defmodule Portpool.Program do
   defp cause(_path, %ErlangError{original: reason}) when is_atom(reason), do: posix(reason)
   defp cause(_path, error), do: Exception.message(error)
 
-  @doc "Says what an error of the operating system means for whoever starts a program."
+  @doc "Describes an error of the operating system that keeps a program from starting."
   @spec posix(atom) :: String.t()
   def posix(:emfile), do: "this VM has as many open files as it may have; `ulimit -n` raises the limit"
   def posix(:enfile), do: "this machine has as many open files as it may have"

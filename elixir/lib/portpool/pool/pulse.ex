@@ -2,7 +2,7 @@ defmodule Portpool.Pulse do
   @moduledoc false
 
   # Whether the server is well. At each beat something must have moved since the last one: bytes that came from it, or
-  # bytes that it took. So that something does, it is pinged, and whoever is idle has one ping in a few seconds.
+  # bytes that it took. So that something does, it is pinged: once in a few seconds while it is idle.
   #
   # Beats are counted and not the time: when this VM itself was stopped for a while, or the machine, the server has
   # the same number of beats to show itself.
