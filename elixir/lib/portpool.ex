@@ -366,8 +366,8 @@ defmodule Portpool do
   @doc """
   Waits until everything that Python has printed and logged so far is in `Logger`.
 
-  Lines that are dropped because `Logger` does not keep up are counted there. It does not wait for calls. A test that
-  looks for what a call prints calls it before it looks:
+  Lines that were dropped are counted there. A line without a newline at its end is logged once it has one. It does not
+  wait for calls. A test that looks for what a call prints calls it before it looks:
 
       log =
         ExUnit.CaptureLog.capture_log(fn ->

@@ -1,6 +1,16 @@
 defmodule Portpool.DeathTest do
   use Portpool.Test.Case
 
+  test "says what Python says of an exception without a text, and of a crash" do
+    pool = start_pool!()
+    exec = fn code -> Portpool.call(pool, :builtins, :exec, [code]) end
+    assert {:error, %Error{reason: :exception, message: "AssertionError"}} = exec.("assert False")
+    assert {:error, %Error{reason: :exception, message: "KeyError: ''"}} = exec.("raise KeyError('')")
+    crash = "import faulthandler, ctypes; ctypes.string_at(0)"
+    assert {:error, %Error{reason: :worker_exit, message: message}} = exec.(crash)
+    assert message =~ "its last line was: Fatal Python error: Segmentation fault"
+  end
+
   test "a server that is killed fails the calls in flight, and is started again" do
     pool = start_pool!(size: 2)
     server = server_pid(pool)

@@ -52,6 +52,28 @@ defmodule Portpool.ErrorTest do
       assert Exception.message(error) == "ValueError: no\n\n" <> String.trim_trailing(traceback)
     end
 
+    test "is not said twice where a function of C was called, from no line of Python" do
+      for {message, traceback} <- [
+            {"ValueError: no", "ValueError: no\n"},
+            {"JSONDecodeError: no: 1", "json.decoder.JSONDecodeError: no: 1\n"},
+            {"KeyError", "KeyError\n"},
+            {"the worker did not become ready: preload of m: ImportError: no m", "ImportError: no m\n"},
+            {"E: two\nlines", "m.f.<locals>.E: two\nlines\n"}
+          ] do
+        error = %{Error.new(:internal, message) | detail: %{traceback: traceback}}
+        assert Exception.message(error) == message
+      end
+
+      for traceback <- [
+            "ValueError: no\na note",
+            "KeyError: 1\n\nThe above exception was\n\nValueError: no",
+            "  File \"<string>\"\nValueError: no"
+          ] do
+        error = %{Error.new(:internal, "ValueError: no") | detail: %{traceback: traceback}}
+        assert Exception.message(error) == "ValueError: no\n\n" <> traceback
+      end
+    end
+
     test "has the last lines of stderr where that is all there is" do
       error = %{Error.new(:internal, "the worker died") | detail: %{stderr: ["one", "two"]}}
       assert Exception.message(error) == "the worker died\n\nThe last lines on its stderr:\n  one\n  two"

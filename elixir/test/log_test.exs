@@ -62,6 +62,18 @@ defmodule Portpool.LogTest do
     end
   end
 
+  test "has, once flush_logs/1 returns, how many lines were dropped", %{pool: pool} do
+    log =
+      logged(pool, fn ->
+        assert Portpool.call(pool, :builtins, :exec, ["for i in range(500): print('line', i)"]) == {:ok, nil}
+      end)
+
+    lines = log |> String.split("\n") |> Enum.count(&(&1 =~ ": line "))
+    dropped = Regex.scan(~r/: (\d+) lines were dropped/, log, capture: :all_but_first)
+    assert dropped |> List.flatten() |> Enum.map(&String.to_integer/1) |> Enum.sum() == 500 - lines
+    assert lines < 500
+  end
+
   test "flush_logs/1 does not wait for calls, and has what they have printed", %{pool: pool} do
     [go, said] =
       for _ <- 1..2, do: Path.join(System.tmp_dir!(), "portpool-flush-#{System.unique_integer([:positive])}")

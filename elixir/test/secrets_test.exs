@@ -120,6 +120,23 @@ defmodule Portpool.SecretsTest do
     end
   end
 
+  test "nor an error about the option itself" do
+    for wrong <- [
+          [env: %{"TOKEN" => @secret <> <<0>>}],
+          [env: %{("TOKEN=" <> @secret) => "1"}],
+          [env: %{"TOKEN" => %{"nested" => @secret}}],
+          [env: [{"TOKEN", @secret, 1}]],
+          [init: {:jobs, :echo, @secret}],
+          [init: {:jobs, :echo, [@secret | 1]}],
+          [init: {@secret, 1}],
+          [warmup: {:jobs, @secret}]
+        ] do
+      assert {:error, %Error{reason: :bad_request} = error} = Portpool.start_link(wrong)
+      refute inspect(error) =~ @secret
+      assert error.message =~ "must be"
+    end
+  end
+
   test "a program that ends at once is an error and nothing else, every time" do
     Process.flag(:trap_exit, true)
 

@@ -68,7 +68,7 @@ defmodule Portpool.StartTest do
                  Portpool.start_link([{option, value}])
 
         assert error.message =~ inspect(option)
-        assert option in [:env, :retry, :idempotent, :none] or error.message =~ inspect(value)
+        assert option in [:env, :init, :warmup, :retry, :idempotent, :none] or error.message =~ inspect(value)
         assert error.detail.option == Atom.to_string(option)
       end
     end
@@ -294,6 +294,19 @@ defmodule Portpool.StartTest do
       assert {:error, %Error{reason: :noproc}} = Portpool.call(pool, :math, :sqrt, [16])
       assert {:error, %Error{reason: :noproc}} = Portpool.call(MyApp.Python, :math, :sqrt, [16])
     end
+  end
+
+  test "has where a worker was that did not become ready" do
+    assert {:error, %Error{reason: :worker_start} = error} =
+             Portpool.start_link(
+               size: 1,
+               python: System.get_env("PORTPOOL_TEST_PYTHON") || "python3",
+               init: {:builtins, :exec, ["import threading; threading.Event().wait()"]},
+               start_timeout: 2_000,
+               on_start_failure: :fail
+             )
+
+    assert Exception.message(error) =~ ~r/start_timeout.*\n\nCurrent thread.*threading.py/s
   end
 
   describe "a pool" do

@@ -42,7 +42,9 @@ fn text_of<'a>(failure: &'a Failure, key: &str) -> Option<&'a str> {
 /// directly from outside Python has no frames.
 fn repeats(traceback: &str, message: &str) -> bool {
     let message = message.trim_end().trim_end_matches(':');
-    traceback.strip_suffix(message).is_some_and(|module| !module.contains(char::is_whitespace))
+    let name = traceback.split(':').next().unwrap_or_default();
+    let module = name.rfind('.').map_or(0, |dot| dot + 1);
+    !name.contains(char::is_whitespace) && traceback.get(module..).is_some_and(|short| message.ends_with(short))
 }
 
 /// Prints a message on stderr. If that is closed, there is nobody to tell.
@@ -73,6 +75,8 @@ mod tests {
             ("JSONDecodeError: no", "json.decoder.JSONDecodeError: no\n"),
             ("KeyError: ", "KeyError\n"),
             ("E: two\nlines", "m.E: two\nlines\n"),
+            ("the worker did not become ready: preload of m: ImportError: no m", "ImportError: no m\n"),
+            ("init: E: 1.5: 2", "m.f.<locals>.E: 1.5: 2\n"),
         ] {
             assert_eq!(shown(message, traceback), format!("exception: {message}"));
         }

@@ -247,7 +247,7 @@ pub(super) fn how_it_ended(ended: &Ended) -> String {
         true => format!("{exit}, most likely by the kernel, which was out of memory"),
         false => exit.to_string(),
     });
-    let last_line = ended.stderr.last().map(|line| format!("its last line was: {line}"));
+    let last_line = ended.last_words().map(|line| format!("its last line was: {line}"));
     let parts: Vec<String> = [ended.trouble.clone(), exit, last_line].into_iter().flatten().collect();
     parts.join("; ")
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
+use super::logs::last_words;
 use super::process::Exit;
 use super::wire::FromWorker;
 use crate::allowance::Share;
@@ -147,6 +148,13 @@ pub struct Ended {
     /// The kernel most likely killed it: it ended by a SIGKILL that was not ours, and since its start the kernel has
     /// killed in our cgroup for lack of memory. Known only with cgroup v2.
     pub oom: bool,
+}
+
+impl Ended {
+    /// Its last words on stderr.
+    pub fn last_words(&self) -> Option<&str> {
+        last_words(&self.stderr)
+    }
 }
 
 #[cfg(test)]

@@ -21,6 +21,12 @@ const LINES_A_SECOND: u32 = 200;
 /// The number of stderr lines shown in an error.
 const TAIL: usize = 20;
 
+/// The line of stderr that says why a process ended. Python tells of a crash first, and of where it was after that.
+pub(super) fn last_words(stderr: &[String]) -> Option<&str> {
+    let crash = stderr.iter().rev().find(|line| line.starts_with("Fatal Python error"));
+    crash.or(stderr.last()).map(String::as_str)
+}
+
 /// One of the two log pipes.
 #[derive(Debug)]
 pub(super) struct LogPipe {
@@ -78,8 +84,14 @@ impl LogPipe {
         }
     }
 
-    /// Logs everything written before this moment, even if the runtime does not know of it yet.
+    /// Logs everything written before this moment, even if the runtime does not know of it yet, and how many lines of it
+    /// were dropped.
     pub(super) fn flush(&mut self, inbox: Option<&Inbox>) {
+        self.read_all(inbox);
+        self.say_dropped();
+    }
+
+    fn read_all(&mut self, inbox: Option<&Inbox>) {
         let call = inbox.and_then(Inbox::in_hand);
         let mut piece = [0; 2 * LINE];
         // Somebody may keep writing, so this is limited, to more than a pipe holds.
@@ -166,7 +178,12 @@ impl LogPipe {
 
     /// Reports what was dropped in the past second and begins the next one.
     fn report(&mut self) {
-        let Rate { dropped, .. } = std::mem::replace(&mut self.rate, Rate::begin());
+        self.say_dropped();
+        self.rate = Rate::begin();
+    }
+
+    fn say_dropped(&mut self) {
+        let dropped = std::mem::take(&mut self.rate.dropped);
         if dropped > 0 {
             let text = format!("{dropped} lines were dropped: more than {LINES_A_SECOND} a second");
             self.log.line(self.worker, None, self.stream, Words::own(Level::Info, text));

@@ -136,7 +136,15 @@ defmodule Portpool.Error do
   end
 
   defp describe(message, %{traceback: traceback}) when is_binary(traceback) and traceback != "" do
-    message <> "\n\n" <> String.trim_trailing(traceback)
+    traceback = String.trim_trailing(traceback)
+    if repeats?(traceback, message), do: message, else: message <> "\n\n" <> traceback
+  end
+
+  # Where a worker was that did not become ready. A call that ran too long has them too, in `detail` alone: it is one of
+  # many, and they are long.
+  defp describe(message, %{stacks: stacks} = detail)
+       when is_binary(stacks) and not is_map_key(detail, :elapsed_ms) do
+    message <> "\n\n" <> String.trim_trailing(stacks)
   end
 
   defp describe(message, %{stderr: [_ | _] = lines}) do
@@ -144,6 +152,15 @@ defmodule Portpool.Error do
   end
 
   defp describe(message, _detail), do: message
+
+  # A traceback without frames only repeats the message, with the full name of the exception's class: where a function
+  # written in C was called, no line of Python had called it.
+  defp repeats?(traceback, message) do
+    [name | _rest] = String.split(traceback, ":", parts: 2)
+    class = name |> String.split(".") |> List.last()
+    short = String.replace_prefix(traceback, name, class)
+    not String.match?(name, ~r/\s/) and String.ends_with?(message, short)
+  end
 
   @doc """
   Returns the Python stack as an Elixir stack trace, innermost call first, for tools that take one.

@@ -9,7 +9,7 @@ from _pickle import PickleBuffer, Pickler, loads
 from _pickle import dumps as _dumps
 
 from portpool import _library
-from portpool._say import short_name, show, text_of, type_name
+from portpool._say import show, told, type_name
 from portpool._types import CODES, Atom, ImproperList, Opaque, _plain
 
 __all__ = ["Unencodable", "admit", "dumps", "loads", "register"]
@@ -241,7 +241,7 @@ def _reduce_with(encode: Callable[[Any], Any]) -> Reducer:
         except RecursionError:
             raise  # The pickler is as deep as it can be.
         except Exception as error:
-            raise Unencodable(f"its encoder raised {short_name(type(error))}: {text_of(error)}") from error
+            raise Unencodable(f"its encoder raised {told(error)}") from error
         if encoded is value:
             raise Unencodable("its encoder returned the value itself, where it must return another")
         return _plain, (encoded,)
@@ -294,11 +294,7 @@ def _explain(value: Any, error: BaseException) -> Unencodable:
         return found
     if issubclass(type(error), RecursionError):
         return Unencodable(_TOO_DEEP)
-    return error if type(error) is Unencodable else Unencodable(_told(error))
-
-
-def _told(error: BaseException) -> str:
-    return f"{short_name(type(error))}: {text_of(error)}"
+    return error if type(error) is Unencodable else Unencodable(told(error))
 
 
 def _search(root: Any) -> Unencodable | None:
@@ -317,7 +313,7 @@ def _search(root: Any) -> Unencodable | None:
             seen[id(value)] = value
             parts = list(_parts(value, cls, path))
         except BaseException as error:  # code of the user, which may raise anything
-            refusal = error if type(error) is Unencodable else Unencodable(_told(error))
+            refusal = error if type(error) is Unencodable else Unencodable(told(error))
             return Unencodable(refusal.message, _format(path), refusal.type_name or type_name(cls))
         todo.extend((part, step, depth + 1) for part, step in reversed(parts))
     return None

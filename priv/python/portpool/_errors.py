@@ -8,7 +8,7 @@ import traceback
 from portpool import _wire
 from portpool._calls import Undefined
 from portpool._codec import Unencodable
-from portpool._say import short_name, text_of, type_name
+from portpool._say import short_name, text_of, told, type_name
 
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def raised(error: BaseException) -> dict[str, Any]:
     trace = _traceback_of(error)
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith("<portpool>"):
         trace = trace.tb_next
-    message = f"{short_name(type(error))}: {text_of(error)}"
+    message = told(error)
     try:
         report = traceback.TracebackException(type(error), error, trace)
         text, frames = "".join(report.format()), _frames(report.stack)

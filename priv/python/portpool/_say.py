@@ -36,6 +36,12 @@ def text_of(error: BaseException) -> str:
         return f"<{short_name(type(error))} that cannot be printed>"
 
 
+def told(error: BaseException) -> str:
+    """Return the class of an error and its text, as the last line of a traceback has them."""
+    text = text_of(error)
+    return f"{short_name(type(error))}: {text}" if text else short_name(type(error))
+
+
 def show(value: Any, depth: int = 0) -> str:
     """Show a key of a dict, shortened; if it is not plain, only its type."""
     cls = type(value)

@@ -9,7 +9,7 @@ from portpool import _copies, _replacement, _wire
 from portpool._calls import run
 from portpool._codec import dumps, loads, lower_recursion_limit
 from portpool._copies import is_copy
-from portpool._say import short_name, text_of, type_name
+from portpool._say import short_name, told, type_name
 from portpool._stop import in_hand
 from portpool._wire import read_call, write_frame
 
@@ -132,7 +132,7 @@ def describe(error: BaseException) -> tuple[int, dict[str, Any]]:
 
 def last_resort(error: BaseException, second: BaseException) -> dict[str, Any]:
     """Describe an error without any import, if it cannot be described otherwise."""
-    message = f"{short_name(type(error))}: {text_of(error)}"[:_MESSAGE]
+    message = told(error)[:_MESSAGE]
     text = _writable(f"{message} (and {short_name(type(second))} while it was described)")
     return {"message": text, "type": _writable(type_name(type(error))), "traceback": text + "\n", "frames": []}
 

@@ -182,8 +182,10 @@ impl Given<'_> {
             Term::Map(map) => map.map.iter().map(|(name, value)| variable(name, value)).collect(),
             other => list(other).and_then(|list| list.iter().map(variable_pair).collect::<Option<Vec<_>>>()),
         };
+        // What was given is not shown: it may hold secrets.
         pairs.ok_or_else(|| {
-            self.must_be("a map or a list of pairs: the name of a variable and its value, or false to unset it")
+            let what = "must be a map or a list of pairs: the name of a variable and its value, or false to unset it";
+            wrong(self.key, &format!("{what}. No name has a `=`, and nothing has a NUL byte"))
         })
     }
 }

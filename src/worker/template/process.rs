@@ -17,7 +17,7 @@ use crate::worker::event::{Stacks, StartError, fields};
 use crate::worker::hello;
 use crate::worker::launcher::Launched;
 use crate::worker::log::Log;
-use crate::worker::logs::LogPipe;
+use crate::worker::logs::{LogPipe, last_words};
 use crate::worker::memory::OomKills;
 use crate::worker::orphans::Children;
 use crate::worker::process::Process;
@@ -162,11 +162,11 @@ impl TemplateProcess {
         }
     }
 
-    /// Kills it and returns the last line that it wrote to stderr.
+    /// Kills it and returns its last words on stderr.
     pub(super) fn end(self) -> Option<String> {
         self.process.kill();
         self.stdout.finish(None);
-        self.stderr.finish(None).pop()
+        last_words(&self.stderr.finish(None)).map(str::to_owned)
     }
 
     /// The next frame, while its output is logged; or why there will be none.

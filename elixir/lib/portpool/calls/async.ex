@@ -141,9 +141,7 @@ defmodule Portpool.Async do
   defp or_cancel(outcome, _async, _timeout), do: outcome
 
   defp say_why({:error, %Error{reason: :cancelled} = error}, timeout),
-    do:
-      {:error,
-       %{error | message: error.message <> ": it had not ended within the #{timeout} ms of the await"}}
+    do: {:error, %{error | message: error.message <> " (the await ended after #{timeout} ms)"}}
 
   defp say_why(outcome, _timeout), do: outcome
 

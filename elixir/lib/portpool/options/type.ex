@@ -40,8 +40,8 @@ defmodule Portpool.Options.Type do
     case cast(type, value) do
       {:ok, cast} -> {:ok, cast}
       {:error, message} -> {:error, message}
-      # An environment may hold secrets.
-      :error when type == :env -> {:error, "must be #{expected(type)}"}
+      # These may hold secrets.
+      :error when type in [:env, :mfa] -> {:error, "must be #{expected(type)}"}
       :error -> {:error, "must be #{expected(type)}, not #{inspect(value)}"}
     end
   end
@@ -109,12 +109,20 @@ defmodule Portpool.Options.Type do
   defp rlimit({name, most} = limit) when name in @rlimits and most in 0..@largest_limit, do: {:ok, limit}
   defp rlimit(_other), do: :error
 
-  defp variable({key, false}), do: with({:ok, key} <- name(key), do: {:ok, {key, false}})
-
-  defp variable({key, value}),
-    do: with({:ok, key} <- name(key), {:ok, text} <- text(value), do: {:ok, {key, text}})
+  # System calls accept no NUL, and no `=` in a name.
+  defp variable({key, value}) do
+    with {:ok, key} <- name(key),
+         {:ok, key} <- ok_if(not String.contains?(key, ["=", <<0>>]), key),
+         {:ok, value} <- setting(value),
+         do: {:ok, {key, value}}
+  end
 
   defp variable(_other), do: :error
+
+  defp setting(false), do: {:ok, false}
+
+  defp setting(value),
+    do: with({:ok, text} <- text(value), do: ok_if(not String.contains?(text, <<0>>), text))
 
   defp name(name) when is_atom(name) and name not in [nil, true, false], do: {:ok, Atom.to_string(name)}
   defp name(""), do: :error
@@ -156,7 +164,10 @@ defmodule Portpool.Options.Type do
   defp expected(:names), do: "a list of names"
   defp expected(:mfa), do: "a module, a function and a list of arguments, as in {:models, :load, []}"
   defp expected(:paths), do: "a list of paths or {app, path}"
-  defp expected(:env), do: "a map or list of pairs that gives each name a string or false"
+
+  defp expected(:env),
+    do:
+      "a map or list of pairs that gives each name a string or false. No name has a `=`, and nothing has a NUL byte"
 
   defp expected(:cgroup), do: ":auto, :none or the absolute path of a cgroup"
 

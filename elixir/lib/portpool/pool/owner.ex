@@ -243,10 +243,7 @@ defmodule Portpool.Owner do
   defp overdue(%{stage: {:starting, _timer, _waiting}} = state) do
     limit = state.config.start_timeout + @margin
 
-    fail(
-      state,
-      Error.new(:internal, "#{state.config.binary} did not say that it is ready within #{limit} ms")
-    )
+    fail(state, no_start("#{state.config.binary} did not say that it is ready within #{limit} ms"))
   end
 
   # Its time is over. It kills what still runs, because its stdin is closed.
