@@ -259,6 +259,28 @@ defmodule Portpool.StartTest do
       assert Portpool.call(name, :jobs, :echo, [1]) == {:ok, 1}
     end
 
+    test "of a registry that is not there or is none: an error, and no exception" do
+      for {registry, what} <- [
+            {NoSuchModule, "NoSuchModule"},
+            {Enum, "whereis_name"},
+            {Registry, "unknown registry"}
+          ] do
+        name = {:via, registry, {NoSuchRegistry, :python}}
+
+        assert {:error, %Error{reason: :bad_request, message: message} = error} =
+                 Portpool.start_link(name: name)
+
+        assert error.detail.option == "name" and message =~ what
+        assert {:error, %Error{reason: :noproc, message: message}} = Portpool.call(name, :jobs, :echo, [1])
+        assert message =~ what
+        assert {:error, %Error{reason: :noproc}} = Portpool.await(Portpool.async(name, :jobs, :echo, [1]))
+        assert {:error, %Error{reason: :noproc}} = Portpool.flush_logs(name)
+        assert Portpool.stop(name) == :ok
+      end
+
+      assert_clean_process()
+    end
+
     test "on another node: not yet, and that is said" do
       for pool <- [{MyApp.Python, :elsewhere@nowhere}],
           function <- [&Portpool.status/1, &Portpool.call(&1, :m, :f, [])] do

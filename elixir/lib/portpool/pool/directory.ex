@@ -97,7 +97,13 @@ defmodule Portpool.Directory do
   defp whereis(pool) when is_atom(pool), do: local(Process.whereis(pool), pool)
   defp whereis(pool) when is_pid(pool), do: local(pool, pool)
   defp whereis({:global, _name} = pool), do: local(GenServer.whereis(pool), pool)
-  defp whereis({:via, _module, _name} = pool), do: local(GenServer.whereis(pool), pool)
+
+  defp whereis({:via, _module, _name} = pool) do
+    case registry(pool) do
+      {:ok, pid} -> local(pid, pool)
+      {:error, why} -> {:error, noproc(pool, why)}
+    end
+  end
 
   defp whereis({name, node} = pool) when is_atom(name) and is_atom(node),
     do: local(GenServer.whereis(pool), pool)
@@ -116,8 +122,21 @@ defmodule Portpool.Directory do
   defp bad_request(message), do: {:error, Error.new(:bad_request, message)}
 
   defp noproc(pool) do
-    hint = if running?(), do: "", else: ": the :portpool application is not started"
-    Error.new(:noproc, "there is no pool #{inspect(pool)}" <> hint)
+    if running?(),
+      do: Error.new(:noproc, "there is no pool #{inspect(pool)}"),
+      else: noproc(pool, "the :portpool application is not started")
+  end
+
+  defp noproc(pool, why), do: Error.new(:noproc, "there is no pool #{inspect(pool)}: #{why}")
+
+  @doc "Asks the registry of a name which process has it. Or says why it cannot be asked: its code is not ours."
+  @spec registry({:via, module, term}) :: {:ok, pid | nil} | {:error, String.t()}
+  def registry(name) do
+    {:ok, GenServer.whereis(name)}
+  rescue
+    error -> {:error, Exception.message(error)}
+  catch
+    kind, reason -> {:error, Exception.format_banner(kind, reason)}
   end
 
   @impl true

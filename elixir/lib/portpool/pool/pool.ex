@@ -12,6 +12,7 @@ defmodule Portpool.Pool do
   @spec start_link(Config.t()) :: Supervisor.on_start() | {:error, Error.t()}
   def start_link(config) do
     with :ok <- directory(),
+         :ok <- registry(config.name),
          {:ok, pool} <- start(config) do
       case await(pool) do
         :ok -> {:ok, pool}
@@ -48,6 +49,16 @@ defmodule Portpool.Pool do
       do: :ok,
       else: {:error, Error.new(:noproc, "the :portpool application is not started")}
   end
+
+  # One that cannot be asked would raise in the supervisor that starts the pool.
+  defp registry({:via, _module, _name} = name) do
+    case Directory.registry(name) do
+      {:ok, _pid} -> :ok
+      {:error, why} -> {:error, Options.refused(:name, "#{inspect(name)} cannot be registered: #{why}")}
+    end
+  end
+
+  defp registry(_name), do: :ok
 
   defp name(%{name: nil}), do: []
   defp name(%{name: name}), do: [name: name]
