@@ -97,7 +97,7 @@ defmodule Portpool.DeathTest do
   test "a starter that is killed while it waits leaves no process behind" do
     python = slow_python!()
     starter = spawn(fn -> Portpool.start_link(size: 1, python: python, name: __MODULE__) end)
-    eventually(fn -> ours() != [] end)
+    eventually(fn -> ours() != [] end, 20_000)
     Process.exit(starter, :kill)
     eventually(fn -> ours() == [] and Process.whereis(__MODULE__) == nil end)
   end

@@ -41,15 +41,37 @@ defmodule Portpool.SignalsTest do
     assert Enum.filter(before, &alive?/1) == []
   end
 
-  # The pool is stopped by the VM, whose supervisors stop what uses it first.
+  # A VM that is told to end stops its applications, each from its top: first the pool, which drains, and then its caller,
+  # which has written its result by then.
   @script """
-  [python, path, said] = System.argv()
-  directory = Path.dirname(said)
-  {:ok, _} =
-    Supervisor.start_link(
-      [{Portpool, name: P, size: 1, python: python, python_path: [directory], drain_timeout: 60_000}],
-      strategy: :one_for_one, name: S)
-  spawn(fn -> File.write!(said, inspect(Portpool.call(P, "waits", "wait_for", [path], timeout: :infinity))) end)
+  defmodule Small do
+    use Application
+
+    def start(_type, [python, path, said]) do
+      pool = [name: P, size: 1, python: python, python_path: [Path.dirname(said)], drain_timeout: 60_000]
+      caller = %{id: Caller, start: {GenServer, :start_link, [Caller, {path, said}, [name: Caller]]}, shutdown: :infinity}
+      Supervisor.start_link([caller, {Portpool, pool}], strategy: :one_for_one)
+    end
+  end
+
+  defmodule Caller do
+    use GenServer
+
+    def init(state) do
+      Process.flag(:trap_exit, true)
+      {:ok, state}
+    end
+
+    def handle_cast(:call, {path, said} = state) do
+      File.write!(said, inspect(Portpool.call(P, "waits", "wait_for", [path], timeout: :infinity)))
+      {:noreply, state}
+    end
+  end
+
+  [_python, path, _said] = args = System.argv()
+  :ok = :application.load({:application, :small, mod: {Small, args}, applications: [:kernel, :stdlib, :elixir, :portpool]})
+  :ok = Application.start(:small)
+  GenServer.cast(Caller, :call)
   wait = fn wait -> if File.exists?(path <> ".runs"), do: :ok, else: wait.(wait) end
   wait.(wait)
   ready.()
