@@ -17,7 +17,7 @@ const AROUND: usize = 512;
 /// The bytes of results that may be on their way. Until it is written, a result counts twice: as received from its
 /// worker, and as the packet it becomes. A result larger than the allowance goes alone. Clones share one allowance.
 ///
-/// It cannot deadlock: whoever waits for a share holds none, and whoever holds one waits only for the owner.
+/// It cannot deadlock: a task that waits for a share holds none, and one that holds a share waits only for the owner.
 #[derive(Clone, Debug)]
 pub struct Allowance {
     small: Lane,

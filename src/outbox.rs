@@ -52,7 +52,7 @@ impl<T> Outbox<T> {
         let _ = self.sender.send(what);
     }
 
-    /// Returns whether so many messages wait that requests should wait, too.
+    /// Returns whether too many messages wait to read more requests.
     pub fn is_full(&self) -> bool {
         self.fill.waiting.load(Ordering::Relaxed) >= MOST
     }

@@ -19,7 +19,7 @@ pub struct Opened {
     pub pool: Pool,
     /// The interpreter of the workers.
     pub python: Interpreter,
-    /// The cgroup of the workers. Whoever ends the server removes it.
+    /// The cgroup of the workers. It must be removed when the server ends.
     pub cgroup: Option<Arc<Group>>,
 }
 

@@ -31,7 +31,7 @@ impl Record {
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         let counts = lines.filter_map(|line| line.rsplit_once(": ")).map(|(path, count)| Count {
             path: path.to_owned(),
-            instructions: count.trim().parse().unwrap_or_else(|_| panic!("{FILE}: {path}: {count:?} is no number")),
+            instructions: count.trim().parse().unwrap_or_else(|_| panic!("{FILE}: {path}: {count:?} is not a number")),
         });
         Self(counts.collect())
     }

@@ -19,5 +19,5 @@ fuzz_target!(|pickle: &[u8]| {
     }
     assert_eq!(out.len() as u64, document.term_size(), "the size was not the promised one");
     let mut cursor = etf::Cursor::new(&out);
-    assert!(cursor.term().is_ok() && cursor.end().is_ok(), "we wrote what is no term");
+    assert!(cursor.term().is_ok() && cursor.end().is_ok(), "we wrote something that is not a term");
 });

@@ -18,7 +18,7 @@ pub fn own() -> Option<PathBuf> {
 pub(super) fn delegated_to(pid: &str) -> Result<PathBuf, String> {
     let place = Place::of(pid).ok_or("no cgroup v2 is visible")?;
     let own = place.directory();
-    // The root of a cgroup namespace, or of the hierarchy, belongs to whoever lives in it.
+    // The root of a cgroup namespace, or of the hierarchy, belongs to the processes in it.
     if place.is_root() || is_marked(&own) {
         return Ok(own);
     }

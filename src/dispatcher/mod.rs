@@ -315,7 +315,7 @@ impl Dispatcher {
         if end == End::Drained {
             self.pool.end_launcher().await;
         }
-        // The workers first: whoever reads `shutdown` may rely on nothing running any more.
+        // The workers first: when `shutdown` arrives, nothing runs any more.
         if timeout(WORKERS_END, self.pool.close()).await.is_err() {
             warn!("some workers are still alive {WORKERS_END:?} after they were killed");
         }

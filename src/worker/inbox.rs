@@ -1,5 +1,5 @@
-//! What is sent to a worker, and the call that it is running. Whoever sends something writes as much as the pipe takes;
-//! the worker's task writes the rest.
+//! What is sent to a worker, and the call that it is running. The sender writes as much as the pipe takes, the worker's
+//! task the rest.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};

@@ -52,7 +52,7 @@ fn replies(server: &Server, calls: &BTreeMap<u64, Term>, reasons: &[&str]) -> (u
     (values, errors)
 }
 
-/// Calls that take 19 to 21 ms, where 20 are allowed: so many have a value and so many an error.
+/// Calls that take 19 to 21 ms, where 20 are allowed: how many have a value, and how many an error.
 fn race_the_deadline(server: &mut Server) -> (usize, usize) {
     let calls: BTreeMap<u64, Term> = (0..AT_ONCE)
         .map(|n| {

@@ -57,7 +57,7 @@ fn row(server: &mut Server, pid: u32) -> Term {
     workers.into_iter().find(|row| get(row, "pid") == int(u64::from(pid))).expect("no such worker")
 }
 
-/// Kills an idle worker and waits until so many are idle without it.
+/// Kills an idle worker and waits until this many are idle without it.
 fn replace(server: &mut Server, pid: u32, idle: u64) {
     signal(pid, Signal::KILL);
     server.wait_for_status("replaced", |status| {

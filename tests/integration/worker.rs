@@ -332,7 +332,7 @@ async fn a_worker_that_ran_out_of_memory_asks_to_be_replaced() {
     let mut worker = Worker::start(Recipe { memory_limit: Some(256 << 20), ..recipe() }).await;
     worker.call("starts", "takes_too_much", None);
     let Event::Replace(why) = worker.event().await else { panic!("it does not ask") };
-    assert!(!why.at_once && why.reason.contains("run out of memory"), "{why:?}");
+    assert!(!why.at_once && why.reason.contains("ran out of memory"), "{why:?}");
     assert_eq!(fields(&worker.reply().await)["type"], Value::from("MemoryError"));
 }
 

@@ -19,7 +19,7 @@ def by_exit(status):
 
 
 def until(path, times):
-    """Dies so many times; the file counts."""
+    """Dies this many times; the file counts."""
     with open(path, "a+") as file:
         file.write("x")
         file.flush()

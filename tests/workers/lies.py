@@ -173,7 +173,7 @@ class Node:
 
 
 def deep(kind, depth):
-    """A result of so many levels, when the limit of recursion is as good as none."""
+    """A result of this many levels, with practically no limit of recursion."""
     sys.setrecursionlimit(10**6)
     if kind == "encoder":
         return Nested(depth)

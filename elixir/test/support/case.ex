@@ -96,7 +96,7 @@ defmodule Portpool.Test.Case do
   @doc "Lets a held call end."
   def release(path), do: File.touch!(path)
 
-  @doc "Waits until so many calls run in workers, and returns the pids of these workers."
+  @doc "Waits until this many calls run in workers, and returns the pids of these workers."
   def busy_workers(pool, count \\ 1) do
     eventually(fn ->
       {:ok, status} = Portpool.status(pool)
@@ -105,12 +105,12 @@ defmodule Portpool.Test.Case do
     end)
   end
 
-  @doc "Waits until so many calls and checkouts wait in the queue."
+  @doc "Waits until this many calls and checkouts wait in the queue."
   def await_waiting(pool, count) do
     eventually(fn -> match?({:ok, %{waiting: ^count}}, Portpool.status(pool)) end)
   end
 
-  @doc "Spends so many microseconds, more exactly than a timer could."
+  @doc "Spends this many microseconds, more exactly than a timer could."
   def spend(microseconds), do: spin(System.monotonic_time(:microsecond) + microseconds)
 
   defp spin(until), do: if(System.monotonic_time(:microsecond) < until, do: spin(until))

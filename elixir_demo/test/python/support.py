@@ -124,7 +124,7 @@ def subsets(items: list[Any]) -> Iterator[tuple[Any, ...]]:
 
 
 def partitions(items: tuple[Any, ...], most: int) -> Iterator[list[list[Any]]]:
-    """All ways to put the items in order on at most so many routes."""
+    """All ways to put the items in order on at most `most` routes."""
     for order in permutations(items):
         for cuts in subsets(list(range(1, len(order)))):
             bounds = [0, *cuts, len(order)]

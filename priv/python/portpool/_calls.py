@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from portpool._wire import Chunk
 
 _modules = sys.modules
-# Results of these types are no awaitables: nobody need look whether they are.
+# Results of these types are never awaitable, which saves looking.
 _NEVER_AWAITED = frozenset({type(None), bool, int, float, str, bytes, list, tuple, dict})
 _ITERABLE_COROUTINE = 0x100  # The flag of `types.coroutine`: inspect.CO_ITERABLE_COROUTINE.
 # The worker's event loop, once a coroutine has come.

@@ -116,7 +116,7 @@ def _flush() -> bool:
         try:
             stream.flush()
         except AttributeError:
-            pass  # It was set to None, or to something that is no file.
+            pass  # It was set to None, or to something that is not a file.
         except (OSError, ValueError):
             done = False
     ctypes = _library.genuine("ctypes")

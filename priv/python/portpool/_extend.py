@@ -60,9 +60,9 @@ def encoder(cls: type[Any], encode: Callable[[Any], Any] | None = None) -> Any:
     if not isinstance(cls, type):
         raise TypeError(f"an encoder is for a class, not for {show(cls)}")
     if cls is object or cls in _codec.NEVER_ASKED:
-        raise TypeError(f"no encoder for {short_name(cls)}: plain values are what others become; give its subclasses one")
+        raise TypeError(f"no encoder for {short_name(cls)}: it is a plain type; register encoders for its subclasses")
     if cls.__module__ == "portpool" and cls.__name__ in _OURS:
-        raise TypeError(f"no encoder for portpool.{cls.__name__}: it becomes the term that it came from")
+        raise TypeError(f"no encoder for portpool.{cls.__name__}: it already becomes a term")
     _codec.register(cls, encode)
     return encode
 

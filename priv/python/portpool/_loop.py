@@ -109,7 +109,7 @@ class Loop:
         self._loop.close()
 
     def forget(self) -> None:
-        """Unset the current loop, as if none had been created: whoever asks next gets a new one."""
+        """Unset the current loop, as if none had been created: the next request for one creates it."""
         forget(self._asyncio)
 
 

@@ -42,7 +42,7 @@ def attempt(channel: Channel, order: dict[str, Any], part: Callable[[dict[str, A
         part(order, stage)
         if _copies.is_copy():
             _copies.leave()
-    except BaseException as error:  # sys.exit in a module is no reason to look like a start that went well
+    except BaseException as error:  # sys.exit in a module must not look like a successful start
         if _copies.is_copy():
             _copies.leave(error)
         fields = failed(stage.name, error)

@@ -49,7 +49,7 @@ def serve(channel: Channel, max_frame: int, max_memory: int | None = None, busy_
         send(answers, call, reply, max_frame)
         del reply  # Nothing of a call is kept while the worker waits for the next one.
         if watch and watch.has_grown():
-            _replacement.ask("it is larger than max_memory", False)
+            _replacement.ask("its memory exceeds max_memory", False)
             ask_for_replacement(answers)
             watch = None
 
@@ -111,7 +111,7 @@ def answer(body: Chunk, buffers: Sequence[bytes] = (), call: int = 0) -> Reply:
         return _wire.RESULT, dumps(result)
     except BaseException as error:
         if issubclass(type(error), MemoryError):
-            _replacement.ask("a call has run out of memory: what it left behind may be in anyone's way", False)
+            _replacement.ask("a call ran out of memory and may have left the worker in a bad state", False)
         kind, fields = describe(error)
         return kind, dumps(fields)
 

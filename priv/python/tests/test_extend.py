@@ -113,7 +113,7 @@ class Encoders(Registered):
             with self.assertRaises(TypeError):
                 portpool.encoder(cls, lambda value: 1)
         for ours in (Atom, portpool.Opaque, portpool.Date, portpool.DateTime, portpool.Tensor):
-            with self.assertRaisesRegex(TypeError, "becomes the term that it came from"):
+            with self.assertRaisesRegex(TypeError, "it already becomes a term"):
                 portpool.encoder(ours, lambda value: 1)
         with self.assertRaises(TypeError):
             portpool.encoder("Money", lambda value: 1)  # type: ignore[arg-type]

@@ -62,8 +62,8 @@ impl Node {
     }
 }
 
-/// A node that is not yet part of anything, with its size. Whoever reads a scalar knows its size, so it is not computed
-/// twice.
+/// A node that is not yet part of anything, with its size. The reader of a scalar knows its size, so it is not
+/// computed twice.
 ///
 /// The lower half is the node. The upper half is the size of a scalar as a term; the size of a container is known when
 /// it becomes part of another.

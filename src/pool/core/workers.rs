@@ -51,7 +51,7 @@ impl Core {
             State::Stopping(stop) => stop == Stop::Killed(true),
             State::Idle | State::Leased | State::Busy(_) => !progressed,
         };
-        // A failed reload is reported to whoever asked for it; the existing workers have not failed.
+        // A failed reload is the error of its request; the existing workers have not failed.
         if !self.candidate_is_gone(id, actions) && failed {
             let until = self.backoff.failed(now);
             self.timers.set(Timer::BackOff, Some(until));

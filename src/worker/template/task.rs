@@ -102,7 +102,7 @@ impl Life {
             if let Ending::Unfit(trouble) | Ending::Broken(trouble) = &why {
                 warn!("workers start without a template: {trouble}{last_words}");
             }
-            // Before the requests are dropped: whoever waits for an answer looks here next.
+            // Before the requests are dropped: a worker that waits for an answer looks here next.
             let _ = ending.set(why);
         }
     }
@@ -130,7 +130,7 @@ impl Life {
     async fn serve(&mut self) -> Result<(), String> {
         while let Some(Fork { worker, answer }) = self.next().await? {
             let launched = self.process.fork(worker).await?;
-            // Whoever wanted it may have given up; then it is killed here.
+            // If its requester has given up, dropping it kills it.
             drop(answer.send(launched));
         }
         Ok(())

@@ -58,7 +58,7 @@ struct Chaos {
     owed: HashMap<u64, Owed>,
     /// Leases that were granted and may have ended.
     leases: Vec<u64>,
-    /// Errors that belong to no request: so many are to come.
+    /// The number of errors still to come that belong to no request.
     errors_due: u64,
     operations: u64,
     /// Replies that were owed, errors that belong to no request among them.

@@ -6,7 +6,7 @@ use super::{Chaos, Due, Owed};
 use crate::harness::term::{atom, int, map, text};
 
 impl Chaos {
-    /// One operation, chosen by chance. In 10,000 there are so many of each.
+    /// One operation, chosen at random. The numbers are the shares in 10,000.
     pub(super) fn operate(&mut self) {
         match self.random.below(10_000) {
             0..6500 => self.echo(&[], &[]),

@@ -109,7 +109,7 @@ fn keys_of_python_that_become_the_same_term_are_found_in_any_row() {
     }
 }
 
-/// A list of so many floats, with another element in its midst.
+/// A list of this many floats, with another element in its midst.
 fn floats_around(count: usize, at: usize, other: &[u8]) -> Vec<u8> {
     let float = |number: usize| [&[70], &(number as f64 * -0.1).to_be_bytes()[..]].concat();
     let element = |number| if number == at { other.to_vec() } else { float(number) };

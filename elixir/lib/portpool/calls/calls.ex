@@ -97,7 +97,7 @@ defmodule Portpool.Calls do
       next_own(calls)
   end
 
-  # The guard is told first: whoever is killed between the two lines leaves no row that nobody would remove.
+  # The guard is told first: a caller that is killed between the two lines leaves no row that nobody would remove.
   defp introduce(%__MODULE__{guard: guard, callers: callers} = calls) do
     send(guard, {:watch, self()})
     :ets.insert(callers, {self(), number(calls), 0})
@@ -170,8 +170,8 @@ defmodule Portpool.Calls do
   @doc """
   Returns who waits for the reply to a checkout. The row stays, as that of a lease.
 
-  Whoever takes it in this very moment has either the row that counts or the one that does not, so it is uncounted
-  once.
+  A process that takes it at the same moment gets either the row that counts or the one that does not, so it is
+  uncounted once.
   """
   @spec hold(t, Wire.id()) :: reference | nil
   def hold(%__MODULE__{rows: rows} = calls, id) do

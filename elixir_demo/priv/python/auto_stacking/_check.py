@@ -15,7 +15,7 @@ LATE, SUM = 4e-15, 1e-9
 
 
 def faults(job: Job, plan: Mapping[str, Any]) -> list[str]:
-    """Everything that is wrong with a plan, in words; unassigned deliveries alone are no fault."""
+    """Lists everything that is wrong with a plan, in words. Unassigned deliveries alone are not a fault."""
     return [*_assignment(job, plan), *_totals(job, plan), *_stacks(job, plan)]
 
 
