@@ -33,8 +33,8 @@ pub(super) struct Function {
     #[arg(long)]
     raw: bool,
     /// Python interpreter: a path, or a command on PATH
-    #[arg(long, value_name = "PYTHON", default_value = "python3", value_parser = NonEmptyStringValueParser::new())]
-    python: String,
+    #[arg(long, value_name = "PYTHON", default_value = "python3")]
+    python: PathBuf,
     /// Directory to import modules from, after the working directory and before Python's own; repeatable
     #[arg(long, value_name = "DIR")]
     python_path: Vec<PathBuf>,
@@ -84,7 +84,7 @@ impl Function {
             wait: Wait::First,
             on_start_failure: OnStartFailure::Fail,
             max_queue,
-            python: self.python.clone().into(),
+            python: self.python.clone(),
             python_path: std::iter::once(here.clone())
                 .chain(self.python_path.iter().map(|path| here.join(path)))
                 .collect(),

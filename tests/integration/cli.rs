@@ -115,6 +115,19 @@ fn arguments_that_are_no_text_are_refused_by_their_number() {
 }
 
 #[test]
+fn paths_in_options_need_not_be_text() {
+    let folder = Signpost::new();
+    let odd = folder.path().join(OsStr::from_bytes(b"caf\xe9"));
+    std::fs::create_dir_all(&odd).unwrap();
+    std::fs::write(odd.join("in_there.py"), "def f(): return 'found'\n").unwrap();
+    std::os::unix::fs::symlink(python(), odd.join("python")).unwrap();
+    let mut command = Command::new(program());
+    command.arg("call").arg("--python").arg(odd.join("python")).arg("--python-path").arg(&odd).arg("in_there:f");
+    let output = command.env("LC_ALL", "C").timeout(SOON).output().unwrap();
+    assert_eq!(output.stdout, b"\"found\"\n", "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
 fn raw_output_is_text_without_quotes_and_bytes_with_nothing_added() {
     for (args, output) in [
         (&["builtins:str.upper", "h\"e\ny"][..], "H\"E\nY\n"),
