@@ -120,8 +120,9 @@ fn interpreter(script: &Path) -> Option<PathBuf> {
     let mut start = Vec::new();
     fs::File::open(script).ok()?.take(MOST).read_to_end(&mut start).ok()?;
     let start = String::from_utf8_lossy(&start);
-    let line = start.strip_prefix("#!")?.lines().next()?;
-    line.split_whitespace().next().map(PathBuf::from)
+    // As the kernel reads it, which takes the carriage return of a file from Windows for a part of the name.
+    let line = start.strip_prefix("#!")?.split('\n').next()?;
+    line.split([' ', '\t']).find(|word| !word.is_empty()).map(PathBuf::from)
 }
 
 fn how(exit: io::Result<Exit>) -> String {

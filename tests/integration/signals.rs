@@ -193,6 +193,25 @@ fn a_function_that_installs_its_own_handlers_keeps_them() {
 }
 
 #[test]
+fn the_default_is_no_handler_of_its_own_when_the_call_is_over() {
+    for preload in [vec![], vec![text("signalled")]] {
+        let env = map([("GOES_BACK_AT_IMPORT", text("1"))]);
+        let mut server = Server::start([("size", int(1)), ("preload", list(preload)), ("env", env)]);
+        let worker = server.call(("echo", "pid"), []).unwrap();
+        let all = list((0..4).map(|_| atom("true")));
+        for how in ["loop", "raises", "defaults"] {
+            assert_eq!(server.call(("signalled", "goes_back"), [text(how)]).unwrap(), all);
+            strike(server.mark());
+            assert_eq!(server.call(("signalled", "raises_all"), []).unwrap(), worker, "{how}");
+        }
+        assert_eq!(server.call(("signalled", "goes_back_in_a_coroutine"), []).unwrap(), all);
+        strike(server.mark());
+        assert_eq!(server.call(("signalled", "raises_all"), []).unwrap(), worker);
+        assert_eq!(get(&server.status(), "last_exit"), atom("nil"));
+    }
+}
+
+#[test]
 fn a_retired_worker_that_does_not_end_is_ended_by_sigterm_which_names_itself() {
     let mut server = Server::start([("size", int(2)), ("wait", atom("all"))]);
     let hangs = Signpost::new();

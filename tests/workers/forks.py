@@ -140,25 +140,37 @@ def lets_it_go():
     return _status(pid)
 
 
+def _fork_in_c():
+    import ctypes
+
+    return ctypes.PyDLL(None).fork()
+
+
+_FORKS = {"python": os.fork, "c": _fork_in_c}
+
+
 class Forks:
     """Its encoder forks."""
+
+    def __init__(self, by):
+        self.by = by
 
 
 @portpool.encoder(Forks)
 def _encode(value):
-    pid = os.fork()
+    pid = _FORKS[value.by]()
     return _status(pid) if pid else "the copy"
 
 
-def encoded():
-    return Forks()
+def encoded(by):
+    return Forks(by)
 
 
-def at_a_signal():
+def at_a_signal(by):
     """A handler forks while the worker waits for its next call."""
 
     def handler(number, frame):
-        pid = os.fork()
+        pid = _FORKS[by]()
         if pid:
             statuses.append(_status(pid))
 

@@ -1,5 +1,6 @@
 """What signals that are meant for the owner do to a worker, and to what it has started."""
 
+import asyncio
 import ctypes
 import multiprocessing
 import os
@@ -116,5 +117,25 @@ def fork_keeps_handlers():
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+def goes_back(how):
+    """Takes all of them, and goes back to the defaults."""
+    if how == "loop":
+        loop = asyncio.new_event_loop()
+        for number in FOR_THE_OWNER:
+            loop.add_signal_handler(number, print)
+        loop.close()
+    else:
+        take_all()
+        for number in FOR_THE_OWNER:
+            signal.signal(number, signal.default_int_handler if how == "raises" and number == signal.SIGINT else signal.SIG_DFL)
+    return [signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler) for number in FOR_THE_OWNER]
+
+
+async def goes_back_in_a_coroutine():
+    return goes_back("defaults")
+
+
+if "GOES_BACK_AT_IMPORT" in os.environ:
+    goes_back("loop")
 if "RAISES_AT_IMPORT" in os.environ:
     raises_all()

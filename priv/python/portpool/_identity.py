@@ -20,8 +20,11 @@ class Identity:
     def __init__(self) -> None:
         """Create this before anybody sets a variable; after that, the C library's table may point elsewhere."""
         self.trouble = None
-        self._token = os.environ[_VARIABLE].encode()
+        self._token = os.environ.get(_VARIABLE, "").encode()
         self._address = None
+        if not self._token:
+            self.trouble = f"the variable {_VARIABLE} is not in its environment: what the option python names has removed it"
+            return
         try:
             import ctypes
         except ImportError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+from _signal import getsignal as _getsignal  # That of `signal` makes enumerations, which takes ten times as long.
 from _thread import get_ident
 
 from portpool import _stop
@@ -32,6 +33,9 @@ _HANDLERS = {
 }
 # Those that are blocked while a process is forked.
 _BLOCKED = _HANDLERS.keys() - {signal.SIGINT}
+_TERM, _INT, _HUP, _QUIT = map(int, _HANDLERS)
+# As `_signal` has it: always the same object.
+_DEFAULT = int(signal.SIG_DFL)
 # What they are in a new Python.
 _DEFAULTS = (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler)
 
@@ -46,13 +50,33 @@ def take() -> None:
 
     The server starts each process with these signals blocked. One that arrived earlier is handled now.
     """
-    for number, handler in _HANDLERS.items():
+    for number in _HANDLERS:
         if signal.getsignal(number) in _DEFAULTS:
-            signal.signal(number, handler)
-    for number in (signal.SIGHUP, signal.SIGQUIT):
-        if signal.getsignal(number) is _nothing:
-            signal.siginterrupt(number, False)  # C code in a system call need not hear of it either.
+            _install(number)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def take_back() -> None:
+    """Installs a handler where a function has gone back to the default, as an event loop does that had handlers and is closed.
+
+    The default is no handler of its own, and would end this process. Called after each call, so it has to be quick.
+    """
+    if (
+        _getsignal(_TERM) is _DEFAULT
+        or _getsignal(_INT) is signal.default_int_handler
+        or _getsignal(_HUP) is _DEFAULT
+        or _getsignal(_QUIT) is _DEFAULT
+        or _getsignal(_INT) is _DEFAULT
+    ):
+        for number in _HANDLERS:
+            if _getsignal(number) in (_DEFAULT, signal.default_int_handler):
+                _install(number)
+
+
+def _install(number: signal.Signals) -> None:
+    signal.signal(number, _HANDLERS[number])
+    if _HANDLERS[number] is _nothing:
+        signal.siginterrupt(number, False)  # C code in a system call need not hear of it either.
 
 
 def fork() -> int:

@@ -6,7 +6,7 @@ import atexit
 import builtins  # A module of the user is imported as the user would: see _stdlib.py.
 import sys
 
-from portpool import _calls, _copies, _hooks, _wire, _worker
+from portpool import _calls, _copies, _hooks, _signals, _wire, _worker
 from portpool._codec import dumps
 
 TYPE_CHECKING = False  # see _boot.py
@@ -42,6 +42,7 @@ def attempt(channel: Channel, order: dict[str, Any], part: Callable[[dict[str, A
         part(order, stage)
         if _copies.is_copy():
             _copies.leave()
+        _signals.take_back()
     except BaseException as error:  # sys.exit in a module must not look like a successful start
         if _copies.is_copy():
             _copies.leave(error)

@@ -8,6 +8,8 @@ from select import POLLIN, poll
 from struct import Struct
 from time import monotonic
 
+from portpool import _copies
+
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,6 +50,7 @@ _read = os.read
 _write = os.write
 _sched_yield = getattr(os, "sched_yield", None)  # Not every system has it.
 _monotonic = monotonic
+_is_copy = _copies.is_copy
 
 _READ = 16384
 # Pieces of up to this many bytes in total are joined, which takes less time than passing them one by one.
@@ -101,6 +104,8 @@ def read_call(channel: Channel, wait: Callable[[], object]) -> tuple[int, Chunk,
     """
     orders, answers = channel
     wait()
+    if _is_copy():
+        _copies.leave()  # A signal handler has forked it in C: it must not take the worker's call.
     data = _read(orders, _READ)
     while True:
         if not data:

@@ -10,6 +10,7 @@ from portpool._calls import run
 from portpool._codec import dumps, loads, lower_recursion_limit
 from portpool._copies import is_copy
 from portpool._say import short_name, told, type_name
+from portpool._signals import take_back as take_back_signals
 from portpool._stop import in_hand
 from portpool._wire import read_call, write_frame
 
@@ -32,7 +33,7 @@ def serve(channel: Channel, max_frame: int, max_memory: int | None = None, busy_
     answers = channel[1]
     send(answers, 0, (_wire.HELLO, dumps(hello())), max_frame)
     watch = _watch(max_memory) if max_memory else None
-    channel_of_this, reasons = _copies.channel, _replacement.reasons
+    reasons = _replacement.reasons
     wait = _wire.wait_for(channel, busy_poll / 1e6)
     while True:
         frame = read_call(channel, wait)
@@ -42,8 +43,9 @@ def serve(channel: Channel, max_frame: int, max_memory: int | None = None, busy_
         del frame
         reply = answer(body, buffers, call)
         del body, buffers
-        if not channel_of_this:
+        if is_copy():
             _copies.leave()  # An encoder has forked it.
+        take_back_signals()
         if reasons:
             ask_for_replacement(answers)
         send(answers, call, reply, max_frame)
