@@ -394,10 +394,10 @@ impl Pool {
 
     fn interrupt(&mut self, worker: WorkerId) {
         let Some(call) = self.core.runs(worker) else { return };
-        if let Some(in_hand) = self.in_hand.get_mut(&call) {
-            in_hand.interrupted = true;
-        }
-        self.on(worker, |handle| handle.interrupt(call));
+        let Some(in_hand) = self.in_hand.get_mut(&call) else { return };
+        in_hand.interrupted = true;
+        let grace = in_hand.grace();
+        self.on(worker, |handle| handle.interrupt(call, grace));
     }
 
     fn kill(&mut self, worker: WorkerId, cause: KillCause) {

@@ -107,6 +107,14 @@ impl InHand {
         }
     }
 
+    /// How long it has after an interrupt.
+    pub(super) fn grace(&self) -> Duration {
+        match &self.job {
+            Job::Call(call) => call.limits.grace,
+            Job::Checkout(_) | Job::Reload => Duration::ZERO,
+        }
+    }
+
     /// How long it may take in total.
     pub(super) fn deadline(&self) -> Option<Duration> {
         match &self.job {

@@ -32,6 +32,7 @@ const SOURCES: &[(&str, &str, &str)] = &[
     ("portpool", "__init__.py", include_str!("../../priv/python/portpool/__init__.py")),
     ("portpool._bounds", "_bounds.py", include_str!("../../priv/python/portpool/_bounds.py")),
     ("portpool._calls", "_calls.py", include_str!("../../priv/python/portpool/_calls.py")),
+    ("portpool._cancellation", "_cancellation.py", include_str!("../../priv/python/portpool/_cancellation.py")),
     ("portpool._codec", "_codec.py", include_str!("../../priv/python/portpool/_codec.py")),
     ("portpool._copies", "_copies.py", include_str!("../../priv/python/portpool/_copies.py")),
     ("portpool._dates", "_dates.py", include_str!("../../priv/python/portpool/_dates.py")),

@@ -1,6 +1,7 @@
 //! The pool's handle on a worker: what it may ask of it.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -55,9 +56,10 @@ impl Handle {
     }
 
     /// Raises KeyboardInterrupt in this call if the worker is running it, and in no other.
-    pub fn interrupt(&self, call: CallId) {
+    /// A coroutine is cancelled instead, and again after each tenth of the grace if it continues.
+    pub fn interrupt(&self, call: CallId, grace: Duration) {
         if let Some(born) = self.birth.get() {
-            stop::interrupt(&born.process, call);
+            stop::interrupt(&born.process, call, grace);
         }
     }
 

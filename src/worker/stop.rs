@@ -19,8 +19,12 @@ const FILE: &str = "/memfd:portpool (deleted)";
 const DUMP: Signal = Signal::STKFLT;
 /// The offset of the number that tells the process to end. The call to interrupt precedes it.
 const TERMINATE_AT: u64 = 8;
+/// The offset of the pause, in milliseconds, after which a coroutine that continues is cancelled again.
+const PAUSE_AT: u64 = 16;
 /// The offset of the dump.
-const DUMP_AT: u64 = 16;
+const DUMP_AT: u64 = 24;
+/// The grace is this many pauses long.
+const PAUSES: u32 = 10;
 /// Longer dumps are cut here.
 const LONGEST: u64 = 64 << 10;
 
@@ -64,8 +68,10 @@ async fn ends_within(process: &Process, limit: Duration) {
 
 /// Raises KeyboardInterrupt in this call, if it still runs. Its reply may be on the way, so the process is told first
 /// which call is meant. docs/worker_protocol.md 6.2
-pub(super) fn interrupt(process: &Process, call: CallId) {
-    if SharedFile::of(process.pid()).is_some_and(|file| file.write(0, call.0).is_ok()) {
+pub(super) fn interrupt(process: &Process, call: CallId, grace: Duration) {
+    let pause = u64::try_from((grace / PAUSES).as_millis()).unwrap_or(u64::MAX).max(1);
+    let tell = |file: SharedFile| file.write(PAUSE_AT, pause).and_then(|()| file.write(0, call.0));
+    if SharedFile::of(process.pid()).is_some_and(|file| tell(file).is_ok()) {
         process.signal(Signal::INT);
     }
 }

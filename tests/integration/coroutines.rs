@@ -1,11 +1,12 @@
 //! Coroutine functions: one event loop for the whole life of a worker. docs/worker_protocol.md 8.
 
 use std::fs;
+use std::thread;
 
 use eetf::Term;
 
 use crate::harness::term::{atom, elements, int, list, map, string, text, tuple};
-use crate::harness::{Server, Signpost};
+use crate::harness::{Server, Signpost, pythons};
 
 const MODULE: &str = "coroutines";
 
@@ -118,6 +119,36 @@ fn a_coroutine_whose_time_is_over_is_cancelled_and_is_over_before_the_next_call(
     let best = server.call_with((MODULE, "waits_for_the_best"), [], &limit).unwrap();
     assert_eq!(string(&best), "the best so far");
     assert_eq!(server.call(("echo", "pid"), []).unwrap(), worker, "the worker lives");
+}
+
+#[test]
+fn a_coroutine_that_swallows_its_cancellation_is_cancelled_again_and_one_that_cleans_up_is_not() {
+    thread::scope(|scope| {
+        for python in pythons() {
+            scope.spawn(move || {
+                swallows_and_cleans_up(&python);
+            });
+        }
+    });
+}
+
+fn swallows_and_cleans_up(python: &str) {
+    let mut server = start([("python", text(python))]);
+    let worker = server.call(("echo", "pid"), []).unwrap();
+    let ends = |server: &mut Server, function: &str, args: Vec<Term>| {
+        let limits = [("timeout", int(100)), ("grace", int(2000))];
+        let error = server.call_with((MODULE, function), args, &limits).unwrap_err();
+        assert_eq!(error.reason(), "timeout", "{python}, {function}: {error:?}");
+        assert_eq!(server.call(("echo", "pid"), []).unwrap(), worker, "{python}, {function}: {error:?}");
+    };
+    call(&mut server, "loop_id");
+    ends(&mut server, "swallows", vec![int(2)]);
+    assert_eq!(words(&call(&mut server, "seen")), ["swallowed"; 2], "{python}");
+    (0..3).for_each(|_| ends(&mut server, "polls", vec![]));
+    for how in ["itself", "context", "generator", "another", "task", "wait_for", "gather"] {
+        ends(&mut server, "cleans_up", vec![text(how)]);
+        assert_eq!(words(&call(&mut server, "seen")), ["cleaned up"], "{python}, {how}");
+    }
 }
 
 #[test]

@@ -110,6 +110,39 @@ fn a_virtual_environment_a_relative_path_and_a_name_in_path_are_kept() {
 }
 
 #[test]
+fn a_script_that_clears_the_environment_serves_and_a_template_says_why_it_does_not() {
+    let folder = Folder::new();
+    let script = folder.script("clears", "exec env -i PATH=\"$PATH\" \"$PYTHON\" \"$@\"");
+    for (mut server, has_template) in both(&[("python", path(&script))]).into_iter().zip([false, true]) {
+        server.call(("echo", "pid"), []).unwrap();
+        server.close_stdin();
+        let (_, log) = server.wait();
+        assert_eq!(log.contains("the variable PORTPOOL_WORKER is not in its environment"), has_template, "{log}");
+        assert!(!log.contains("Traceback"), "{log}");
+    }
+}
+
+#[test]
+fn a_script_whose_interpreter_is_missing_names_it() {
+    let folder = Folder::new();
+    for (line, interpreter) in [
+        ("#!/nonexistent/python3", "/nonexistent/python3"),
+        ("#! /nonexistent/env  python3", "/nonexistent/env"),
+        // A file from Windows.
+        ("#!/bin/sh\r", "/bin/sh\\r"),
+    ] {
+        let script = folder.script("of_nobody", "");
+        fs::write(&script, format!("{line}\nexec python3 \"$@\"\n")).unwrap();
+        let mut server = Server::silent();
+        server.hello([("size", int(1)), ("python", path(&script))]);
+        let error = Failure::of(crate::harness::term::element(&server.receive(), 1));
+        let said = format!("is a script, and its interpreter \"{interpreter}\" does not exist");
+        assert!(error.message().contains(&said), "{error:?}");
+        assert_eq!(server.wait().0.code(), Some(2));
+    }
+}
+
+#[test]
 fn a_script_that_starts_python_as_its_child_is_an_error_that_says_so() {
     let folder = Folder::new();
     for source in ["\"$PYTHON\" \"$@\"", "\"$PYTHON\" \"$@\" & wait", "setsid \"$PYTHON\" \"$@\"\nexit 0"] {

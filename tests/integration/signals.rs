@@ -196,7 +196,9 @@ fn a_function_that_installs_its_own_handlers_keeps_them() {
 fn the_default_is_no_handler_of_its_own_when_the_call_is_over() {
     for preload in [vec![], vec![text("signalled")]] {
         let env = map([("GOES_BACK_AT_IMPORT", text("1"))]);
-        let mut server = Server::start([("size", int(1)), ("preload", list(preload)), ("env", env)]);
+        let options = [("size", int(1)), ("preload", list(preload)), ("env", env), ("wait", atom("all"))];
+        let mut server = Server::start(options);
+        strike(server.mark());
         let worker = server.call(("echo", "pid"), []).unwrap();
         let all = list((0..4).map(|_| atom("true")));
         for how in ["loop", "raises", "defaults"] {

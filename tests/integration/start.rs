@@ -214,6 +214,8 @@ fn after_fork_in_a_module_that_is_imported_later_runs_at_once() {
     let mut server = Server::start([size.clone(), ("preload", list([text("imports_late")])), env]);
     let after = ["imported", "between", "imports", "first", "second"];
     assert_eq!(words(&server.call(("imports_late", "seen"), []).unwrap()), after);
+    let error = server.call(("registers_late", "registers_a_coroutine_function"), []).unwrap_err();
+    assert!(error.message().contains("after_fork takes no coroutine function"), "{error:?}");
     let raises = ("env", map([("LATE_RAISES", text("1"))]));
     assert!(start_error([raises, init]).message().contains("raised by after_fork"));
 }

@@ -93,7 +93,7 @@ impl Worker {
 
     /// Interrupts the call that was made last.
     fn interrupt(&self) {
-        self.handle.interrupt(CallId(self.calls));
+        self.handle.interrupt(CallId(self.calls), SOON);
     }
 
     async fn reply(&mut self) -> Reply {
@@ -253,7 +253,7 @@ async fn interrupts_that_cross_replies_hit_no_later_call() {
         interrupted += u32::from(reply.kind == FromWorker::Raised);
         // The one that follows is not meant, however late the interrupt is.
         worker.call("hangs", "for_a_moment", Some("50"));
-        worker.handle.interrupt(call);
+        worker.handle.interrupt(call, SOON);
         assert_eq!(worker.reply().await.kind, FromWorker::Result, "round {round}");
     }
     println!("{interrupted} of 1000 were interrupted");

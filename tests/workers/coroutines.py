@@ -147,6 +147,81 @@ async def waits(path):
         _seen.append("over")
 
 
+async def swallows(times):
+    """As code does that takes a cancellation for its own."""
+    for _ in range(times):
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            _seen.append("swallowed")
+    await asyncio.sleep(3600)
+
+
+async def polls():
+    """Before Python 3.12 a cancellation that meets a completion is swallowed."""
+    while True:
+        await asyncio.wait_for(asyncio.sleep(0.0001), 3600)
+
+
+async def _cleans_up():
+    try:
+        await asyncio.sleep(3600)
+    finally:
+        await asyncio.sleep(0.3)
+        _seen.append("cleaned up")
+
+
+class _CleansUp:
+    async def __aenter__(self):
+        pass
+
+    async def __aexit__(self, *error):
+        await asyncio.sleep(0.3)
+        _seen.append("cleaned up")
+
+
+async def _uses_one_that_cleans_up():
+    async with _CleansUp():
+        await asyncio.sleep(3600)
+
+
+async def _generates():
+    try:
+        yield await asyncio.sleep(3600)
+    finally:
+        await asyncio.sleep(0.3)
+        _seen.append("cleaned up")
+
+
+async def _uses_a_generator():
+    async for _ in _generates():
+        pass
+
+
+async def _raises_another():
+    try:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            raise ValueError("while it was cancelled")
+    except ValueError:
+        await asyncio.sleep(0.3)
+        _seen.append("cleaned up")
+        raise
+
+
+async def cleans_up(how):
+    await {
+        "itself": _cleans_up,
+        "context": _uses_one_that_cleans_up,
+        "generator": _uses_a_generator,
+        "another": _raises_another,
+        "task": lambda: asyncio.ensure_future(_cleans_up()),
+        "wait_for": lambda: asyncio.wait_for(_cleans_up(), 3600),
+        "gather": lambda: asyncio.gather(_cleans_up()),
+    }[how]()
+
+
 async def waits_for_the_best():
     try:
         await asyncio.sleep(3600)

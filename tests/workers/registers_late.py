@@ -22,5 +22,12 @@ def second():
         raise ValueError("raised by after_fork")
 
 
+def registers_a_coroutine_function():
+    async def connect():
+        order.append("connected")
+
+    portpool.after_fork(connect)
+
+
 def seen():
     return order

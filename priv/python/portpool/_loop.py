@@ -7,6 +7,7 @@ import sys
 from types import CoroutineType
 
 from portpool import _copies, _stdlib, _stop
+from portpool._cancellation import Cancellation
 
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def _asyncio() -> Any:
 class Loop:
     """Runs coroutines one by one. What they leave in the loop continues with the next one."""
 
-    __slots__ = ("_asyncio", "_folder", "_is_cancelled", "_loop", "_task")
+    __slots__ = ("_asyncio", "_cancellation", "_folder", "_loop", "_pause", "_task")
 
     def __init__(self, adopt: bool = True) -> None:
         """Use the current loop, if there is one: something may already be bound to it."""
@@ -32,7 +33,9 @@ class Loop:
         self._folder = os.path.dirname(self._asyncio.__file__) + os.sep
         self._loop = (adopt and _current(self._asyncio)) or self._asyncio.new_event_loop()
         self._task: Any = None
-        self._is_cancelled = False
+        self._cancellation: Cancellation | None = None
+        # How long each pause of a requested cancellation is, in seconds.
+        self._pause: float | None = None
         _stop.loop_runs[0] = self._is_running
 
     def make_current(self) -> None:
@@ -43,14 +46,14 @@ class Loop:
 
     def run(self, awaitable: Any) -> Any:
         """Run the loop until this is done. An interrupt of the call cancels it."""
-        self._task, self._is_cancelled = None, False
+        self._task, self._pause, self._cancellation = None, None, None
         _stop.cancel[0] = self._cancel
         try:
             self.make_current()
             coroutine = awaitable if type(awaitable) is CoroutineType else _wait_for(awaitable)
             self._task = task = self._loop.create_task(coroutine)
-            if self._is_cancelled:
-                task.cancel()
+            if self._pause is not None:
+                self._begin_to_cancel(task)
             return self._loop.run_until_complete(task)
         except BaseException as error:
             if self._task is not None and not _copies.is_copy():
@@ -58,13 +61,20 @@ class Loop:
             raise error.with_traceback(self._without_ours(error.__traceback__))  # noqa: B904 - it is the same one
         finally:
             _stop.cancel[0] = None
-            self._task = None
+            if self._cancellation is not None:
+                self._cancellation.end()
+            self._task = self._cancellation = None
 
-    def _cancel(self) -> None:
+    def _cancel(self, pause: float) -> None:
         """Cancel the task. Called by a signal handler, at any time."""
-        self._is_cancelled = True
+        self._pause = pause
         if self._task is not None:
-            self._loop.call_soon_threadsafe(self._task.cancel)
+            self._loop.call_soon_threadsafe(self._begin_to_cancel, self._task)
+
+    def _begin_to_cancel(self, task: Any) -> None:
+        # The loop may run this only in a later call. A signal right after the task was created requests it twice.
+        if task is self._task and self._cancellation is None:
+            self._cancellation = Cancellation(self._asyncio, task, self._pause or 0)
 
     def _end(self, task: Any) -> None:
         """End the task after another one has stopped the loop, perhaps with SystemExit: it must not continue in a later call."""

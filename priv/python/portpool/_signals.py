@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import signal
-from _signal import getsignal as _getsignal  # That of `signal` makes enumerations, which takes ten times as long.
+
+# That of `signal` makes enumerations, which takes ten times as long.
+from _signal import getsignal as _getsignal  # type: ignore[import-not-found]
 from _thread import get_ident
 
 from portpool import _stop
@@ -57,9 +59,9 @@ def take() -> None:
 
 
 def take_back() -> None:
-    """Installs a handler where a function has gone back to the default, as an event loop does that had handlers and is closed.
+    """Install our handlers where a function has restored the default: closing an event loop with signal handlers does that.
 
-    The default is no handler of its own, and would end this process. Called after each call, so it has to be quick.
+    A default is not a handler of the function's own, and would end this process. This runs after each call, so it must be quick.
     """
     if (
         _getsignal(_TERM) is _DEFAULT

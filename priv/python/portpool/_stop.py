@@ -1,7 +1,8 @@
 """Stops calls for the server: an interrupt that hits only this call, and a dump of where Python was. docs/worker_protocol.md 6.
 
-Both go through a memory file of this process, which the server opens by its name in /proc. It begins with two numbers of
-eight bytes: the call to interrupt, and whether this process should end. faulthandler writes its dump after them.
+Both go through a memory file of this process, which the server opens by its name in /proc. It begins with three numbers of
+eight bytes: the call to interrupt, whether this process should end, and after how many milliseconds a coroutine that swallows
+its cancellation is cancelled again. faulthandler writes its dump after them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 # The number of the call whose function runs now, 0 between calls. A list, because that is the cheapest to write to.
 in_hand = [0]
 # What cancels that call, where raising KeyboardInterrupt would not end it: it is a coroutine, and runs in an event loop.
-cancel: list[Callable[[], None] | None] = [None]
+# It gets the seconds after which it is to look whether that was swallowed.
+cancel: list[Callable[[float], None] | None] = [None]
 # Whether the worker's event loop runs, once there is one.
 loop_runs: list[Callable[[], bool] | None] = [None]
 
@@ -29,7 +31,8 @@ _NAME = "portpool"
 _DUMP_SIGNAL = 16  # SIGSTKFLT: no kernel sends it and no library uses it. `signal` has no name for it before 3.11.
 _NUMBER = 8
 _TERMINATE_AT = 8
-_DUMP_AT = 16
+_PAUSE_AT = 16
+_DUMP_AT = 24
 
 _file = -1
 
@@ -79,7 +82,7 @@ def interrupt(number: int, frame: Any) -> None:
         in_hand[0] = 0
         _replacement.note_imports()
         if cancel[0] is not None:
-            return cancel[0]()
+            return cancel[0](_number_at(_PAUSE_AT) / 1000)
         if loop_runs[0] is not None and loop_runs[0]():
             # A function runs the worker's loop by itself. What it runs there would go on when the loop runs next.
             _replacement.ask("a call was interrupted while it ran the event loop itself", True)
