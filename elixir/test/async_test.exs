@@ -375,6 +375,8 @@ defmodule Portpool.AsyncTest do
             :timeout,
             {make_ref(), packet},
             {ref, :other},
+            {ref, "other"},
+            {ref, :erlang.term_to_binary(:other)},
             {:DOWN, make_ref(), :process, self(), :normal}
           ],
           do: assert(Portpool.async_result(one, message) == :unknown)

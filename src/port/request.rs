@@ -150,9 +150,7 @@ fn read_size(cursor: &mut etf::Cursor<'_>) -> Result<usize, Failure> {
 }
 
 fn read_name<'a>(cursor: &mut etf::Cursor<'a>, what: &str) -> Result<Cow<'a, str>, Failure> {
-    cursor.text().map_err(|error| {
-        Failure::bad_request(format!("the {what} is not an atom, a UTF-8 binary or a charlist: {error}"))
-    })
+    cursor.text().map_err(|error| Failure::bad_request(format!("the name of the {what} is wrong: {error}")))
 }
 
 /// The id, if the beginning of the packet is that of a call.

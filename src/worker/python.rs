@@ -67,7 +67,7 @@ pub enum NoPython {
     )]
     NotExec(PathBuf),
     /// It keeps running.
-    #[error("python {0:?} did not say its version within {1:?}")]
+    #[error("python {0:?} did not say its version within {limit} ms (start_timeout)", limit = .1.as_millis())]
     TooSlow(PathBuf, Duration),
     /// It is too old.
     #[error("python {path:?} is version {version}: Portpool needs 3.9 or newer", path = .0.program, version = .0.version)]

@@ -95,7 +95,9 @@ defmodule Portpool.Async do
 
   @doc false
   @spec result(t, term) :: Call.outcome() | :unknown
-  def result(%__MODULE__{ref: ref}, {ref, packet}) when is_binary(packet), do: Wire.result(packet)
+  def result(%__MODULE__{ref: ref, id: id}, {ref, packet}) when is_binary(packet) and id != nil,
+    do: if(Wire.reply_id(packet) == id, do: Wire.result(packet), else: :unknown)
+
   def result(%__MODULE__{ref: ref}, {ref, %Error{} = error}), do: {:error, error}
 
   def result(%__MODULE__{ref: ref, route: route, id: id}, {:DOWN, ref, :process, _owner, reason}),
