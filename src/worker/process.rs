@@ -102,9 +102,19 @@ impl Process {
 
     /// Returns whether it is stopped, by a signal or a debugger: then only SIGKILL works.
     pub(crate) fn is_stopped(&self) -> bool {
+        self.is_in(&['T', 't'])
+    }
+
+    /// Returns whether it runs or waits for a processor.
+    pub(crate) fn is_runnable(&self) -> bool {
+        self.is_in(&['R'])
+    }
+
+    /// Whether the kernel says that it is in one of these states.
+    fn is_in(&self, states: &[char]) -> bool {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
         // The name of the program, in parentheses, may contain anything.
-        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['T', 't']))
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(states))
     }
 
     /// Kills the process and its whole group, now.

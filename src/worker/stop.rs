@@ -52,14 +52,15 @@ pub(super) async fn dump_and_kill(process: &Process, limit: Duration) -> Stacks 
     if was_stopped { Stacks::WasStopped } else { file.map_or(Stacks::None, SharedFile::stacks) }
 }
 
-/// Waits until a process has ended, within the limit. If our own timer was late, the process had to wait for a
-/// processor as well, and gets the limit again.
+/// Waits until a process has ended, within the limit. If it is runnable, it writes or still waits for a processor, and
+/// if our own timer was late, it had to wait for one as well: then it gets the limit again.
 async fn ends_within(process: &Process, limit: Duration) {
     let longest = Instant::now() + limit * MOST;
     let mut until = Instant::now() + limit;
     while timeout_at(until, process.ended()).await.is_err() {
         let now = Instant::now();
-        if now.duration_since(until) < LATE || now >= longest {
+        let was_on_time = now.duration_since(until) < LATE;
+        if now >= longest || was_on_time && !process.is_runnable() {
             return;
         }
         until = (now + limit).min(longest);
