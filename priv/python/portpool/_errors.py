@@ -8,7 +8,7 @@ import traceback
 from portpool import _wire
 from portpool._calls import Undefined
 from portpool._codec import Unencodable
-from portpool._say import short_name, text_of, told, type_name
+from portpool._say import told, type_name
 
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
