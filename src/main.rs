@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use portpool::cgroup::Home;
 use portpool::cli::{Cli, Command};
+use portpool::shutdown::Blocked;
 use portpool::{cli, config, server, shutdown, telemetry, watch};
 
 #[global_allocator]
@@ -19,8 +20,11 @@ const FAILED: u8 = 1;
 const HELPERS_STAY: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
+    // Before anything else: a signal meant for the owner may come at any time.
+    let blocked = Blocked::now();
     telemetry::exit_on_panic();
-    match run(Cli::read()) {
+    let done = blocked.map_err(Into::into).and_then(|blocked| run(Cli::read(), blocked));
+    match done {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
             // If stderr is closed, there is nobody to tell.
@@ -30,23 +34,30 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(Cli { log_level, command }: Cli) -> anyhow::Result<u8> {
+/// Runs the command. Those that have an owner let the signals in once they have handlers, the others at once.
+fn run(Cli { log_level, command }: Cli, blocked: Blocked) -> anyhow::Result<u8> {
     match command {
         Command::Watch { pid, cgroup } => with_runtime(async move {
             // The watch ends with its server: signals that ask for the end are for the owner of both.
             let _deaf = shutdown::Requests::listen()?;
+            drop(blocked);
             Ok(watch::run(pid, &Home::from(cgroup.as_str())).map(|()| 0)?)
         }),
-        Command::Term(args) => cli::term::run(&args),
+        Command::Term(args) => {
+            drop(blocked);
+            cli::term::run(&args)
+        }
         Command::Serve => {
             let relay = telemetry::log_for_server(log_level);
-            with_runtime(server::serve(relay))
+            with_runtime(server::serve(relay, blocked))
         }
         Command::Call(args) => {
+            drop(blocked);
             telemetry::log_for_people(log_level);
             with_runtime(cli::call::run(*args))
         }
         Command::Bench(args) => {
+            drop(blocked);
             telemetry::log_for_people(log_level);
             with_runtime(cli::bench::run(*args))
         }

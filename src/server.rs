@@ -17,6 +17,7 @@ use crate::dispatcher::{Dispatcher, DispatcherOptions, End, Reply, Request};
 use crate::outbox::{Outbox, Outgoing, outbox};
 use crate::port::{self, Hello, Output, Packet, Reader, Ready, Rules, Writer};
 use crate::relay::Relay;
+use crate::shutdown::Blocked;
 use crate::{shutdown, startup};
 
 /// Exit status for failures of the operating system.
@@ -33,8 +34,8 @@ const REQUESTS: usize = 1024;
 const LAST_WORDS: Duration = Duration::from_millis(700);
 
 /// Serves one owner on stdin and stdout; returns the exit status. The relay passes warnings to an owner that wants the
-/// log.
-pub async fn serve(relay: Relay) -> anyhow::Result<u8> {
+/// log. The signals that ask for the end are blocked until they have handlers.
+pub async fn serve(relay: Relay, blocked: Blocked) -> anyhow::Result<u8> {
     if io::IsTerminal::is_terminal(&io::stdin()) {
         error!(
             "`portpool serve` is started by an Erlang or Elixir program, which speaks to it on stdin; try `portpool call`"
@@ -43,6 +44,7 @@ pub async fn serve(relay: Relay) -> anyhow::Result<u8> {
     }
     // From now on no signal ends this process. `hello` decides what a signal does.
     let stop = shutdown::Requests::listen()?;
+    drop(blocked);
     let (input, mut output) = port::take_stdio()?;
     let mut reader = Reader::new(input, MAX_FRAME);
     let (Ended { status, owner_lives }, cgroup) = match session(&mut reader, &mut output, &relay).await? {

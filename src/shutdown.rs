@@ -9,6 +9,7 @@ use tracing::warn;
 
 use crate::cgroup::Group;
 use crate::worker;
+pub use crate::worker::Blocked;
 
 /// How long to wait for all processes together to be gone.
 const LIMIT: Duration = Duration::from_secs(1);

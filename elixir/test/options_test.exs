@@ -236,6 +236,19 @@ defmodule Portpool.OptionsTest do
     assert config.python == "python3"
   end
 
+  test "paths need not be UTF-8", %{binary: binary} do
+    raw = "/tmp/caf" <> <<0xE9>>
+    options = [python: raw <> "/python", python_path: [raw, <<0xFF>>, {:portpool, <<0xFE>>}], cd: raw]
+    {:ok, config} = Options.pool([binary: binary] ++ options)
+    assert {config.python, config.cd} == {raw <> "/python", raw}
+    inside = Application.app_dir(:portpool, <<0xFE>>)
+    assert config.python_path == [raw, Path.expand(<<0xFF>>), inside]
+    assert {:ok, %{python: <<0xE9>>}} = Options.pool(binary: binary, python: <<0xE9>>)
+    # Text is text.
+    for option <- [env: %{"A" => raw}, preload: [raw], allow: [raw]],
+        do: assert({:error, %{reason: :bad_request}} = Options.pool([option, binary: binary]))
+  end
+
   test "an interpreter with a slash in its name is a path, and links are not followed", %{binary: binary} do
     {:ok, config} = Options.pool(binary: binary, python: ".venv/bin/python")
     assert config.python == Path.expand(".venv/bin/python")

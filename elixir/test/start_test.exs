@@ -52,7 +52,7 @@ defmodule Portpool.StartTest do
           max_inflight_bytes: [65_535, :infinity],
           allow: ["os:*", [1], [""]],
           max_frame: [1023, 0x80000000],
-          python: ["", nil, 3.11, <<255>>],
+          python: ["", nil, 3.11, [255, -1]],
           python_path: ["priv/python", [1], [""], [nil], ["a" | "b"]],
           env: [[:a], %{1 => "x"}, [{"A", 1}], [{"A", nil}], "A=1", %{"" => "x"}],
           cd: ["", 1, []],

@@ -6,7 +6,7 @@
 //! - `process`: the only place that starts, signals and reaps workers; `orphans`: the same for what they leave behind;
 //!   `tracker`: gives Python's resource tracker its time; `family`: descendants; `survivors`: what a dead server leaves
 //!   behind; `token`: how these processes are recognised; `pidfd`: how their end is seen
-//! - `signals`: blocks signals that a new process must not see
+//! - `signals`: blocks signals that a new process must not see, and that must not end this one before it has handlers
 //! - `channel`: frames from a worker; `inbox`: frames to it; `ends`: the pipes; `wire`: the headers; `hello`: the first
 //!   frame
 //! - `logs`: what it prints; `line`: one line of it; `log`: its destination; `memory`: its size; `stop`: interrupts,
@@ -51,6 +51,7 @@ pub use orphans::{Children, adopt_orphans, await_trackers, end_all_children};
 pub use process::Exit;
 pub use python::{Interpreter, NoPython, find_python};
 pub use recipe::Recipe;
+pub use signals::Blocked;
 pub use survivors::kill_survivors;
 pub use task::start;
 pub use template::TemplateLauncher;

@@ -7,13 +7,14 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 /// Workers ignore these signals. Twin of `priv/python/portpool/_signals.py`.
 const MEANT_FOR_THE_OWNER: [Signal; 4] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
 
-/// Blocks them in this thread while it lives. A process started in the meantime has them blocked until it has its own
-/// handlers, so that none can end it before.
+/// Blocks them in this thread while it lives. Until it has its own handlers, a process does not want to be ended by
+/// them: a process started in the meantime has them blocked, and so has this one at its start.
 #[derive(Debug)]
-pub(super) struct Blocked(SigSet);
+pub struct Blocked(SigSet);
 
 impl Blocked {
-    pub(super) fn now() -> io::Result<Self> {
+    /// From now on.
+    pub fn now() -> io::Result<Self> {
         Ok(Self(SigSet::from_iter(MEANT_FOR_THE_OWNER).thread_swap_mask(SigmaskHow::SIG_BLOCK)?))
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use eetf::Term;
 
 use crate::harness::term::{atom, get, int, list, map, name, number, string, text};
-use crate::harness::{Failure, Server, Signpost, python, serve, workers};
+use crate::harness::{Failure, Server, Signpost, python, pythons, serve, workers};
 
 /// A folder for scripts.
 struct Folder(Signpost);
@@ -195,6 +195,56 @@ fn paths_mean_the_same_bytes_whatever_the_locale() {
                 assert_eq!(error.reason(), "exception", "{error:?}");
                 let status = server.status();
                 assert_eq!(number(&get(&status, "restarts")), 0, "{status}");
+            }
+        }
+    }
+}
+
+/// Variables for a locale whose file names are Latin-1, if this system can make one.
+fn latin_1(folder: &Folder) -> Option<Term> {
+    let name = "en_US.ISO-8859-1";
+    let mut make = std::process::Command::new("localedef");
+    make.args(["--no-archive", "-i", "en_US", "-f", "ISO-8859-1"]).arg(folder.path().join(name));
+    if !make.output().is_ok_and(|made| made.status.success()) {
+        println!("localedef or its sources are not installed: there is no Latin-1 locale");
+        return None;
+    }
+    Some(map([("LC_ALL", text(name)), ("LOCPATH", folder.0.text()), ("PYTHONUTF8", text("0"))]))
+}
+
+#[test]
+fn a_module_whose_name_is_not_ascii_is_found_where_python_can_and_else_the_error_names_the_encoding() {
+    let folder = Folder::new();
+    let [utf_8, latin_1_name] = ["caf\u{e9}", "na\u{ef}ve"];
+    let source = "def fails():\n    raise ValueError(__name__)\n";
+    fs::write(folder.path().join(format!("{utf_8}.py")), source).unwrap();
+    fs::write(folder.path().join(OsStr::from_bytes(b"na\xefve.py")), source).unwrap();
+    let locales = [
+        (Some(map([("LC_ALL", text("C"))])), Some(utf_8), latin_1_name, None),
+        (Some(without_a_locale()), None, utf_8, Some("ascii")),
+        (latin_1(&folder), Some(latin_1_name), utf_8, Some("iso8859-1")),
+    ];
+    for python in pythons() {
+        for (env, there, not_there, encoding) in &locales {
+            let Some(env) = env else { continue };
+            let options = [("python", text(&python)), ("python_path", list([folder.0.text()])), ("env", env.clone())];
+            for preload in [None, *there] {
+                let mut server = Server::start(
+                    options.iter().cloned().chain([("size", int(1)), ("preload", list(preload.map(text)))]),
+                );
+                if let Some(module) = there {
+                    let error = server.call((module, "fails"), []).unwrap_err();
+                    assert_eq!(
+                        (error.reason(), error.message()),
+                        ("exception".into(), format!("ValueError: {module}"))
+                    );
+                }
+                let error = server.call((not_there, "fails"), []).unwrap_err();
+                assert_eq!(error.reason(), "undef", "{error:?}");
+                assert!(error.message().contains(not_there), "{error:?}");
+                let hint = encoding.map(|encoding| format!("reads file names as {encoding}; with PYTHONUTF8=1"));
+                assert_eq!(error.message().contains("file names"), hint.is_some(), "{error:?}");
+                assert!(error.message().contains(&hint.unwrap_or_default()), "{error:?}");
             }
         }
     }

@@ -142,17 +142,20 @@ fn a_signal_before_hello_does_not_end_the_server() {
     server.call(("echo", "pid"), []).unwrap();
 }
 
-/// Waits until a program of ours has handlers. Before it runs it has what it has inherited.
+/// Waits until none of the signals ends a program of ours: each is blocked or has a handler. Before it runs it has what it has inherited.
 fn await_handlers(pid: u32) {
-    while !FOR_THE_OWNER.into_iter().all(|signal| catches(pid, signal)) {
+    while !FOR_THE_OWNER.into_iter().all(|signal| withstands(pid, signal)) {
         thread::yield_now();
     }
 }
 
-fn catches(pid: u32, signal: Signal) -> bool {
+fn withstands(pid: u32, signal: Signal) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:\t")).unwrap();
-    u64::from_str_radix(caught, 16).unwrap() >> (signal.as_raw() - 1) & 1 == 1
+    let signals = |field| {
+        let signals = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
+        u64::from_str_radix(signals, 16).unwrap()
+    };
+    (signals("SigBlk:\t") | signals("SigCgt:\t")) >> (signal.as_raw() - 1) & 1 == 1
 }
 
 #[test]

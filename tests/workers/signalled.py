@@ -37,7 +37,7 @@ def of_programs():
         os.popen("cat /proc/self/status").read(),
         _read(lambda end: os.posix_spawnp("cat", ["cat", "/proc/self/status"], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, end, 1)])),
         _read(_by_fork_and_exec),
-        _read(lambda end: ctypes.CDLL(None).system(b"cat /proc/self/status >&%d" % _inheritable(end))),
+        _read(lambda end: ctypes.CDLL(None).system(b"cat /proc/self/status >/proc/self/fd/%d" % _inheritable(end))),
     ]
     return [_dispositions(status) for status in started]
 

@@ -125,7 +125,7 @@ def import_module(module: str, function: str) -> Any:
         from portpool import _missing
 
         if _missing.is_module(error, module):
-            raise Undefined(module, function, f"there is no module {module}") from error
+            raise Undefined(module, function, f"there is no module {module}" + _missing.locale_hint(module)) from error
         raise
     except ValueError as error:
         if not module:

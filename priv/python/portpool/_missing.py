@@ -26,6 +26,14 @@ def is_module(error: ModuleNotFoundError, module: str) -> bool:
     return trace is None
 
 
+def locale_hint(module: str) -> str:
+    """Return what to add where a name that is not ASCII may be missing because the locale says how file names are spelled."""
+    encoding = sys.getfilesystemencoding()
+    if module.isascii() or encoding == "utf-8":
+        return ""
+    return f" (this Python reads file names as {encoding}; with PYTHONUTF8=1 in `env`, it reads them as UTF-8)"
+
+
 def is_plain(error: AttributeError, target: Any, name: str) -> bool:
     """Return whether `getattr(target, name)` failed because the attribute is missing, not by an error in the code behind it."""
     trace = None if error.__traceback__ is None else error.__traceback__.tb_next

@@ -6,17 +6,37 @@ defmodule Portpool.Options.Paths do
   @doc "Returns an absolute path."
   @spec expand(String.t()) :: {:ok, String.t()} | {:error, String.t()}
   def expand(path) do
-    {:ok, Path.expand(path)}
+    case :file.get_cwd() do
+      {:ok, directory} -> {:ok, Path.expand(path, native(directory))}
+      {:error, :enoent} -> without_directory(path)
+      {:error, _another} -> without_directory(path, "is not known, as its name is not UTF-8")
+    end
   rescue
     # It asks for the current directory, needed or not.
     File.Error -> without_directory(path)
   end
 
-  defp without_directory("/" <> _rest = path), do: {:ok, path}
+  @doc "Returns the bytes of a path that the VM has read from the system. With a C locale, it takes each byte for a character."
+  @spec native(charlist | binary) :: binary
+  def native(path) when is_binary(path), do: path
 
-  defp without_directory(path) do
+  def native(path) do
+    case :unicode.characters_to_binary(path, :unicode, :file.native_name_encoding()) do
+      bytes when is_binary(bytes) -> bytes
+      _not_in_it -> List.to_string(path)
+    end
+  end
+
+  @doc "Returns a path for people, who cannot read bytes that are not UTF-8."
+  @spec shown(Path.t()) :: String.t()
+  def shown(path), do: if(String.valid?(path), do: path, else: inspect(path))
+
+  defp without_directory(path, how \\ "does not exist any more")
+  defp without_directory("/" <> _rest = path, _how), do: {:ok, path}
+
+  defp without_directory(path, how) do
     {:error,
-     "has the relative path #{inspect(path)}, and the current directory of this VM does not exist any more: " <>
+     "has the relative path #{inspect(path)}, and the current directory of this VM #{how}: " <>
        "use an absolute path or {app, path}"}
   end
 
@@ -30,11 +50,14 @@ defmodule Portpool.Options.Paths do
   end
 
   defp inside(app, path) do
-    app |> Application.app_dir(path) |> expand()
-  rescue
-    ArgumentError ->
-      {:error,
-       "names the application #{inspect(app)} in #{inspect({app, path})}, which this VM does not know: " <>
-         "is it spelled right, and among the dependencies or in the release?"}
+    case :code.lib_dir(app) do
+      {:error, :bad_name} ->
+        {:error,
+         "names the application #{inspect(app)} in #{inspect({app, path})}, which this VM does not know: " <>
+           "is it spelled right, and among the dependencies or in the release?"}
+
+      directory ->
+        directory |> native() |> Path.join(path) |> expand()
+    end
   end
 end

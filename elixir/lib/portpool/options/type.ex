@@ -62,7 +62,7 @@ defmodule Portpool.Options.Type do
   defp cast(:term, value), do: {:ok, value}
 
   defp cast(:path, {app, path}), do: of_app(app, path)
-  defp cast(:path, value), do: with({:ok, path} <- name(value), do: Paths.expand(path))
+  defp cast(:path, value), do: with({:ok, path} <- path(value), do: Paths.expand(path))
   defp cast(:paths, values), do: all(values, &cast(:path, &1))
   defp cast(:names, values), do: all(values, &name/1)
 
@@ -79,7 +79,7 @@ defmodule Portpool.Options.Type do
 
   # A name without a slash is looked up in PATH.
   defp cast(:program, value) do
-    with {:ok, path} <- name(value), do: if(path =~ "/", do: Paths.expand(path), else: {:ok, path})
+    with {:ok, path} <- path(value), do: if(path =~ "/", do: Paths.expand(path), else: {:ok, path})
   end
 
   defp cast(:env, pairs) when is_map(pairs), do: cast(:env, Map.to_list(pairs))
@@ -103,7 +103,7 @@ defmodule Portpool.Options.Type do
 
   defp cast(_type, _value), do: :error
 
-  defp of_app(app, path) when is_atom(app), do: with({:ok, path} <- name(path), do: Paths.of_app(app, path))
+  defp of_app(app, path) when is_atom(app), do: with({:ok, path} <- path(path), do: Paths.of_app(app, path))
   defp of_app(_app, _path), do: :error
 
   defp rlimit({name, most} = limit) when name in @rlimits and most in 0..@largest_limit, do: {:ok, limit}
@@ -123,6 +123,10 @@ defmodule Portpool.Options.Type do
 
   defp setting(value),
     do: with({:ok, text} <- text(value), do: ok_if(not String.contains?(text, <<0>>), text))
+
+  # The paths of the system are bytes, and need not be UTF-8.
+  defp path(<<_, _rest::binary>> = bytes), do: {:ok, bytes}
+  defp path(value), do: name(value)
 
   defp name(name) when is_atom(name) and name not in [nil, true, false], do: {:ok, Atom.to_string(name)}
   defp name(""), do: :error

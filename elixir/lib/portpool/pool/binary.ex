@@ -32,15 +32,15 @@ defmodule Portpool.Binary do
   defp candidate(option) when is_binary(option), do: {option, "the :binary option"}
 
   defp candidate(nil) do
-    case System.get_env("PORTPOOL_BINARY") do
-      unset when unset in [nil, ""] -> {built(), "the build"}
-      path -> {path, "PORTPOOL_BINARY"}
+    case :os.getenv(~c"PORTPOOL_BINARY") do
+      unset when unset in [false, []] -> {built(), "the build"}
+      path -> {Paths.native(path), "PORTPOOL_BINARY"}
     end
   end
 
   defp built do
     case :code.priv_dir(:portpool) do
-      priv when is_list(priv) -> Path.join(priv, "portpool")
+      priv when is_list(priv) -> Path.join(Paths.native(priv), "portpool")
       {:error, :bad_name} -> "priv/portpool"
     end
   end
@@ -49,7 +49,7 @@ defmodule Portpool.Binary do
     cure =
       "Build it with `mix compile`, which needs cargo, or set PORTPOOL_BINARY or the option :binary to a portpool program"
 
-    Error.new(:bad_request, "the server program #{path} (from #{origin}) #{what}. #{cure}", %{
+    Error.new(:bad_request, "the server program #{Paths.shown(path)} (from #{origin}) #{what}. #{cure}", %{
       option: "binary"
     })
   end

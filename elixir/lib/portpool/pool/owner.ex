@@ -10,6 +10,7 @@ defmodule Portpool.Owner do
 
   use GenServer
 
+  alias Portpool.Options.Paths
   alias Portpool.{Calls, Config, Directory, Error, Log, Program, Pulse, Route, Server, Wire}
 
   # What the server may take beyond `start_timeout` to say that it is ready.
@@ -243,7 +244,8 @@ defmodule Portpool.Owner do
   defp overdue(%{stage: {:starting, _timer, _waiting}} = state) do
     limit = state.config.start_timeout + @margin
 
-    fail(state, no_start("#{state.config.binary} did not say that it is ready within #{limit} ms"))
+    binary = Paths.shown(state.config.binary)
+    fail(state, no_start("#{binary} did not say that it is ready within #{limit} ms"))
   end
 
   # Its time is over. It kills what still runs, because its stdin is closed.
@@ -312,7 +314,9 @@ defmodule Portpool.Owner do
   defp no_start(message), do: %{Error.new(:internal, message) | phase: :start}
 
   defp never_ready(binary, how),
-    do: Program.not_run(binary, status(how)) || "#{binary} ended before it was ready (#{ended(how)})"
+    do:
+      Program.not_run(binary, status(how)) ||
+        "#{Paths.shown(binary)} ended before it was ready (#{ended(how)})"
 
   defp status({:status, status}), do: status
   defp status(_unknown), do: nil

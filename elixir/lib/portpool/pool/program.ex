@@ -3,6 +3,8 @@ defmodule Portpool.Program do
 
   # Why the server program cannot be started. The operating system says no more than `enoent`, and does not say of what.
 
+  alias Portpool.Options.Paths
+
   # The statuses with which a child of the VM ends that could not become the program: ENOENT, ENOEXEC, EACCES.
   @not_run [2, 8, 13]
 
@@ -16,7 +18,7 @@ defmodule Portpool.Program do
   @spec not_started(Path.t(), Exception.t()) :: String.t()
   def not_started(path, error) do
     case File.cwd() do
-      {:ok, _directory} -> "#{path} could not be started: #{cause(path, error)}"
+      {:ok, _directory} -> "#{Paths.shown(path)} could not be started: #{cause(path, error)}"
       {:error, reason} -> no_directory(reason)
     end
   end
@@ -60,10 +62,11 @@ defmodule Portpool.Program do
   def not_run(path, status) when status in [nil | @not_run] do
     case head(path) do
       {:ok, head} ->
-        with what when what != nil <- examined(head, status), do: "#{path} cannot be run: #{what}"
+        with what when what != nil <- examined(head, status),
+             do: "#{Paths.shown(path)} cannot be run: #{what}"
 
       {:error, reason} ->
-        "#{path} cannot be run: #{posix(reason)}"
+        "#{Paths.shown(path)} cannot be run: #{posix(reason)}"
     end
   end
 
