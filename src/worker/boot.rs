@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::SystemTime;
 
+use super::python::keep_directory_off_path;
 use super::recipe::Recipe;
 use super::token::{TOKEN, token};
 use super::wire::PROTOCOL;
@@ -36,6 +37,7 @@ const SOURCES: &[(&str, &str, &str)] = &[
     ("portpool._codec", "_codec.py", include_str!("../../priv/python/portpool/_codec.py")),
     ("portpool._copies", "_copies.py", include_str!("../../priv/python/portpool/_copies.py")),
     ("portpool._dates", "_dates.py", include_str!("../../priv/python/portpool/_dates.py")),
+    ("portpool._encoding", "_encoding.py", include_str!("../../priv/python/portpool/_encoding.py")),
     ("portpool._errors", "_errors.py", include_str!("../../priv/python/portpool/_errors.py")),
     ("portpool._extend", "_extend.py", include_str!("../../priv/python/portpool/_extend.py")),
     ("portpool._fresh", "_fresh.py", include_str!("../../priv/python/portpool/_fresh.py")),
@@ -52,8 +54,11 @@ const SOURCES: &[(&str, &str, &str)] = &[
     ("portpool._numeric", "_numeric.py", include_str!("../../priv/python/portpool/_numeric.py")),
     ("portpool._process", "_process.py", include_str!("../../priv/python/portpool/_process.py")),
     ("portpool._records", "_records.py", include_str!("../../priv/python/portpool/_records.py")),
+    ("portpool._reducers", "_reducers.py", include_str!("../../priv/python/portpool/_reducers.py")),
+    ("portpool._refusals", "_refusals.py", include_str!("../../priv/python/portpool/_refusals.py")),
     ("portpool._replacement", "_replacement.py", include_str!("../../priv/python/portpool/_replacement.py")),
     ("portpool._say", "_say.py", include_str!("../../priv/python/portpool/_say.py")),
+    ("portpool._show", "_show.py", include_str!("../../priv/python/portpool/_show.py")),
     ("portpool._signals", "_signals.py", include_str!("../../priv/python/portpool/_signals.py")),
     ("portpool._start", "_start.py", include_str!("../../priv/python/portpool/_start.py")),
     ("portpool._stdlib", "_stdlib.py", include_str!("../../priv/python/portpool/_stdlib.py")),
@@ -76,6 +81,7 @@ pub(super) enum Role {
 pub(super) fn command(recipe: &Recipe, title: &str, worker: WorkerId) -> Command {
     let mut command = Command::new(&recipe.python);
     command.args(["-c", STUB, title]).arg(worker.to_string());
+    keep_directory_off_path(&mut command);
     for (name, value) in &recipe.env {
         match value {
             Some(value) => command.env(name, value),

@@ -18,11 +18,13 @@ use super::process::{Exit, Process};
 const OLDEST: (u32, u32) = (3, 9);
 /// Asks an interpreter for its version, its pid and its real path. It has no blanks, for scripts that do not quote
 /// their arguments. It answers in bytes, since a path may not be text, on a line of its own, since a script may print
-/// first.
-const QUESTION: &str = "os=__import__('os');sys=__import__('sys');os.write(1,b'\\nportpool:%d:%d:%d:%d:%s'%\
-     (sys.version_info[:3]+(os.getpid(),getattr(os,'fsencode',str)(str(sys.executable)))))";
+/// first. It imports only what is built in: before 3.11, the working directory is on the path.
+const QUESTION: &str = "os=__import__('posix');sys=__import__('sys');os.write(1,b'\\nportpool:%d:%d:%d:%d:%s'%\
+     (sys.version_info[:3]+(os.getpid(),str(sys.executable).encode(sys.getfilesystemencoding(),'surrogateescape'))))";
 /// The start of the answer.
 const ANSWER: &[u8] = b"\nportpool:";
+/// The variable that keeps the working directory off Python's path, since 3.11.
+const SAFE_PATH: &str = "PYTHONSAFEPATH";
 /// How much of its output is read: what a pipe holds.
 const MOST: u64 = 64 << 10;
 /// How much of a wrong answer is shown in an error.
@@ -74,6 +76,14 @@ pub enum NoPython {
     TooOld(Interpreter),
 }
 
+/// Keeps the working directory off Python's path until our code runs. From 3.13 on, `python -c` itself imports `linecache`,
+/// which may be a user's module. `_boot.py` takes the variable away. The user's own comes later, and wins.
+pub(super) fn keep_directory_off_path(command: &mut Command) {
+    if env::var_os(SAFE_PATH).is_none() {
+        command.env(SAFE_PATH, "portpool");
+    }
+}
+
 /// Finds the interpreter, by path or by name in PATH, and asks it for its version.
 pub async fn find_python(
     python: &Path,
@@ -83,6 +93,7 @@ pub async fn find_python(
 ) -> Result<Interpreter, NoPython> {
     let path = locate(python, env)?;
     let mut command = Command::new(&path);
+    keep_directory_off_path(&mut command);
     command.args(["-S", "-c", QUESTION]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     for (name, value) in env {
         match value {

@@ -1,6 +1,6 @@
 //! Modules of the user that have the names of the standard library's, and come first on the path. docs/worker_protocol.md 1.5.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -125,5 +125,57 @@ fn what_a_worker_has_imported_is_what_the_user_gets_where_the_user_has_nothing_o
     let mut server = serve(&python, folder.path(), &[]);
     for _ in 0..2 {
         assert_eq!(server.call(("shadowed", "runs_in"), []), Ok(atom("true")));
+    }
+}
+
+/// An archive with a module of each of these names.
+const ARCHIVE: &str = "import sys, zipfile
+with zipfile.ZipFile(sys.argv[1], 'w') as archive:
+    for name in sys.argv[2:]:
+        archive.writestr(name + '.py', 'def mine():\\n    return ' + repr(name) + '\\n')";
+
+#[test]
+fn modules_in_an_archive_or_in_the_working_directory_disturb_nobody_and_are_the_users() {
+    for python in pythons() {
+        let names = names(&python);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let folder = folder(names.iter().copied());
+        let archive = Signpost::new();
+        let archive_path = archive.path().to_str().unwrap();
+        ask(&python, ARCHIVE, &[&[archive_path], &names[..]].concat());
+        let mut server = serve(&python, archive.path(), &[]);
+        assert_works(&mut server, &python);
+        assert_eq!(server.call(("shadowed", "its_own"), [text("asyncio")]), Ok(text("asyncio")), "{python}");
+        assert_works(&mut server, &python);
+        // Python is started there, before any of our code runs.
+        let cd = [("cd", text(folder.path().to_str().unwrap()))];
+        let mut server = Server::start(
+            [("size", int(1)), ("python", text(&python)), ("python_path", list([text(workers().to_str().unwrap())]))]
+                .into_iter()
+                .chain(cd),
+        );
+        assert_works(&mut server, &python);
+        let safe = server.call(("os", "getenv"), [text("PYTHONSAFEPATH")]).unwrap();
+        assert_eq!(safe, atom("nil"), "{python}");
+    }
+}
+
+#[test]
+fn a_sitecustomize_that_takes_stdout_and_stderr_away_takes_no_worker_along() {
+    for python in pythons() {
+        for (source, template) in [
+            ("import sys; sys.stdout = sys.stderr = None", false),
+            ("import sys; sys.stdout = sys.stderr = None", true),
+            ("import sys, io; sys.stdout = io.StringIO(); sys.stderr = io.BytesIO()", false),
+            ("import sys; sys.modules['portpool'] = None", false),
+        ] {
+            let folder = Signpost::new();
+            fs::create_dir(folder.path()).unwrap();
+            fs::write(folder.path().join("sitecustomize.py"), source).unwrap();
+            let path = HashMap::from([(text("PYTHONPATH"), text(folder.path().to_str().unwrap()))]);
+            let preload = list(template.then(|| text("shadowed")));
+            let options = [("env", eetf::Map::from(path).into()), ("preload", preload)];
+            assert_works(&mut serve(&python, &workers(), &options), &format!("{python}, {source}, {template}"));
+        }
     }
 }

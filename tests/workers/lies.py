@@ -100,6 +100,35 @@ class Choice(enum.Enum):
     ONE = object()
 
 
+class Holds:
+    pass
+
+
+@portpool.encoder(Holds)
+def encode_holds(value):
+    return [value]
+
+
+class Fickle:
+    """Whose encoder fails the first time."""
+
+    failed = False
+
+
+@portpool.encoder(Fickle)
+def encode_fickle(value):
+    if not Fickle.failed:
+        Fickle.failed = True
+        raise ValueError("once")
+    return 1
+
+
+def holds_itself():
+    node = Node(None)
+    node.child = {"in": node}
+    return [node]
+
+
 Named = type("x", (), {"__module__": 5})
 Named.__qualname__ = "N\udc80" + "n" * 300
 
@@ -119,6 +148,9 @@ VALUES = {
     "name": lambda: [Named()],
     "surrogate": lambda: {"\udc80": object()},
     "surrogate in the server": lambda: ["\udc80"],
+    "dataclass that holds itself": holds_itself,
+    "encoder that returns the value": lambda: [Holds()],
+    "encoder that fails once": lambda: [Fickle()],
     "number": lambda: {10**5000: float("nan")},
     "frozen set": lambda: {frozenset([1]): object()},
 }
@@ -199,3 +231,72 @@ def causes(depth):
 
 def deep_argument(depth):
     raise ValueError(deep("list", depth))
+
+
+class Exits:
+    """Ends the process that asks for anything."""
+
+    def __str__(self):
+        raise SystemExit(3)
+
+    __repr__ = __dir__ = get_source = __str__
+
+
+def raises_beside(what):
+    """An error where code that describes it gets into trouble."""
+    _TROUBLE[what]()
+    raise ValueError("told")
+
+
+def _note():
+    error = ValueError("told")
+    error.__notes__ = Exits()
+    raise error
+
+
+def _syntax():
+    raise SyntaxError(Exits())
+
+
+def _missing_from():
+    return Exits().told
+
+
+def _loader():
+    code = compile("def fails(): raise ValueError('told')", "nowhere.py", "exec")
+    names = {"__name__": "nowhere", "__loader__": Exits()}
+    exec(code, names)
+    names["fails"]()
+
+
+def _no_modules():
+    for name in list(sys.modules):
+        if name.partition(".")[0] in ("portpool", "traceback", "linecache", "tokenize"):
+            del sys.modules[name]
+
+
+def _no_finders():
+    for found in (sys.meta_path, sys.path_hooks, sys.path):
+        found.clear()
+    sys.path_importer_cache.clear()
+
+
+def _no_builtins():
+    import builtins
+
+    builtins.len = builtins.isinstance = lambda *arguments: 1 / 0
+
+
+_TROUBLE = {
+    "note": _note,
+    "syntax": _syntax,
+    "missing": _missing_from,
+    "loader": _loader,
+    "modules": _no_modules,
+    "finders": _no_finders,
+    "builtins": _no_builtins,
+}
+
+
+def troubles():
+    return list(_TROUBLE)

@@ -6,23 +6,70 @@ The stub runs it, with the channel in `file`. Imports are few and light: a worke
 # No `from __future__ import annotations`: that too is an import, and here the path is still the user's.
 import os
 import sys
-from _frozen_importlib import ModuleSpec
+from _frozen_importlib import ModuleSpec, module_from_spec
+from _thread import RLock
 
 TYPE_CHECKING = False  # importing typing would take a fifth of the time that a worker has to boot
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from io import BufferedReader
     from types import CodeType, ModuleType
     from typing import Any
 
 
 class BundledPackage:
-    """Imports the modules of this package from the sources in the start order, so that nothing is needed on disk."""
+    """Imports the modules of this package from the sources in the start order, without files on disk.
+
+    The package imports its own modules here, also those that it needs late. So it does not matter what user code does to
+    `sys.modules`, `sys.path` and `sys.meta_path`, and there is one of each module.
+    """
 
     def __init__(self, sources: "dict[str, str]") -> None:
         self._sources = sources
-        # What the modules import by: `_stdlib.py`, once it is there.
-        self.builtins: "dict[str, Any] | None" = None
+        self._modules: "dict[str, ModuleType]" = {}
+        self._lock = RLock()
+        # The import of everything else: that of `_stdlib.py`, once it is there.
+        self.import_other: "Callable[..., Any]" = __import__
+        # The builtins of the modules.
+        self._builtins = {**vars(sys.modules["builtins"]), "__import__": self.import_}
+        os.register_at_fork(after_in_child=self._renew_lock)
+
+    def _renew_lock(self) -> None:
+        self._lock = RLock()
+
+    def import_(
+        self,
+        name: str,
+        globals: "Any" = None,
+        locals: "Any" = None,
+        fromlist: "Sequence[str] | None" = None,
+        level: int = 0,
+    ) -> "Any":
+        """The `__import__` of the modules of this package."""
+        if name not in self._sources:
+            return self.import_other(name, globals, locals, fromlist or (), level)
+        module = self.load(name)
+        if not fromlist:
+            return self.load("portpool")
+        for child in fromlist:
+            if f"{name}.{child}" in self._sources:
+                self.load(f"{name}.{child}")
+        return module
+
+    def load(self, name: str) -> "ModuleType":
+        with self._lock:
+            module = self._modules.get(name)
+            if module is None:
+                spec = self.find_spec(name)
+                if spec is None:
+                    raise ImportError("no module named " + name, name=name)
+                module = module_from_spec(spec)
+                sys.modules[name] = module
+                self.exec_module(module)
+                parent, _, child = name.rpartition(".")
+                if parent:
+                    setattr(self.load(parent), child, module)
+            return module
 
     def find_spec(
         self, name: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
@@ -35,13 +82,21 @@ class BundledPackage:
         spec.has_location = False
         return spec
 
-    def create_module(self, spec: ModuleSpec) -> None:
-        return None
+    def create_module(self, spec: ModuleSpec) -> "ModuleType | None":
+        return self._modules.get(spec.name)
 
     def exec_module(self, module: "ModuleType") -> None:
-        if self.builtins is not None:
-            module.__dict__["__builtins__"] = self.builtins
-        exec(self.get_code(module.__name__), module.__dict__)
+        name = module.__name__
+        with self._lock:
+            if name in self._modules:
+                return
+            self._modules[name] = module
+            module.__dict__["__builtins__"] = self._builtins
+            try:
+                exec(self.get_code(name), module.__dict__)
+            except BaseException:
+                del self._modules[name]
+                raise
 
     def get_code(self, name: str) -> "CodeType":
         spec = self.find_spec(name)
@@ -50,7 +105,7 @@ class BundledPackage:
         return compile(self._sources[name], spec.origin, "exec", dont_inherit=True)
 
     def get_source(self, name: str) -> "str | None":
-        """Let tracebacks show the lines of this package."""
+        """Lets tracebacks show the lines of this package."""
         return self._sources.get(name)
 
 
@@ -96,27 +151,29 @@ def main(file: "BufferedReader") -> None:
     order = load(file)
     channel = take_channel()
     sys.argv = ["portpool-worker"]
+    if os.environ.get("PYTHONSAFEPATH") == "portpool":
+        del os.environ["PYTHONSAFEPATH"]  # It was for this process alone: see src/worker/python.rs.
     package = BundledPackage(order["sources"])
     sys.meta_path.insert(0, package)
 
-    from portpool import _stdlib
+    def own(name: str) -> "Any":
+        return package.load("portpool." + name)
 
-    package.builtins = _stdlib.own_builtins
+    package.load("portpool")
+    stdlib = own("_stdlib")
+    package.import_other = stdlib.import_
 
-    from portpool import _bounds, _copies, _fresh, _logs, _process, _stop
-
-    if order["template"]:
-        from portpool import _template as role
-    else:
-        from portpool import _start as role  # type: ignore[no-redef]
-    _process.prepare(order["parent"])
-    _bounds.take(order)
-    _copies.take(channel)
-    _stop.get_ready()
-    _logs.get_ready()
-    _fresh.get_ready(list(sys.path), order["started"])
-    _stdlib.open_path([*map(os.fsdecode, order["python_path"]), *path], before)
-    _copies.guard(role.serve, channel, order)
+    own("_process").prepare(order["parent"])
+    if order["cgroup"] or order["rlimits"] or order["memory_limit"] is not None or order["no_new_privs"]:
+        own("_bounds").take(order)
+    copies = own("_copies")
+    copies.take(channel)
+    role = own("_template" if order["template"] else "_start")
+    own("_stop").get_ready()
+    own("_logs").get_ready()
+    own("_fresh").get_ready(list(sys.path), order["started"])
+    stdlib.open_path([*map(os.fsdecode, order["python_path"]), *path], before)
+    copies.guard(role.serve, channel, order)
 
 
 main(globals()["file"])

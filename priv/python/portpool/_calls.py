@@ -7,7 +7,7 @@ import sys
 from types import GeneratorType
 
 from portpool._codec import loads
-from portpool._say import short_name, text_of
+from portpool._say import short_name
 
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
@@ -44,7 +44,13 @@ def run(body: Chunk, buffers: Sequence[bytes] = (), passing: bool = False) -> An
     try:
         result = target(*args, **kwargs) if kwargs else target(*args)
     except TypeError as error:
-        _refuse_wrong_arity(error, module, function, target, args, kwargs)
+        trace = error.__traceback__
+        if trace is not None and trace.tb_next is None:  # Python has raised it at the call, or C code.
+            from portpool import _missing
+
+            mismatch = _missing.mismatch(target, args, kwargs)
+            if mismatch:  # As in Erlang, a function that takes other arguments is another function.
+                raise Undefined(module, function, f"{module}.{function}{mismatch}") from error
         raise
     kind = type(result)
     if kind not in _NEVER_AWAITED and _is_awaitable(result, kind):
@@ -132,24 +138,3 @@ def import_module(module: str, function: str) -> Any:
             raise Undefined(module, function, "the name of the module is empty") from error
         raise
     return _modules[module]
-
-
-def _refuse_wrong_arity(
-    error: TypeError, module: str, function: str, target: Callable[..., Any], args: tuple[Any, ...], kwargs: Any
-) -> None:
-    """Raise Undefined, like Erlang, if the function does not take these arguments; a TypeError from inside does not count."""
-    traceback = error.__traceback__
-    if traceback is None or traceback.tb_next is not None:
-        return
-    import inspect
-
-    try:
-        signature = inspect.signature(target)
-        shown = str(signature)
-    except Exception:  # It has none, or what it says of itself cannot be used.
-        return
-    try:
-        signature.bind(*args, **(kwargs or {}))
-    except TypeError as mismatch:
-        message = f"{module}.{function}{shown} does not take these arguments: {text_of(mismatch)}"
-        raise Undefined(module, function, message) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from portpool import _codec
-from portpool._codec import Unencodable
+from portpool._encoding import Unencodable
 from portpool._say import type_name
 from portpool._types import itself
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime, time, timedelta, timezone, tzinfo
     from typing import Any
 
-    from portpool._codec import Reduced, Reducer
+    from portpool._encoding import Reduced, Reducer
 
     Fields = tuple[str, str, int, int]
 else:

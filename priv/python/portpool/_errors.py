@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-import traceback
 
 from portpool import _wire
 from portpool._calls import Undefined
-from portpool._codec import Unencodable
+from portpool._encoding import Unencodable
 from portpool._say import told, type_name
 
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
+    import traceback
     from collections.abc import Callable
     from types import TracebackType
     from typing import Any, TypeVar
@@ -63,9 +63,11 @@ def raised(error: BaseException) -> dict[str, Any]:
         trace = trace.tb_next
     message = told(error)
     try:
+        import traceback
+
         report = traceback.TracebackException(type(error), error, trace)
         text, frames = "".join(report.format()), _frames(report.stack)
-    except Exception:  # Its class or what belongs to it does not let itself be asked, or its causes are too many.
+    except BaseException:  # Its class or what belongs to it does not let itself be asked, or its causes are too many.
         text, frames = _bare(message, trace)
     return {
         "message": _cut(message, _MESSAGE),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 
 from portpool import _codec
-from portpool._codec import Unencodable
-from portpool._say import short_name, show, text_of
+from portpool._encoding import Unencodable
+from portpool._say import short_name, text_of
+from portpool._show import show
 
 TYPE_CHECKING = False  # see _types.py
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from _imp import is_builtin, is_frozen
 
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
@@ -62,7 +62,7 @@ class Shadows:
         self._ahead = {
             name
             for folder in _folders_ahead()
-            for name in _names_in(folder) & NAMES
+            for name in _candidates(folder)
             if not is_builtin(name) and not is_frozen(name) and _is_importable(folder, name)
         }
 
@@ -81,6 +81,11 @@ def _folders_ahead() -> Iterator[str]:
             return
         if type(entry) is str:
             yield entry
+
+
+def _candidates(entry: str) -> Iterable[str]:
+    """The names of the standard library that an entry of the path may have. Of an archive, only its finder knows."""
+    return NAMES if os.path.isfile(entry) else _names_in(entry) & NAMES
 
 
 def _is_importable(folder: str, name: str) -> bool:

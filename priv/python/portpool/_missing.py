@@ -5,8 +5,11 @@ from __future__ import annotations
 import opcode
 import sys
 
+from portpool._say import text_of
+
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Any
 
@@ -70,3 +73,19 @@ def _is_missing_from(error: AttributeError, target: Any, name: str) -> bool:
         return error.name == name and (where is target or issubclass(type(where), type(sys)))
     text = str(error)
     return text.endswith(f" has no attribute {name!r}") and text.startswith(("module ", repr(type(target).__name__)))
+
+
+def mismatch(target: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> str:
+    """Say what a function takes, if it does not take these arguments; empty if it does, or if that is not known."""
+    import inspect
+
+    try:
+        signature = inspect.signature(target)
+        shown = str(signature)
+    except Exception:  # It has none, or what it says of itself cannot be used.
+        return ""
+    try:
+        signature.bind(*args, **(kwargs or {}))
+    except TypeError as error:
+        return f"{shown} does not take these arguments: {text_of(error)}"
+    return ""

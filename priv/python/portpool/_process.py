@@ -61,8 +61,10 @@ def restore_signals() -> None:
 def open_logs() -> None:
     """Open stdout and stderr as log pipes that write whole lines and accept any text."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
-    faulthandler.enable()
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:  # `sitecustomize` may have put something else there.
+            reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    faulthandler.enable(2)
 
 
 def offer_as_victim() -> None:

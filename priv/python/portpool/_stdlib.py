@@ -60,10 +60,6 @@ def import_(
     return _importer(shares=False).import_(name, globals, locals, fromlist, level)
 
 
-# What the modules of this package have as their builtins.
-own_builtins = {**vars(builtins), "__import__": import_}
-
-
 def open_path(path: list[str], before: Iterable[str]) -> None:
     """Use the user's path as `sys.path` from now on. `before` are the modules that Python had imported before this package.
 

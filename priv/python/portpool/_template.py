@@ -9,6 +9,7 @@ import sys
 from struct import Struct
 
 from portpool import _copies, _process, _signals, _start, _stop, _wire, _worker
+from portpool import _reducers as _reducers  # So that no worker has to import it.
 from portpool._codec import dumps
 from portpool._generators import Generators
 from portpool._identity import Identity
@@ -79,8 +80,9 @@ def _names(threads: list[str]) -> str:
 
 def flush() -> None:
     """Flush all buffers, or each worker would write their contents again."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
     import ctypes
 
     ctypes.CDLL(None).fflush(None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from _pickle import PickleBuffer
 
-from portpool import _codec
-from portpool._codec import Unencodable
+from portpool import _codec, _reducers
+from portpool._encoding import Unencodable
 from portpool._say import type_name
 
 TYPE_CHECKING = False  # see _types.py
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from portpool._codec import Reduced, Reducer
+    from portpool._encoding import Reduced, Reducer
 
 try:
     __import__("numpy")
 except Exception:  # It is optional, and may fail in ways of its own.
     pass
-numpy: Any = _codec.numpy()  # None if a module of the user has that name.
+numpy: Any = _reducers.numpy()  # None if a module of the user has that name.
 
 # The type kinds of Nx that numpy has, with their sizes in bits.
 _BITS = {"s": (8, 16, 32, 64), "u": (8, 16, 32, 64), "f": (16, 32, 64), "c": (64, 128)}
@@ -93,7 +93,7 @@ def find_reducer(cls: type[Any]) -> Reducer:
         return _refuse_masked if _is_masked(cls) else _reduce_array
     for base, make in _SCALARS:
         if issubclass(cls, base):
-            return _codec.reduce_by(make)
+            return _reducers.reduce_by(make)
     return _refuse_scalar
 
 

@@ -25,11 +25,11 @@ class Registered(unittest.TestCase):
     """Whatever a test registers goes with it."""
 
     def setUp(self) -> None:
-        for table in (_codec._encoders, _extend._decoders):
+        for table in (_codec.encoders, _extend._decoders):
             before = dict(table)
             self.addCleanup(table.update, before)
             self.addCleanup(table.clear)
-        self.addCleanup(_codec._TermPickler.dispatch_table.clear)
+        self.addCleanup(_codec.TermPickler.dispatch_table.clear)
 
 
 class Encoders(Registered):
