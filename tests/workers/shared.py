@@ -51,8 +51,8 @@ def crashes(path):
 
 
 def with_a_child(path):
-    """A program in its group, which holds nothing of the tracker's; says its pid."""
-    _kept.append(shared_memory.SharedMemory(create=True, size=4096))
+    """A tracker with nothing to clean up, and a program in its group; says the program's pid."""
+    resource_tracker.ensure_running()
     child = subprocess.Popen(["sleep", "3600"])
     with open(path + ".new", "w") as file:
         file.write(str(child.pid))
