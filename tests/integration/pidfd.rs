@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::harness::processes::{assert_dies, is_alive};
+use crate::harness::processes::{assert_dies, is_alive, is_killed};
 use crate::harness::term::{get, int, list, number, string, text};
 use crate::harness::{Server, Signpost, program, python};
 
@@ -70,6 +70,7 @@ fn without_pidfds_what_a_worker_has_started_is_killed_although_its_resource_trac
     let child: u32 = said.lines()[0].parse().unwrap();
     server.send_cancel(id);
     assert_eq!(server.reply().1.unwrap_err().reason(), "cancelled");
-    // The signal comes before the reply. The kernel may still be at work on the end.
+    // The kernel may still be at work on its end.
+    assert!(is_killed(child), "it was killed before the reply");
     assert_dies(child);
 }

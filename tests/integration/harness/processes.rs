@@ -64,6 +64,17 @@ pub fn is_alive(pid: u32) -> bool {
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
+/// Whether a process has been sent SIGKILL, or is gone: the signal stays pending while the kernel ends the process.
+pub fn is_killed(pid: u32) -> bool {
+    const SIGKILL: u64 = 1 << 8;
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mut pending = status.lines().filter_map(|line| {
+        let set = line.strip_prefix("SigPnd:").or_else(|| line.strip_prefix("ShdPnd:"))?;
+        u64::from_str_radix(set.trim(), 16).ok()
+    });
+    pending.any(|set| set & SIGKILL != 0) || !is_alive(pid)
+}
+
 pub fn assert_dies(pid: u32) {
     let end = Instant::now() + SOON;
     while is_alive(pid) {
