@@ -300,6 +300,23 @@ defmodule Portpool.OptionsTest do
         {:error, error} -> assert error.message =~ built and error.message =~ "mix compile"
       end
     end
+
+    test "for :venv, bin/portpool in the pool's own environment", %{binary: binary} do
+      venv = Path.join(System.tmp_dir!(), "portpool-venv-#{System.unique_integer([:positive])}")
+      on_exit(fn -> File.rm_rf!(venv) end)
+      File.mkdir_p!(Path.join(venv, "bin"))
+      program = Path.join(venv, "bin/portpool")
+      assert {:error, error} = Portpool.Binary.find(:venv, venv)
+      assert error.message =~ "#{program} (from the option binary: :venv) cannot be used: no such file"
+
+      File.ln_s!(binary, program)
+      assert Portpool.Binary.find(:venv, venv) == {:ok, program}
+
+      assert {:error, error} = Options.pool(binary: :venv)
+      assert error.message == "option :binary is :venv, which is bin/portpool in the option :venv: give both"
+      assert {:error, error} = Options.pool(binary: {:venv})
+      assert error.message =~ "must be a path, {app, path} or :venv, not {:venv}"
+    end
   end
 
   # A value for each option that is not its default.

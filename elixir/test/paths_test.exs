@@ -65,6 +65,50 @@ defmodule Portpool.PathsTest do
     end
   end
 
+  # What a VM of its own finds whose application has no program in priv.
+  @without_priv """
+  case Portpool.Options.pool([]) do
+    {:ok, config} -> IO.puts("found " <> Base.encode16(config.binary))
+    {:error, error} -> IO.puts(error.message)
+  end
+  """
+
+  test "without a program in priv it is looked for in PATH, and the error lists all places" do
+    directory = directory(hd(@names))
+    for name <- ["portpool", "bin"], do: File.mkdir!(directory <> "/" <> name)
+    File.cp_r!(Application.app_dir(:portpool, "ebin"), directory <> "/portpool/ebin")
+    File.ln_s!(program(), directory <> "/bin/portpool")
+    args = ["-pa", directory <> "/portpool/ebin", "-e", @without_priv]
+
+    look = fn variables ->
+      env = [{"PORTPOOL_BINARY", ""} | variables]
+      {said, 0} = System.cmd(System.find_executable("elixir"), args, cd: directory, env: env)
+      String.trim(said)
+    end
+
+    path = System.fetch_env!("PATH")
+    found = "found " <> Base.encode16(directory <> "/bin/portpool")
+    assert look.([{"PATH", directory <> "/bin:" <> path}]) == found
+    assert look.([{"PATH", "bin:" <> path}, {"LC_ALL", "C"}]) == found
+
+    # Without the directories that have one.
+    without = for part <- String.split(path, ":"), not File.exists?(part <> "/portpool"), do: part
+    said = look.([{"PATH", Enum.join(without, ":")}, {"LC_ALL", "C.UTF-8"}])
+
+    for place <- [
+          "The option :binary is not given",
+          "PORTPOOL_BINARY is not set",
+          "#{directory}/portpool/priv/portpool does not exist",
+          "no directory in PATH has portpool"
+        ],
+        do: assert(said =~ place)
+
+    # What is there and is no program is not passed over.
+    File.mkdir_p!(directory <> "/portpool/priv/portpool")
+    said = look.([{"PATH", directory <> "/bin:" <> path}, {"LC_ALL", "C.UTF-8"}])
+    assert said =~ "#{directory}/portpool/priv/portpool (from the build) is not an executable file"
+  end
+
   defp directory(name) do
     around = Path.join(System.tmp_dir!(), "portpool-paths-#{System.unique_integer([:positive])}")
     on_exit(fn -> File.rm_rf!(around) end)

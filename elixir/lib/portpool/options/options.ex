@@ -21,7 +21,7 @@ defmodule Portpool.Options do
   def pool(options) do
     with {:ok, given} <- options |> Secret.reveal() |> validate(:pool),
          config = Map.merge(Table.defaults(), given),
-         {:ok, binary} <- Binary.find(config.binary) do
+         {:ok, binary} <- Binary.find(config.binary, Map.get(config, :venv)) do
       {:ok, struct!(Config, Map.merge(config, %{binary: binary, started: :atomics.new(1, [])}))}
     end
   end

@@ -100,8 +100,8 @@ defmodule Portpool.Options.Table do
      "Bytes. The largest call, and the largest result."},
     {:cgroup, :cgroup, :auto,
      "Where the pool makes its own cgroup (v2), so that all processes that Python starts end with the pool. `:auto`: in the cgroup delegated to this VM, if there is one. A path: there, or the pool does not start. `:none`: nowhere."},
-    {:binary, :path, nil,
-     "The server program: a path or `{app, path}`. Default: the environment variable `PORTPOOL_BINARY`, then `priv/portpool`."},
+    {:binary, :binary, nil,
+     "The server program: a path, `{app, path}`, or `:venv` for `bin/portpool` in the `venv` of the pool. Default: the environment variable `PORTPOOL_BINARY`, then `priv/portpool`, which `mix compile` has filled, then `PATH`."},
     {:shutdown, :shutdown, nil,
      "Milliseconds, `:infinity` or `:brutal_kill`. How long a supervisor waits for the pool to stop. Default: `drain_timeout` plus 5000 ms."}
   ]

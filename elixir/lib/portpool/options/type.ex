@@ -22,6 +22,7 @@ defmodule Portpool.Options.Type do
           | :ms_or_infinity
           | {:one_of, [atom]}
           | :program
+          | :binary
           | :path
           | :paths
           | :names
@@ -81,6 +82,9 @@ defmodule Portpool.Options.Type do
   defp cast(:program, value) do
     with {:ok, path} <- path(value), do: if(path =~ "/", do: Paths.expand(path), else: {:ok, path})
   end
+
+  defp cast(:binary, :venv), do: {:ok, :venv}
+  defp cast(:binary, value), do: cast(:path, value)
 
   defp cast(:env, pairs) when is_map(pairs), do: cast(:env, Map.to_list(pairs))
   defp cast(:env, pairs), do: with({:ok, pairs} <- all(pairs, &variable/1), do: {:ok, Map.new(pairs)})
@@ -164,6 +168,7 @@ defmodule Portpool.Options.Type do
   defp expected(:ms_or_infinity), do: expected(:ms) <> " or :infinity"
   defp expected(:shutdown), do: expected(:ms) <> ", :infinity or :brutal_kill"
   defp expected(:program), do: "the name or path of a program, or {app, path}"
+  defp expected(:binary), do: "a path, {app, path} or :venv"
   defp expected(:path), do: "a path or {app, path}"
   defp expected(:names), do: "a list of names"
   defp expected(:mfa), do: "a module, a function and a list of arguments, as in {:models, :load, []}"
