@@ -16,11 +16,15 @@ use super::process::{Exit, Process};
 
 /// The oldest Python that workers support.
 const OLDEST: (u32, u32) = (3, 9);
-/// Asks an interpreter for its version, its pid and its real path. It has no blanks, for scripts that do not quote
-/// their arguments. It answers in bytes, since a path may not be text, on a line of its own, since a script may print
+/// The implementation that workers support. PyPy has no C pickler, and its own one does not ask our table of reducers
+/// for types that are not in it.
+const IMPLEMENTATION: &str = "cpython";
+/// Asks an interpreter for its version, its pid, its implementation and its real path. It has no blanks, for scripts
+/// that do not quote their arguments. Python 2 does not know its implementation. It answers in bytes, since a path may not be text, on a line of its own, since a script may print
 /// first. It imports only what is built in: before 3.11, the working directory is on the path.
-const QUESTION: &str = "os=__import__('posix');sys=__import__('sys');os.write(1,b'\\nportpool:%d:%d:%d:%d:%s'%\
-     (sys.version_info[:3]+(os.getpid(),str(sys.executable).encode(sys.getfilesystemencoding(),'surrogateescape'))))";
+const QUESTION: &str = "os=__import__('posix');sys=__import__('sys');os.write(1,b'\\nportpool:%d:%d:%d:%d:%s:%s'%\
+     (sys.version_info[:3]+(os.getpid(),getattr(getattr(sys,'implementation',0),'name','cpython').encode(),\
+     str(sys.executable).encode(sys.getfilesystemencoding(),'surrogateescape'))))";
 /// The start of the answer.
 const ANSWER: &[u8] = b"\nportpool:";
 /// The variable that keeps the working directory off Python's path, since 3.11.
@@ -74,6 +78,11 @@ pub enum NoPython {
     /// It is too old.
     #[error("python {path:?} is version {version}: Portpool needs 3.9 or newer", path = .0.program, version = .0.version)]
     TooOld(Interpreter),
+    /// It is PyPy, GraalPy or another Python than CPython.
+    #[error(
+        "python {path:?} is {1} {version}: Portpool needs CPython 3.9 or newer", path = .0.program, version = .0.version
+    )]
+    NotCPython(Interpreter, String),
 }
 
 /// Keeps the working directory off Python's path until our code runs. From 3.13 on, `python -c` itself imports `linecache`,
@@ -107,9 +116,12 @@ pub async fn find_python(
     let exit = process.reap();
     let answer = child.stdout.map(read).unwrap_or_default();
     let errors = child.stderr.map(read).unwrap_or_default();
-    let Some((found, version, pid)) = understand(&answer, &path) else {
+    let Some(Answer { found, version, pid, implementation }) = understand(&answer, &path) else {
         return Err(NoPython::NotPython(path, how(exit), text(if answer.is_empty() { &errors } else { &answer })));
     };
+    if implementation != IMPLEMENTATION {
+        return Err(NoPython::NotCPython(found, implementation));
+    }
     if version < OLDEST {
         return Err(NoPython::TooOld(found));
     }
@@ -158,18 +170,27 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes.get(..SHOWN).unwrap_or(bytes)).trim().to_owned()
 }
 
-/// The interpreter, its major and minor version, and its pid.
-fn understand(answer: &[u8], asked: &Path) -> Option<(Interpreter, (u32, u32), u32)> {
+/// What an interpreter says about itself.
+struct Answer {
+    found: Interpreter,
+    version: (u32, u32),
+    pid: u32,
+    implementation: String,
+}
+
+fn understand(answer: &[u8], asked: &Path) -> Option<Answer> {
     let start = answer.windows(ANSWER.len()).rposition(|window| window == ANSWER)? + ANSWER.len();
-    let mut fields = answer.get(start..)?.splitn(5, |byte| *byte == b':');
+    let mut fields = answer.get(start..)?.splitn(6, |byte| *byte == b':');
     let mut number = || std::str::from_utf8(fields.next()?).ok()?.parse::<u32>().ok();
     let (major, minor, patch, pid) = (number()?, number()?, number()?, number()?);
+    let implementation = String::from_utf8_lossy(fields.next()?).into_owned();
     let executable = match fields.next().map(|path| PathBuf::from(OsStr::from_bytes(path))) {
         Some(path) if path.is_file() => path,
         _ => asked.to_owned(),
     };
     let version = format!("{major}.{minor}.{patch}");
-    Some((Interpreter { program: asked.to_owned(), executable, version }, (major, minor), pid))
+    let found = Interpreter { program: asked.to_owned(), executable, version };
+    Some(Answer { found, version: (major, minor), pid, implementation })
 }
 
 /// Looks up a name without a slash in the PATH that the workers will have. The path is absolute, because workers may

@@ -330,7 +330,15 @@ fn a_pool_that_cannot_start_ends_with_3_and_pythons_own_error() {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
         path.to_str().unwrap().to_owned()
     };
-    let old = script("python3.8", "#!/bin/sh\nprintf '\\nportpool:3:8:18:%d:%s' $$ \"$0\"\n", 0o755);
+    let old = script("python3.8", "#!/bin/sh\nprintf '\\nportpool:3:8:18:%d:cpython:%s' $$ \"$0\"\n", 0o755);
+    let foreign = script(
+        "pypy3",
+        &format!(
+            "#!/bin/sh\nexec {} -S -c \"import sys; sys.implementation.name = 'pypy'; exec(sys.argv[1])\" \"$3\"\n",
+            python()
+        ),
+        0o755,
+    );
     let plain = script("plain", "#!/bin/sh\necho hello\n", 0o644);
     let other = script("other", "#!/bin/sh\necho I am no Python >&2; exit 4\n", 0o755);
     let odd = script("odd", "no interpreter line", 0o755);
@@ -346,6 +354,8 @@ fn a_pool_that_cannot_start_ends_with_3_and_pythons_own_error() {
         (plain.as_str(), "is not an executable file"),
         (folder.as_str(), "is not an executable file"),
         (old.as_str(), "is version 3.8.18: Portpool needs 3.9 or newer"),
+        (foreign.as_str(), ": Portpool needs CPython 3.9 or newer"),
+        (foreign.as_str(), "pypy3\" is pypy 3."),
         (other.as_str(), "does not behave like Python (exit status 4): \"I am no Python\""),
         (odd.as_str(), "could not be run"),
     ] {
