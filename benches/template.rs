@@ -27,6 +27,7 @@ const MAX_FRAME: usize = 1 << 20;
 fn recipe(preload: Vec<String>) -> Recipe {
     Recipe {
         python: PathBuf::from(std::env::var("PORTPOOL_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned())),
+        venv: None,
         python_path: Vec::new(),
         env: Vec::new(),
         cd: None,
@@ -42,7 +43,7 @@ fn recipe(preload: Vec<String>) -> Recipe {
         no_new_privs: false,
         cgroup: None,
         log: Log::Stderr,
-        numeric_threads: vec![("OPENBLAS_NUM_THREADS".to_owned(), Some("1".to_owned()))],
+        numeric_threads: vec![("OPENBLAS_NUM_THREADS".to_owned(), Some("1".into()))],
     }
 }
 

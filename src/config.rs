@@ -1,7 +1,9 @@
 //! The options of a pool, with their defaults and limits. docs/protocol.md 7.2.
 
+use std::env;
+use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -71,6 +73,9 @@ pub fn default_busy_poll() -> Duration {
     if processors() > 1 { BUSY_POLL } else { Duration::ZERO }
 }
 
+/// Variables to set or (`None`) to remove, in this order.
+pub type Environment = Vec<(String, Option<OsString>)>;
+
 /// The options of a pool.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -126,12 +131,14 @@ pub struct Config {
     pub max_inflight_bytes: usize,
     /// Maximum size of a packet, and of a worker's message, in bytes.
     pub max_frame: usize,
-    /// The interpreter: a path, or a name to look up.
-    pub python: PathBuf,
+    /// The interpreter: a path, or a name to look up. `None` with a `venv`, which has its own.
+    pub python: Option<PathBuf>,
+    /// The virtual environment that the interpreter belongs to.
+    pub venv: Option<PathBuf>,
     /// Directories put before Python's own `sys.path`.
     pub python_path: Vec<PathBuf>,
     /// Variables to set or (`None`) to remove.
-    pub env: Vec<(String, Option<String>)>,
+    pub env: Environment,
     /// The workers' working directory.
     pub cd: Option<PathBuf>,
     /// Where Python's output and logs go.
@@ -190,7 +197,8 @@ impl Default for Config {
             max_queue_bytes: 256 << 20,
             max_inflight_bytes: 256 << 20,
             max_frame: MAX_FRAME,
-            python: "python3".into(),
+            python: None,
+            venv: None,
             python_path: Vec::new(),
             env: Vec::new(),
             cd: None,
@@ -269,24 +277,41 @@ impl Config {
         Ok(())
     }
 
+    /// The interpreter, unless there is a `venv`: a path, or a name to look up.
+    pub fn python(&self) -> &Path {
+        self.python.as_deref().unwrap_or_else(|| Path::new("python3"))
+    }
+
     /// The changes to the environment of each worker; the user's settings come last.
-    pub fn worker_env(&self) -> Vec<(String, Option<String>)> {
-        let threads = (self.processors / self.size()).max(1).to_string();
-        let unset = NUMERIC_THREADS.into_iter().filter(|name| std::env::var_os(name).is_none());
+    pub fn worker_env(&self) -> Environment {
+        let threads = OsString::from((self.processors / self.size()).max(1).to_string());
+        let unset = NUMERIC_THREADS.into_iter().filter(|name| env::var_os(name).is_none());
         let numeric = unset.map(|name| (name.to_owned(), Some(threads.clone())));
         let beam = OF_THE_BEAM.into_iter().map(|name| (name.to_owned(), None));
-        numeric.chain(beam).chain(self.env.iter().cloned()).collect()
+        let activation = self.venv.iter().flat_map(|venv| activation(venv));
+        numeric.chain(beam).chain(activation).chain(self.env.iter().cloned()).collect()
     }
 
     /// The values, in each worker, of the variables for numeric libraries.
-    pub fn numeric_threads(&self) -> Vec<(String, Option<String>)> {
+    pub fn numeric_threads(&self) -> Environment {
         let changed = self.worker_env();
         let value = |name: &str| match changed.iter().rev().find(|(changed, _)| changed == name) {
             Some((_, value)) => value.clone(),
-            None => std::env::var(name).ok(),
+            None => env::var_os(name),
         };
         NUMERIC_THREADS.into_iter().map(|name| (name.to_owned(), value(name))).collect()
     }
+}
+
+/// What the script `activate` of a virtual environment does, so that programs from it are found, too.
+fn activation(venv: &Path) -> Environment {
+    let own = env::var_os("PATH").filter(|path| !path.is_empty());
+    let own = own.iter().flat_map(env::split_paths);
+    // A folder with a colon in its name cannot be in PATH.
+    let path = env::join_paths(std::iter::once(venv.join("bin")).chain(own)).ok();
+    let path = path.map(|path| ("PATH".to_owned(), Some(path)));
+    let set = [("VIRTUAL_ENV".to_owned(), Some(venv.as_os_str().to_owned())), ("PYTHONHOME".to_owned(), None)];
+    set.into_iter().chain(path).collect()
 }
 
 /// The number of processors this process may use.
@@ -305,17 +330,20 @@ mod tests {
         {
             let config = Config { processors, size, ..Config::default() };
             assert_eq!(config.size(), size.unwrap_or(processors));
-            let env = config.worker_env();
-            let unset = NUMERIC_THREADS.into_iter().filter(|name| std::env::var_os(name).is_none());
+            let changes = config.worker_env();
+            let unset = NUMERIC_THREADS.into_iter().filter(|name| env::var_os(name).is_none());
             for name in unset {
-                assert!(env.contains(&(name.to_owned(), Some(threads.to_owned()))), "{processors}, {size:?}: {env:?}");
+                assert!(
+                    changes.contains(&(name.to_owned(), Some(threads.into()))),
+                    "{processors}, {size:?}: {changes:?}"
+                );
             }
         }
     }
 
     #[test]
     fn the_users_word_on_threads_comes_last() {
-        let own = ("OMP_NUM_THREADS".to_owned(), Some("7".to_owned()));
+        let own = ("OMP_NUM_THREADS".to_owned(), Some("7".into()));
         let config = Config { processors: 16, env: vec![own.clone()], ..Config::default() };
         assert!(config.numeric_threads().contains(&own));
     }

@@ -7,10 +7,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::allowance::Allowance;
 use crate::call::{Blame, Failure, Phase, Reason};
 use crate::cgroup::{Group, Unusable};
-use crate::config::{Config, Logs};
+use crate::config::{Config, Environment, Logs};
 use crate::pool::{Pool, Settings};
 use crate::relay::Relay;
-use crate::worker::{self, Children, Interpreter, Launcher, Log, NoPython, Recipe, SpawnLauncher, TemplateLauncher};
+use crate::worker::{
+    self, Children, Interpreter, Launcher, Log, NoPython, NoVenv, Recipe, SpawnLauncher, TemplateLauncher, Venv,
+};
 
 /// A pool and its surroundings.
 #[derive(Debug)]
@@ -37,13 +39,12 @@ pub async fn open(config: &Config, relay: &Relay) -> Result<Opened, Failure> {
     worker::adopt_orphans(Arc::clone(&children))
         .map_err(|error| internal(format!("cannot watch child processes: {error}")))?;
     let env = config.worker_env();
-    let python = worker::find_python(&config.python, &env, config.start_timeout, &children)
-        .await
-        .map_err(|error| refused(&error))?;
+    let python = find_python(config, &env, &children).await?;
     let cgroup =
         Group::make(&config.cgroup, config.pool_memory_limit).map_err(|error| no_cgroup(&error))?.map(Arc::new);
     let recipe = Recipe {
         python: python.program.clone(),
+        venv: config.venv.is_some().then(|| python.clone()),
         python_path: config.python_path.clone(),
         env,
         cd: config.cd.clone(),
@@ -68,6 +69,20 @@ pub async fn open(config: &Config, relay: &Relay) -> Result<Opened, Failure> {
     let allowance = Allowance::new(config.max_inflight_bytes);
     let pool = Pool::new(settings(config), launcher, lines, config.max_frame, allowance);
     Ok(Opened { pool, python, cgroup })
+}
+
+/// Finds the interpreter. That of a virtual environment must be the one that the environment was made with.
+///
+/// Cancellation: may be dropped at its await.
+async fn find_python(config: &Config, env: &Environment, children: &Arc<Children>) -> Result<Interpreter, Failure> {
+    let venv = config.venv.as_deref().map(Venv::open).transpose().map_err(|error| no_venv(&error))?;
+    let python = venv.as_ref().map_or(config.python(), |venv| &venv.python);
+    let found = worker::find_python(python, env, config.start_timeout, children).await;
+    match (venv, found) {
+        (None, found) => found.map_err(|error| refused("python", &error)),
+        (Some(venv), Ok(found)) => venv.check(&found).map(|()| found).map_err(|error| no_venv(&error)),
+        (Some(venv), Err(error)) => Err(venv.why_not_run().map_or(refused("venv", &error), |why| no_venv(&why))),
+    }
 }
 
 /// If there is something to do once for all workers, they are forked from a process that has done it.
@@ -102,8 +117,12 @@ fn seed() -> u64 {
     (u64::from(std::process::id()) << 32) | u64::from(now)
 }
 
-fn refused(error: &NoPython) -> Failure {
-    Failure::bad_request(format!("option python: {error}")).with("option", "python")
+fn refused(option: &str, error: &NoPython) -> Failure {
+    Failure::bad_request(format!("option {option}: {error}")).with("option", option)
+}
+
+fn no_venv(error: &NoVenv) -> Failure {
+    Failure::bad_request(format!("option venv: {error}")).with("option", "venv")
 }
 
 fn no_cgroup(error: &Unusable) -> Failure {

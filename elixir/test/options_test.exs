@@ -17,12 +17,15 @@ defmodule Portpool.OptionsTest do
     {:ok, config} = Options.pool(binary: binary, name: A, shutdown: 60_000)
     assert Options.hello(config) == %{logs: :owner}
 
-    changed = Keyword.merge([binary: binary, name: A], changed())
-    {:ok, config} = Options.pool(changed)
-    documented = for [key | _] <- Protocol.table("7.2"), do: hd(Protocol.quoted(key))
-    hello = Options.hello(config)
-    assert Enum.sort(Map.keys(hello)) == Enum.sort(documented -- @of_a_call)
-    for {key, value} <- changed(), do: assert({key, hello[wire(key)]} == {key, value})
+    # These two exclude each other.
+    for {given, other} <- [{:python, :venv}, {:venv, :python}] do
+      changed = Keyword.delete(changed(), other)
+      {:ok, config} = Options.pool([binary: binary, name: A] ++ changed)
+      documented = for [key | _] <- Protocol.table("7.2"), do: hd(Protocol.quoted(key))
+      hello = Options.hello(config)
+      assert {given, Enum.sort(Map.keys(hello))} == {given, Enum.sort(documented -- [other | @of_a_call])}
+      for {key, value} <- changed, do: assert({key, hello[wire(key)]} == {key, value})
+    end
   end
 
   test "the defaults are those of docs/protocol.md 7.2", %{binary: binary} do
@@ -98,6 +101,7 @@ defmodule Portpool.OptionsTest do
           {[overflow_ttl: 100, max_overflow: 0], "overflow_ttl", ":max_overflow"},
           {[shutdown: 1_000], "shutdown", ":drain_timeout"},
           {[on_start_failure: :fail, wait: :none], "on_start_failure", ":wait"},
+          {[venv: "/venv", python: "python3"], "venv", ":python"},
           {[shutdown: 1_000, drain_timeout: :infinity], "shutdown", ":drain_timeout"}
         ] do
       assert {:error, %{reason: :bad_request, detail: %{option: ^option}, message: message}} =
@@ -173,6 +177,7 @@ defmodule Portpool.OptionsTest do
           ] do
         {:ok, config} = Options.pool(binary: binary, python_path: ["/a", path], python: path, cd: path)
         assert {config.python_path, config.python, config.cd} == {["/a", priv], priv, priv}
+        assert {:ok, %{venv: ^priv}} = Options.pool(binary: binary, venv: path)
       end
 
       # Of those of Erlang, too.
@@ -187,6 +192,7 @@ defmodule Portpool.OptionsTest do
             python_path: [{:no_such_app, "priv"}],
             python: {:no_such_app, "priv"},
             cd: {:no_such_app, "priv"},
+            venv: {:no_such_app, "priv"},
             binary: {:no_such_app, "priv"}
           ] do
         name = Atom.to_string(option)
@@ -203,7 +209,7 @@ defmodule Portpool.OptionsTest do
       assert message =~ "must be relative" and message =~ ~s({:portpool, "/priv"})
 
       for path <- [{:portpool, 1}, {:portpool, ""}, {"portpool", "priv"}, {:portpool}, {:portpool, "a", "b"}],
-          option <- [[cd: path], [python: path], [python_path: [path]], [python_path: path]] do
+          option <- [[cd: path], [python: path], [venv: path], [python_path: [path]], [python_path: path]] do
         assert {:error, %{reason: :bad_request, message: message}} = Options.pool([binary: binary] ++ option)
         assert message =~ "{app, path}"
       end
@@ -221,7 +227,7 @@ defmodule Portpool.OptionsTest do
     assert {:ok, %{python_path: ["/a"]}} =
              Options.pool(binary: binary, python_path: ["/a"], cd: {:portpool, "priv"})
 
-    for {option, value} <- [python_path: ["a"], cd: "a", python: "./a"] do
+    for {option, value} <- [python_path: ["a"], cd: "a", python: "./a", venv: "a"] do
       assert {:error, %{reason: :bad_request, message: message}} =
                Options.pool([{option, value}, binary: binary])
 
@@ -252,6 +258,8 @@ defmodule Portpool.OptionsTest do
   test "an interpreter with a slash in its name is a path, and links are not followed", %{binary: binary} do
     {:ok, config} = Options.pool(binary: binary, python: ".venv/bin/python")
     assert config.python == Path.expand(".venv/bin/python")
+    assert {:ok, %{venv: venv}} = Options.pool(binary: binary, venv: ".venv")
+    assert venv == Path.expand(".venv")
   end
 
   test "a refused option that is far from all of them gets the list" do
@@ -360,6 +368,7 @@ defmodule Portpool.OptionsTest do
       binaries: :bytes,
       none_as: :undefined,
       python: "/usr/bin/python3",
+      venv: "/opt/venv",
       python_path: ["/a"],
       env: %{"A" => "1"},
       cd: "/"

@@ -33,8 +33,11 @@ pub(super) struct Function {
     #[arg(long)]
     raw: bool,
     /// Python interpreter: a path, or a command on PATH
-    #[arg(long, value_name = "PYTHON", default_value = "python3")]
+    #[arg(long, value_name = "PYTHON", default_value = "python3", conflicts_with = "venv")]
     python: PathBuf,
+    /// Virtual environment whose Python to use: a directory
+    #[arg(long, value_name = "DIR")]
+    venv: Option<PathBuf>,
     /// Directory to import modules from, after the working directory and before Python's own; repeatable
     #[arg(long, value_name = "DIR")]
     python_path: Vec<PathBuf>,
@@ -84,12 +87,13 @@ impl Function {
             wait: Wait::First,
             on_start_failure: OnStartFailure::Fail,
             max_queue,
-            python: self.python.clone(),
+            python: self.venv.is_none().then(|| self.python.clone()),
+            venv: self.venv.as_ref().map(|venv| here.join(venv)),
             python_path: std::iter::once(here.clone())
                 .chain(self.python_path.iter().map(|path| here.join(path)))
                 .collect(),
             preload: self.preload.clone(),
-            env: self.env.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect(),
+            env: self.env.iter().map(|(name, value)| (name.clone(), Some(value.into()))).collect(),
             ..defaults
         })
     }

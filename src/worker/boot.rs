@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::SystemTime;
 
-use super::python::keep_directory_off_path;
+use super::python::{Interpreter, keep_directory_off_path};
 use super::recipe::Recipe;
 use super::token::{TOKEN, token};
 use super::wire::PROTOCOL;
@@ -135,13 +135,15 @@ fn pickle(recipe: &Recipe, role: Role) -> std::io::Result<Vec<u8>> {
         number(&mut order, value);
     }
     bounds(&mut order, recipe);
+    order.str("venv");
+    venv(&mut order, recipe.venv.as_ref());
     order.str("template");
     order.bool(role == Role::Template);
     order.str("numeric_threads");
     order.dict_start();
     for (name, value) in &recipe.numeric_threads {
         order.str(name);
-        text(&mut order, value.as_deref());
+        text(&mut order, value.as_ref().and_then(|value| value.to_str()));
     }
     order.dict_end();
     order.dict_end();
@@ -169,6 +171,19 @@ fn bounds(order: &mut PickleWriter, recipe: &Recipe) {
         number(order, Some(*limit));
     }
     order.dict_end();
+}
+
+/// What the interpreter of a virtual environment was when the server started.
+fn venv(order: &mut PickleWriter, interpreter: Option<&Interpreter>) {
+    match interpreter {
+        Some(interpreter) => {
+            order.tuple_start();
+            order.str(&interpreter.series());
+            order.bytes(interpreter.base_prefix.as_os_str().as_bytes());
+            order.tuple_end();
+        }
+        None => order.none(),
+    }
 }
 
 /// The modules of the package.

@@ -1,6 +1,6 @@
 //! Python worker processes: how they are started, used, killed and reaped.
 //!
-//! - `python`: finds the interpreter and checks its version
+//! - `python`: finds the interpreter and checks its version; `venv`: whether it is the one that a venv was made with
 //! - `launcher`: starts a process; `recipe`: what all processes of a pool share; `boot`: the start order
 //! - `template`: the other launcher, which forks workers from a process that has already imported everything
 //! - `process`: the only place that starts, signals and reaps workers; `orphans`: the same for what they leave behind;
@@ -39,6 +39,7 @@ mod task;
 mod template;
 mod token;
 mod tracker;
+mod venv;
 mod wire;
 
 pub use event::{Ended, Event, Replacement, Reply, Stacks, StartError, Started, fields};
@@ -55,4 +56,5 @@ pub use signals::Blocked;
 pub use survivors::kill_survivors;
 pub use task::start;
 pub use template::TemplateLauncher;
+pub use venv::{NoVenv, Venv};
 pub use wire::FromWorker;

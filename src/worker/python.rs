@@ -1,7 +1,7 @@
 //! Finds the interpreter that an option names, and checks that workers can run on it.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
@@ -19,12 +19,15 @@ const OLDEST: (u32, u32) = (3, 9);
 /// The implementation that workers support. PyPy has no C pickler, and its own one does not ask our table of reducers
 /// for types that are not in it.
 const IMPLEMENTATION: &str = "cpython";
-/// Asks an interpreter for its version, its pid, its implementation and its real path. It has no blanks, for scripts
-/// that do not quote their arguments. Python 2 does not know its implementation. It answers in bytes, since a path may not be text, on a line of its own, since a script may print
-/// first. It imports only what is built in: before 3.11, the working directory is on the path.
-const QUESTION: &str = "os=__import__('posix');sys=__import__('sys');os.write(1,b'\\nportpool:%d:%d:%d:%d:%s:%s'%\
+/// Asks an interpreter for its version, its pid, its implementation, its real path and that of its installation. It has
+/// no blanks, for scripts that do not quote their arguments. Python 2 does not know its implementation. It answers in
+/// bytes, since a path may not be text, on a line of its own, since a script may print first. It imports only what is
+/// built in: before 3.11, the working directory is on the path.
+const QUESTION: &str = "os=__import__('posix');sys=__import__('sys');\
+     bytes=lambda*path:str(path[0]).encode(sys.getfilesystemencoding(),'surrogateescape');\
+     os.write(1,b'\\nportpool:%d:%d:%d:%d:%s:%s\\0%s\\0'%\
      (sys.version_info[:3]+(os.getpid(),getattr(getattr(sys,'implementation',0),'name','cpython').encode(),\
-     str(sys.executable).encode(sys.getfilesystemencoding(),'surrogateescape'))))";
+     bytes(sys.executable),bytes(getattr(sys,'base_prefix','')))))";
 /// The start of the answer.
 const ANSWER: &[u8] = b"\nportpool:";
 /// The variable that keeps the working directory off Python's path, since 3.11.
@@ -43,6 +46,15 @@ pub struct Interpreter {
     pub executable: PathBuf,
     /// Its version: `3.11.7`.
     pub version: String,
+    /// The path of its installation, also in a virtual environment: `sys.base_prefix`.
+    pub base_prefix: PathBuf,
+}
+
+impl Interpreter {
+    /// The part of its version that packages depend on: `3.11`.
+    pub(super) fn series(&self) -> String {
+        self.version.split('.').take(2).collect::<Vec<_>>().join(".")
+    }
 }
 
 /// Why there is no usable Python.
@@ -96,7 +108,7 @@ pub(super) fn keep_directory_off_path(command: &mut Command) {
 /// Finds the interpreter, by path or by name in PATH, and asks it for its version.
 pub async fn find_python(
     python: &Path,
-    env: &[(String, Option<String>)],
+    env: &[(String, Option<OsString>)],
     limit: Duration,
     children: &Arc<Children>,
 ) -> Result<Interpreter, NoPython> {
@@ -184,19 +196,18 @@ fn understand(answer: &[u8], asked: &Path) -> Option<Answer> {
     let mut number = || std::str::from_utf8(fields.next()?).ok()?.parse::<u32>().ok();
     let (major, minor, patch, pid) = (number()?, number()?, number()?, number()?);
     let implementation = String::from_utf8_lossy(fields.next()?).into_owned();
-    let executable = match fields.next().map(|path| PathBuf::from(OsStr::from_bytes(path))) {
-        Some(path) if path.is_file() => path,
-        _ => asked.to_owned(),
-    };
+    let mut paths = fields.next()?.split(|byte| *byte == 0).map(|path| PathBuf::from(OsStr::from_bytes(path)));
+    let executable = paths.next().filter(|path| path.is_file()).unwrap_or_else(|| asked.to_owned());
+    let base_prefix = paths.next().unwrap_or_default();
     let version = format!("{major}.{minor}.{patch}");
-    let found = Interpreter { program: asked.to_owned(), executable, version };
+    let found = Interpreter { program: asked.to_owned(), executable, version, base_prefix };
     Some(Answer { found, version: (major, minor), pid, implementation })
 }
 
 /// Looks up a name without a slash in the PATH that the workers will have. The path is absolute, because workers may
 /// have another working directory, and otherwise unchanged: the link that Python is started through decides on its
 /// virtual environment.
-fn locate(python: &Path, env: &[(String, Option<String>)]) -> Result<PathBuf, NoPython> {
+fn locate(python: &Path, env: &[(String, Option<OsString>)]) -> Result<PathBuf, NoPython> {
     let absolute = |path: PathBuf| std::path::absolute(&path).map_err(|error| NoPython::NotRun(path, error));
     if python.as_os_str().as_bytes().contains(&b'/') {
         return match fs::metadata(python) {
@@ -207,11 +218,8 @@ fn locate(python: &Path, env: &[(String, Option<String>)]) -> Result<PathBuf, No
         };
     }
     let own = env::var_os("PATH").unwrap_or_default();
-    let path = env
-        .iter()
-        .rev()
-        .find(|(name, _)| name == "PATH")
-        .map_or(Some(own.as_os_str()), |(_, value)| value.as_deref().map(OsStr::new));
+    let path =
+        env.iter().rev().find(|(name, _)| name == "PATH").map_or(Some(own.as_os_str()), |(_, value)| value.as_deref());
     path.and_then(|path| env::split_paths(path).map(|folder| folder.join(python)).find(|file| is_executable(file)))
         .ok_or_else(|| NoPython::NotInPath(python.to_owned()))
         .and_then(absolute)

@@ -1,10 +1,12 @@
 //! What the processes of a pool share.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::log::Log;
+use super::python::Interpreter;
 use crate::call::StartCall;
 use crate::cgroup::Group;
 
@@ -13,10 +15,12 @@ use crate::cgroup::Group;
 pub struct Recipe {
     /// What to start: an interpreter, or a script that becomes one.
     pub python: PathBuf,
+    /// The interpreter of the pool's virtual environment. It must still be there when a process starts.
+    pub venv: Option<Interpreter>,
     /// Directories put before Python's own `sys.path`.
     pub python_path: Vec<PathBuf>,
     /// Variables to set or (`None`) to remove.
-    pub env: Vec<(String, Option<String>)>,
+    pub env: Vec<(String, Option<OsString>)>,
     /// Working directory.
     pub cd: Option<PathBuf>,
     /// Maximum size of a frame on the channel, in bytes.
@@ -44,5 +48,5 @@ pub struct Recipe {
     /// The destination of what they print.
     pub log: Log,
     /// The values, in workers, of the variables that set the number of threads of numeric libraries.
-    pub numeric_threads: Vec<(String, Option<String>)>,
+    pub numeric_threads: Vec<(String, Option<OsString>)>,
 }

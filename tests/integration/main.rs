@@ -51,6 +51,7 @@ mod tidy;
 mod trackers;
 mod types;
 mod values;
+mod venv;
 mod warnings;
 mod watch;
 mod worker;

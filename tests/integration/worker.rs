@@ -25,6 +25,7 @@ const MAX_FRAME: usize = 1 << 20;
 fn recipe() -> Recipe {
     Recipe {
         python: PathBuf::from(python()),
+        venv: None,
         python_path: vec![workers()],
         env: Vec::new(),
         cd: None,
@@ -208,7 +209,7 @@ async fn a_process_that_does_not_say_where_it_is_is_killed_all_the_same() {
 #[tokio::test]
 async fn a_start_that_hangs_says_where_it_is() {
     let path = signpost();
-    let env = vec![("SAYS".to_owned(), Some(path.to_str().unwrap().to_owned()))];
+    let env = vec![("SAYS".to_owned(), Some(path.clone().into_os_string()))];
     let mut worker = Worker::begin(Recipe { preload: vec!["never_imports".to_owned()], env, ..recipe() });
     seen(&path).await;
     worker.handle.time_out();

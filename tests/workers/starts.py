@@ -46,6 +46,10 @@ def prefix():
     return sys.prefix
 
 
+def is_prefix(path):
+    return os.fsencode(sys.prefix) == os.fsencode(path)
+
+
 def raises(text):
     raise ValueError(text)
 

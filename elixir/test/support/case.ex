@@ -43,8 +43,9 @@ defmodule Portpool.Test.Case do
   defp defaults(options) do
     # What a test leaves running is of no interest. The interpreter itself starts faster than a shim of that name.
     interpreter = System.get_env("PORTPOOL_TEST_PYTHON") || "python3"
-    defaults = [size: 1, python: interpreter, python_path: [@python], drain_timeout: 0]
-    Keyword.merge(defaults, options)
+    python = if options[:venv], do: [], else: [python: interpreter]
+    defaults = [size: 1, python_path: [@python], drain_timeout: 0]
+    Keyword.merge(python ++ defaults, options)
   end
 
   @doc "The directory of the Python modules of the tests."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import builtins  # A module of the user is imported as the user would: see _stdlib.py.
+import os
 import sys
 
 from portpool import _calls, _copies, _hooks, _signals, _wire, _worker
@@ -70,12 +71,25 @@ class Stage:
 
 def import_all(order: dict[str, Any], stage: Stage) -> None:
     """Run what a template does once, and what a worker without a template does itself."""
+    if order["venv"] is not None:
+        stage.name = "venv"
+        _check_venv(*order["venv"])
     for module in order["preload"]:
         stage.name = f"preload of {module}"
         builtins.__import__(module)
     if order["warmup"] is not None:
         # An event loop must not be forked.
         _call(order["warmup"], "warmup", stage, passing=True)
+
+
+def _check_venv(version: str, base_prefix: bytes) -> None:
+    """Check that this is the interpreter that the server has checked: it may have been replaced since."""
+    found = "%d.%d" % sys.version_info[:2]
+    if (found, os.fsencode(sys.base_prefix)) != (version, base_prefix):
+        raise RuntimeError(
+            f"bin/python of {sys.prefix} runs Python {found} ({sys.base_prefix}) now. When this pool started, "
+            f"it was Python {version} ({os.fsdecode(base_prefix)}): start the pool again"
+        )
 
 
 def make_ready(order: dict[str, Any], stage: Stage) -> None:

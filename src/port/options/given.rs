@@ -12,7 +12,7 @@ use crate::allow_list::AllowList;
 use crate::call::{Failure, OnCancel};
 use crate::cgroup::Home;
 use crate::codec::{Binaries, NoneIs};
-use crate::config::{Logs, OnCrashLoop, OnStartFailure, RLIMITS, Signals, Strategy, Wait};
+use crate::config::{Environment, Logs, OnCrashLoop, OnStartFailure, RLIMITS, Signals, Strategy, Wait};
 
 /// The minimum of `max_frame`: there must be room for an error.
 const LEAST_FRAME: usize = 1024;
@@ -156,6 +156,11 @@ impl Given<'_> {
         path(self.value).ok_or_else(|| self.must_be(&format!("{what}, as text or as the bytes of a path")))
     }
 
+    /// A path, absolute from now on: workers may have another working directory, or change it.
+    pub(super) fn directory(&self, what: &str) -> Result<PathBuf, Failure> {
+        std::path::absolute(self.path(what)?).map_err(|error| wrong(self.key, &error.to_string()))
+    }
+
     pub(super) fn paths(&self) -> Result<Vec<PathBuf>, Failure> {
         // Absolute, because workers may have another working directory, or change it.
         let absolute = |path: &Term| std::path::absolute(self::path(path)?).ok();
@@ -177,7 +182,7 @@ impl Given<'_> {
         home.ok_or_else(|| self.must_be("auto, none or the absolute path of a cgroup"))
     }
 
-    pub(super) fn env(&self) -> Result<Vec<(String, Option<String>)>, Failure> {
+    pub(super) fn env(&self) -> Result<Environment, Failure> {
         let pairs = match self.value {
             Term::Map(map) => map.map.iter().map(|(name, value)| variable(name, value)).collect(),
             other => list(other).and_then(|list| list.iter().map(variable_pair).collect::<Option<Vec<_>>>()),
@@ -196,7 +201,7 @@ fn rlimit(name: &Term, most: &Term) -> Option<(String, u64)> {
     Some((name, integer(most).filter(|most| i64::try_from(*most).is_ok())?))
 }
 
-fn variable_pair(pair: &Term) -> Option<(String, Option<String>)> {
+fn variable_pair(pair: &Term) -> Option<(String, Option<OsString>)> {
     match pair {
         Term::Tuple(tuple) => match tuple.elements.as_slice() {
             [name, value] => variable(name, value),
@@ -207,11 +212,11 @@ fn variable_pair(pair: &Term) -> Option<(String, Option<String>)> {
 }
 
 /// System calls accept no NUL, and no `=` in a name.
-fn variable(name: &Term, value: &Term) -> Option<(String, Option<String>)> {
+fn variable(name: &Term, value: &Term) -> Option<(String, Option<OsString>)> {
     let name = text(name).filter(|name| !name.is_empty() && !name.contains(['=', '\0']))?;
     match value {
         Term::Atom(atom) if atom.name == "false" => Some((name, None)),
-        value => Some((name, Some(text(value).filter(|value| !value.contains('\0'))?))),
+        value => Some((name, Some(text(value).filter(|value| !value.contains('\0'))?.into()))),
     }
 }
 

@@ -14,7 +14,7 @@ const PROTOCOL: u64 = 1;
 pub(crate) const MAX_WORKERS: u64 = 1024;
 
 /// The options of a pool, for "did you mean". The table is docs/protocol.md 7.2; a test compares the two.
-const POOL_OPTIONS: [&str; 43] = [
+const POOL_OPTIONS: [&str; 44] = [
     "size",
     "max_overflow",
     "overflow_ttl",
@@ -54,6 +54,7 @@ const POOL_OPTIONS: [&str; 43] = [
     "binaries",
     "none",
     "python",
+    "venv",
     "python_path",
     "env",
     "cd",
@@ -95,6 +96,9 @@ pub fn read_hello(packet: &[u8], max_frame: usize) -> Result<Hello, Failure> {
     }
     if config.on_start_failure == OnStartFailure::Fail && config.wait == Wait::None {
         return Err(wrong("on_start_failure", "fail cannot be combined with wait: none, which waits for no start"));
+    }
+    if config.venv.is_some() && config.python.is_some() {
+        return Err(wrong("venv", "cannot be combined with python: a virtual environment has its own interpreter"));
     }
     Ok(Hello(config))
 }
@@ -147,7 +151,8 @@ fn set(config: &mut Config, key: &str, value: &Term) -> Result<(), Failure> {
         "allow" => config.allow = option.allow_list()?,
         "binaries" => config.values.binaries = option.binaries()?,
         "none" => config.values.none = option.none()?,
-        "python" => config.python = option.path("the path or name of an interpreter")?,
+        "python" => config.python = Some(option.path("the path or name of an interpreter")?),
+        "venv" => config.venv = Some(option.directory("the directory of a virtual environment")?),
         "python_path" => config.python_path = option.paths()?,
         "env" => config.env = option.env()?,
         "cd" => config.cd = Some(option.path("a directory")?),

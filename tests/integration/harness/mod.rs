@@ -159,8 +159,11 @@ impl Server {
     }
 
     pub fn hello<'a>(&mut self, options: impl IntoIterator<Item = (&'a str, Term)>) {
-        let own = [("python", text(python())), ("python_path", term::list([text(workers().to_str().unwrap())]))];
-        self.send(&tuple([atom("hello"), int(1), map(own.into_iter().chain(options))]));
+        let options: Vec<_> = options.into_iter().collect();
+        let has_python = options.iter().any(|(key, _)| matches!(*key, "python" | "venv"));
+        let own = (!has_python).then(|| ("python", text(python())));
+        let path = ("python_path", term::list([text(workers().to_str().unwrap())]));
+        self.send(&tuple([atom("hello"), int(1), map(own.into_iter().chain([path]).chain(options))]));
     }
 
     pub fn pid(&self) -> u32 {

@@ -156,6 +156,9 @@ defmodule Portpool.Options do
            "is :fail, which needs :wait to be :first or :all: with :none, nobody waits for a failure"
          )}
 
+      is_map_key(valid, :venv) and is_map_key(valid, :python) ->
+        {:error, refused(:venv, "cannot be combined with :python: an environment has its own interpreter")}
+
       is_map_key(valid, :overflow_ttl) and overflow == 0 ->
         {:error, refused(:overflow_ttl, "needs :max_overflow, which is 0: there are no overflow workers")}
 

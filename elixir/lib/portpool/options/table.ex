@@ -20,6 +20,8 @@ defmodule Portpool.Options.Table do
     {:max_overflow, {:integer, 0..1024, []}, 0, "How many more workers may start while calls wait."},
     {:python, :program, "python3",
      "The interpreter, or a script that ends in `exec python3 \"$@\"`: a path, `{app, path}`, or a name to look up in `PATH`. It is what runs for each worker, so a shim costs its time at each start."},
+    {:venv, :path, nil,
+     "A virtual environment: a path or `{app, path}`, such as `{:my_app, \"priv/venv\"}`. Its Python runs the workers, as if it had been activated. The pool does not start if that is not the Python with which the environment was made. It cannot be combined with `python`."},
     {:python_path, :paths, [],
      "Directories to search before Python's own `sys.path`, in this order. `{:my_app, \"priv/python\"}` is a directory of an application, in a release too. A relative path starts at the current directory."},
     {:env, :env, %{},
