@@ -79,8 +79,8 @@ test-rust: tools test-venv
 test-instructions: tools test-venv
 	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench instructions
 
-dialyzer: tools ## check the Elixir client with Dialyzer; the first run analyzes Erlang and Elixir too, for minutes
-	PORTPOOL_BINARY=/dev/null bin/dialyze $(TARGET)/dialyzer
+dialyzer: tools build ## check the Elixir client with Dialyzer; the first run analyzes Erlang and Elixir too, for minutes
+	PORTPOOL_BINARY=$(PROGRAM) bin/dialyze $(TARGET)/dialyzer
 
 instructions: tools test-venv ## record how many instructions a call takes, for the tests to compare with
 	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench instructions -- renew

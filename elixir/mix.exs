@@ -4,14 +4,17 @@ defmodule Portpool.MixProject do
   use Mix.Project
 
   def project do
+    Mix.Tasks.Compile.Portpool.check_release()
+
     [
       app: :portpool,
       version: "0.1.0",
       elixir: "~> 1.14",
-      compilers: [:portpool | Mix.compilers()],
+      # Before the application file is written: an application that is compiled has its program.
+      compilers: List.insert_at(Mix.compilers(), -2, :portpool),
       elixirc_paths: elixirc_paths(Mix.env()),
-      # The peers of the benchmark, which are there or not.
-      xref: [exclude: [:poolboy, :python]],
+      # The peers of the benchmark, which are there or not, and what downloads an archive while compiling.
+      xref: [exclude: [:poolboy, :python, :httpc, :inets, :public_key, :crypto]],
       description: description(),
       package: package(),
       deps: []

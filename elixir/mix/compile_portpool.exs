@@ -1,70 +1,99 @@
 defmodule Mix.Tasks.Compile.Portpool do
-  @shortdoc "Builds the server program into priv/portpool"
+  @shortdoc "Puts the server program into priv"
 
   @moduledoc """
-  Builds the server program with cargo and copies it to `priv/portpool`.
+  Puts the server program into `priv/portpool` of the build, where the application finds it, and a release takes it from.
 
-  It does nothing when `PORTPOOL_BINARY` names a program that is already built, when there are no Rust sources
-  beside the Mix project, or when `priv/portpool` is newer than all of them. `CARGO_TARGET_DIR` is honoured.
+  The project can say where the program comes from:
+
+    * `PORTPOOL_BINARY`, or `config :portpool, binary: PATH`: a program that is already built
+    * `config :portpool, archive: [url: URL, checksums: FILE]`: a precompiled archive, see `mix portpool.install`
+    * `config :portpool, venv: PATH`: the wheel, in a virtual environment of Python
+
+  If it says nothing, and the package lies in the repository, cargo builds the program. Otherwise it is what
+  `mix portpool.install` has fetched, or what `cargo install portpool` has put into `PATH` or cargo's own directory.
+
+  The program must have the version of the package, and run on this machine. For another machine, set `PORTPOOL_TARGET` or
+  `config :portpool, target:` to a target of Rust, such as `aarch64-unknown-linux-gnu`. `TARGET_ARCH`, `TARGET_OS` and
+  `TARGET_ABI` do the same, if all three are set.
+
+  If there is no such program, compiling fails. An application of portpool that is compiled has its program.
   """
 
+  # It runs once the modules of the package are compiled, which do the work, and before the application is.
   use Mix.Task.Compiler
 
   # This file is loaded by mix.exs: a compiler of the project must exist before the project is compiled.
-  @project Path.expand("..", __DIR__)
-  @crate Path.expand("..", @project)
-  @program Path.join(@project, "priv/portpool")
-  @sources ["Cargo.toml", "Cargo.lock", "src/**/*.rs", "priv/**/*.py"]
+  @package Path.expand("..", __DIR__)
+
+  # These may run while there is no program: they are there to get it.
+  @tasks ["portpool.install", "portpool.venv"]
 
   @impl true
-  def run(_args) do
-    if wanted?() and stale?() do
-      build()
-      install()
-      {:ok, []}
-    else
-      {:noop, []}
+  def run(args) do
+    case Portpool.Build.fill(place(), "--force" in args) do
+      {:ok, :noop} -> {:noop, []}
+      {:ok, :filled} -> {:ok, []}
+      {:error, message} -> without(message)
     end
   end
 
   @impl true
-  def clean, do: File.rm(@program)
+  def manifests, do: [Portpool.Build.Place.stamp(place())]
 
-  defp wanted? do
-    System.get_env("PORTPOOL_BINARY") in [nil, ""] and File.regular?(Path.join(@crate, "Cargo.toml"))
+  @impl true
+  def clean do
+    if Code.ensure_loaded?(Portpool.Build.Place), do: File.rm(Portpool.Build.Place.program(place()))
   end
 
-  defp stale? do
-    sources = Enum.flat_map(@sources, &Path.wildcard(Path.join(@crate, &1)))
-    Mix.Utils.stale?(sources, [@program])
+  @doc "Refuses a release that would not have the program: nothing is compiled for it, so nothing can put it there."
+  def check_release do
+    if Mix.Project.get() && Enum.all?(["release", "--no-compile"], &(&1 in System.argv())),
+      do: check(Path.join([Mix.Project.build_path(), "lib", "portpool"]))
   end
 
-  defp build do
-    cargo = System.find_executable("cargo") || Mix.raise(cargo_missing())
-    Mix.shell().info("Compiling the portpool server with cargo (release)")
-
-    # The output goes straight to this terminal: a release build takes a while.
-    case System.cmd(cargo, ["build", "--release", "--bin", "portpool"], cd: @crate, into: IO.stream()) do
-      {_output, 0} -> :ok
-      {_output, status} -> Mix.raise("cargo build --release in #{@crate} ended with status #{status}")
+  defp check(app) do
+    if File.exists?(file(app)) and not filled?(app) do
+      Mix.raise(
+        "#{app} has no server program in priv, so the release would not have it either. " <>
+          "Run `mix compile`, or leave out --no-compile"
+      )
     end
   end
 
-  # A new file under the old name: a server that runs from the old one keeps it.
-  defp install do
-    File.mkdir_p!(Path.dirname(@program))
-    File.cp!(Path.join([target(), "release", "portpool"]), @program <> ".new")
-    File.rename!(@program <> ".new", @program)
-    # The link from _build to priv is made only where priv exists already.
-    Mix.Project.build_structure()
+  defp filled?(app), do: File.exists?(Path.join(app, "priv/portpool"))
+
+  # Mix compiles a dependency again that has no application file, however it was fetched.
+  defp file(app), do: Path.join(app, "ebin/portpool.app")
+
+  # A dependency that was fetched is compiled once. It is not done yet.
+  defp without(message) do
+    app = Mix.Project.app_path()
+    scm = Mix.Project.config()[:build_scm]
+    if scm && scm.fetchable?(), do: File.rm(file(app))
+    unless Enum.any?(System.argv(), &(String.trim_trailing(&1, ",") in @tasks)), do: Mix.raise(message)
+    System.at_exit(fn _status -> unless filled?(app), do: File.rm(file(app)) end)
+    {:noop, []}
   end
 
-  defp target, do: Path.expand(System.get_env("CARGO_TARGET_DIR") || "target", @crate)
+  defp place do
+    for app <- [:crypto, :inets, :public_key, :ssl], do: available(app)
+    config = Mix.Project.config()
 
-  defp cargo_missing do
-    """
-    cargo was not found, and the portpool server has to be built. Install Rust (https://rustup.rs), or set \
-    PORTPOOL_BINARY to the path of a portpool program that is already built.
-    """
+    struct!(Portpool.Build.Place,
+      app: Mix.Project.app_path(),
+      # The lock file is that of the whole project, in an umbrella too.
+      root: config[:lockfile] |> Path.expand() |> Path.dirname(),
+      source: @package,
+      version: config[:version],
+      say: &Mix.shell().info/1
+    )
+  end
+
+  # Mix hides the applications that a package does not depend on.
+  if function_exported?(Mix, :ensure_application!, 1) do
+    defp available(app), do: Mix.ensure_application!(app)
+  else
+    defp available(app), do: {:ok, _apps} = Application.ensure_all_started(app)
   end
 end

@@ -2,7 +2,7 @@ defmodule Portpool.ProgramTest do
   # Why a pool cannot start its program: a sentence that names what is at fault, never just an error code.
   use Portpool.Test.Case
 
-  alias Portpool.Test.Beam
+  alias Portpool.Test.{Beam, Files}
 
   setup do
     directory = Path.join(System.tmp_dir!(), "portpool-program-#{System.unique_integer([:positive])}")
@@ -31,14 +31,16 @@ defmodule Portpool.ProgramTest do
 
     test "for another processor or system says for which", %{directory: directory} do
       {own, other, name} =
-        if own_machine() == 0x3E, do: {0x3E, 0xB7, "aarch64"}, else: {own_machine(), 0x3E, "x86_64"}
+        if Files.own_machine() == 0x3E,
+          do: {0x3E, 0xB7, "aarch64"},
+          else: {Files.own_machine(), 0x3E, "x86_64"}
 
-      path = program!(directory, elf(other, ""))
+      path = program!(directory, Files.elf(other, ""))
       assert message(binary: path) =~ ~r/it was built for #{name}, and this machine is \w+/
       assert message(binary: program!(directory, <<0xCFFAEDFE::32, 0::800>>)) =~ "it was built for macOS"
       assert message(binary: program!(directory, "MZ" <> <<0::800>>)) =~ "it was built for Windows"
       # As a glibc program on a system with musl.
-      path = program!(directory, elf(own, "/lib/ld-none-such.so.1"))
+      path = program!(directory, Files.elf(own, "/lib/ld-none-such.so.1"))
 
       assert message(binary: path) =~
                "it was built for another system: its loader /lib/ld-none-such.so.1 does not exist"
@@ -153,7 +155,8 @@ defmodule Portpool.ProgramTest do
             {[python: directory], "python", ~r"portpool-program"},
             {[python: file], "python",
              ~r"is a script, and its interpreter ./no/such/interpreter. does not exist"},
-            {[python: program!(directory, elf(own_other(), ""))], "python", ~r"/program-.*format"}
+            {[python: program!(directory, Files.elf(Files.other_machine(), ""))], "python",
+             ~r"/program-.*format"}
           ] do
         assert {:error, %Error{reason: :bad_request} = error} = Portpool.start_link([size: 1] ++ options)
         assert {options, error.detail.option} == {options, option}
@@ -199,30 +202,6 @@ defmodule Portpool.ProgramTest do
     File.chmod!(path, 0o755)
     path
   end
-
-  # As much of a program as it takes to be one: with a loader, a segment that names it.
-  defp elf(machine, loader) do
-    ident = <<0x7F, "ELF", 2, 1, 1, 0, 0::64>>
-    size = byte_size(loader) + 1
-    segments = if loader == "", do: 0, else: 1
-
-    header =
-      <<2::16-little, machine::16-little, 1::32-little, 0::64, 64::64-little, 0::64, 0::32, 64::16-little,
-        56::16-little, segments::16-little, 64::16-little, 0::16, 0::16>>
-
-    interpreter =
-      <<3::32-little, 4::32-little, 120::64-little, 0::64, 0::64, size::64-little, size::64-little,
-        1::64-little>>
-
-    ident <> header <> interpreter <> loader <> <<0>>
-  end
-
-  defp own_machine do
-    <<_::binary-size(18), machine::16-little, _::binary>> = File.read!("/proc/self/exe")
-    machine
-  end
-
-  defp own_other, do: if(own_machine() == 0x3E, do: 0xB7, else: 0x3E)
 
   # The logs of pools that still run.
   defp logs do

@@ -11,6 +11,9 @@ defmodule Portpool.Program do
   # Header fields of ELF.
   @machines %{0x03 => "x86", 0x28 => "arm", 0x3E => "x86_64", 0xB7 => "aarch64", 0xF3 => "riscv"}
 
+  # How programs of macOS begin.
+  @macos [0xCFFAEDFE, 0xFEEDFACF, 0xCAFEBABE]
+
   # The program itself is far larger. The name of its loader is at the beginning.
   @head 4_096
 
@@ -72,6 +75,21 @@ defmodule Portpool.Program do
 
   def not_run(_path, _status), do: nil
 
+  @doc "Says what a file is: `:script`, the machine that the program was built for, or `nil` if it is neither."
+  @spec built_for(Path.t()) :: {:ok, :script | String.t() | nil} | {:error, File.posix()}
+  def built_for(path) do
+    with {:ok, head} <- head(path), do: {:ok, machine_of(head)}
+  end
+
+  defp machine_of("#!" <> _line), do: :script
+
+  defp machine_of(<<0x7F, "ELF", _class, order, _::binary-size(12), machine::binary-size(2), _::binary>>),
+    do: Map.get(@machines, machine(order, machine), "another processor")
+
+  defp machine_of(<<magic::32, _::binary>>) when magic in @macos, do: "macOS"
+  defp machine_of("MZ" <> _), do: "Windows"
+  defp machine_of(_head), do: nil
+
   defp head(path) do
     with {:ok, head} <- File.open(path, [:read, :binary], &IO.binread(&1, @head)),
          do: if(is_binary(head), do: {:ok, head}, else: {:ok, ""})
@@ -103,7 +121,7 @@ defmodule Portpool.Program do
   end
 
   defp examined(<<magic::32, _::binary>>, status)
-       when magic in [0xCFFAEDFE, 0xFEEDFACF, 0xCAFEBABE] and status in [nil, 8],
+       when magic in @macos and status in [nil, 8],
        do: "it was built for macOS"
 
   defp examined("MZ" <> _, status) when status in [nil, 8], do: "it was built for Windows"

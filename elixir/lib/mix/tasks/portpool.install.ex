@@ -1,0 +1,79 @@
+defmodule Mix.Tasks.Portpool.Install do
+  @shortdoc "Installs the server program from a precompiled archive"
+
+  @moduledoc """
+  Downloads an archive with the server program, checks it, and installs the program into this project.
+
+      mix portpool.install --checksums portpool-0.1.0.sha256
+      mix portpool.install --url https://example.org/portpool --checksums portpool-0.1.0.sha256
+
+  The archive is named after the version of this package and the machine, as in
+  `portpool-0.1.0-x86_64-unknown-linux-gnu.tar.gz`. Its SHA-256 must be the one in the file of checksums, which has the
+  format of `sha256sum`. Keep that file in your repository: then nobody can change an archive unnoticed. `make archive`
+  in the repository of Portpool makes both, for a server of your own.
+
+  The program is installed for this `MIX_ENV`, and the archive kept in `_build`, from where the other environments take
+  it when they are compiled.
+
+  ## Options
+
+    * `--checksums` - the path or address of the file of checksums
+    * `--url` - the address or path of the archive, or of the directory where it is. `{version}` and `{target}` are
+      replaced. Default: the releases of Portpool
+    * `--target` - the machine that the program is for, as Rust names it. Default: see `mix compile.portpool`
+
+  Without options it does what the configuration says:
+
+      config :portpool, archive: [url: "https://example.org/portpool", checksums: "portpool-0.1.0.sha256"]
+
+  With that in `config/config.exs`, `mix compile` does it by itself.
+  """
+
+  use Mix.Task
+
+  alias Portpool.Build
+  alias Portpool.Build.{Archive, Place, Target}
+
+  @switches [url: :string, checksums: :string, target: :string]
+
+  @impl true
+  def run(args) do
+    {options, rest} = OptionParser.parse!(args, strict: @switches)
+    if rest != [], do: Mix.raise("mix portpool.install takes options only, and got #{Enum.join(rest, " ")}")
+    Enum.each([:crypto, :inets, :public_key, :ssl], &Application.ensure_all_started/1)
+
+    with {:ok, target} <- target(options[:target]),
+         place = place(target),
+         {:ok, {:archive, archive}} <- archive(Keyword.delete(options, :target), place.root),
+         {:ok, :filled} <- Build.install(archive, place) do
+      Mix.shell().info("Installed portpool #{place.version} for #{target} into #{Place.program(place)}")
+    else
+      {:error, message} -> Mix.raise(message)
+    end
+  end
+
+  defp target(nil), do: Target.wanted()
+  defp target(target), do: {:ok, target}
+
+  defp archive([], root) do
+    case Application.get_env(:portpool, :archive) do
+      nil -> {:error, "give --checksums FILE, and --url unless the archive is among the releases of Portpool"}
+      archive -> Archive.options(archive, root)
+    end
+  end
+
+  defp archive(options, root), do: Archive.options(options, root)
+
+  defp place(target) do
+    config = Mix.Project.config()
+
+    %Place{
+      app: Path.join([Mix.Project.build_path(), "lib", "portpool"]),
+      root: config[:lockfile] |> Path.expand() |> Path.dirname(),
+      source: File.cwd!(),
+      version: :portpool |> Application.spec(:vsn) |> to_string(),
+      target: target,
+      say: &Mix.shell().info/1
+    }
+  end
+end
