@@ -28,7 +28,7 @@ LINT_VENV := $(TARGET)/lint-venv
 SUMMARY := $(TARGET)/summary
 SHOW_SUMMARY = @PYTHON=$(TEST_PYTHON) bin/show-summary $(SUMMARY)
 
-.PHONY: help demo test new-summary build floors tools test-venv lint-venv lint test-rust test-instructions test-python test-pythons test-elixir test-demo test-repeat dialyzer instructions profile bench bench-docs bench-plots bench-codec bench-beside bench-template soak fmt clean
+.PHONY: help demo test new-summary build archive floors tools test-venv lint-venv lint test-rust test-instructions test-python test-pythons test-elixir test-demo test-repeat dialyzer instructions profile bench bench-docs bench-plots bench-codec bench-beside bench-template soak fmt clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,10 @@ new-summary:
 
 build: ## build the program
 	cargo build --release --locked
+
+archive: ## pack the program for `mix portpool.install`, with its checksum, into target/archive: make archive [TRIPLE=aarch64-unknown-linux-gnu]
+	cargo build --release --locked $(if $(TRIPLE),--target $(TRIPLE))
+	bin/make-archive $(TARGET)/$(if $(TRIPLE),$(TRIPLE)/)release/portpool $(or $(TRIPLE),$$(rustc -vV | sed -n 's/^host: //p')) $(TARGET)/archive
 
 floors: # the programs that the benchmarks compare with
 	cargo build --release --locked --example port_echo --example two_hop_echo

@@ -62,7 +62,10 @@ defmodule Portpool.Build.Download do
   end
 
   defp why(:timeout), do: "it took longer than #{div(@ms, 1000)} s"
-  defp why(:socket_closed_remotely), do: "the server closed the connection before the end"
+
+  defp why(closed) when closed in [:socket_closed_remotely, {:shutdown, :server_closed}],
+    do: "the server closed the connection before the end"
+
   defp why(reason), do: inspect(reason)
 
   defp tls("http://" <> _rest), do: []
