@@ -47,6 +47,10 @@ fn run(Cli { log_level, command }: Cli, blocked: Blocked) -> anyhow::Result<u8> 
             drop(blocked);
             cli::term::run(&args)
         }
+        Command::Roundtrip => {
+            drop(blocked);
+            cli::roundtrip::run()
+        }
         Command::Serve => {
             let relay = telemetry::log_for_server(log_level);
             with_runtime(server::serve(relay, blocked))

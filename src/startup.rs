@@ -11,7 +11,8 @@ use crate::config::{Config, Environment, Logs};
 use crate::pool::{Pool, Settings};
 use crate::relay::Relay;
 use crate::worker::{
-    self, Children, Interpreter, Launcher, Log, NoPython, NoVenv, Recipe, SpawnLauncher, TemplateLauncher, Venv,
+    self, Children, Interpreter, Launcher, Log, NoPython, NoVenv, OwnVenv, Recipe, SpawnLauncher, TemplateLauncher,
+    Venv,
 };
 
 /// A pool and its surroundings.
@@ -30,6 +31,7 @@ pub struct Opened {
 /// Cancellation: may be dropped at its await; nothing exists yet.
 pub async fn open(config: &Config, relay: &Relay) -> Result<Opened, Failure> {
     config.check_paths()?;
+    let (config, is_own) = &with_own_venv(config);
     let (log, lines) = match config.logs {
         Logs::Stderr => Log::stderr(),
         Logs::Owner => Log::owner(),
@@ -39,7 +41,9 @@ pub async fn open(config: &Config, relay: &Relay) -> Result<Opened, Failure> {
     worker::adopt_orphans(Arc::clone(&children))
         .map_err(|error| internal(format!("cannot watch child processes: {error}")))?;
     let env = config.worker_env();
-    let python = find_python(config, &env, &children).await?;
+    let python = find_python(config, &env, &children)
+        .await
+        .map_err(|failure| if *is_own { of_own(failure) } else { failure })?;
     let cgroup =
         Group::make(&config.cgroup, config.pool_memory_limit).map_err(|error| no_cgroup(&error))?.map(Arc::new);
     let recipe = Recipe {
@@ -69,6 +73,31 @@ pub async fn open(config: &Config, relay: &Relay) -> Result<Opened, Failure> {
     let allowance = Allowance::new(config.max_inflight_bytes);
     let pool = Pool::new(settings(config), launcher, lines, config.max_frame, allowance);
     Ok(Opened { pool, python, cgroup })
+}
+
+/// The options, and whether they name an interpreter only because the program is in an environment: docs/protocol.md 8.13.
+fn with_own_venv(config: &Config) -> (Config, bool) {
+    let mut config = config.clone();
+    if config.python.is_some() || config.venv.is_some() {
+        return (config, false);
+    }
+    let own = worker::own_venv();
+    let is_own = own.is_some();
+    match own {
+        Some(OwnVenv::Venv(dir)) => config.venv = Some(dir),
+        Some(OwnVenv::Conda(python)) => config.python = Some(python),
+        None => {}
+    }
+    (config, is_own)
+}
+
+/// Says why an interpreter was used that no option names.
+fn of_own(failure: Failure) -> Failure {
+    let (_, problem) = failure.message.split_once(": ").unwrap_or(("", &failure.message));
+    let message = format!(
+        "portpool uses the Python of the environment that it is installed in, unless an option names another: {problem}"
+    );
+    Failure { message, ..failure }
 }
 
 /// Finds the interpreter. That of a virtual environment must be the one that the environment was made with.

@@ -32,9 +32,10 @@ pub(super) struct Function {
     /// Take every ARG as a string, whatever it looks like
     #[arg(long)]
     raw: bool,
-    /// Python interpreter: a path, or a command on PATH
-    #[arg(long, value_name = "PYTHON", default_value = "python3", conflicts_with = "venv")]
-    python: PathBuf,
+    /// Python interpreter: a path, or a command on PATH [default: that of the virtual environment that this program is
+    /// in, or else python3]
+    #[arg(long, value_name = "PYTHON", conflicts_with = "venv")]
+    python: Option<PathBuf>,
     /// Virtual environment whose Python to use: a directory
     #[arg(long, value_name = "DIR")]
     venv: Option<PathBuf>,
@@ -87,7 +88,7 @@ impl Function {
             wait: Wait::First,
             on_start_failure: OnStartFailure::Fail,
             max_queue,
-            python: self.venv.is_none().then(|| self.python.clone()),
+            python: self.python.clone(),
             venv: self.venv.as_ref().map(|venv| here.join(venv)),
             python_path: std::iter::once(here.clone())
                 .chain(self.python_path.iter().map(|path| here.join(path)))

@@ -1,6 +1,6 @@
 //! The command line.
 //!
-//! - `call`, `bench` and `term`: the commands
+//! - `call`, `bench`, `term` and `roundtrip`: the commands
 //! - `function`: what the first two share; `duration`: times as people type them; `session`: the pool of a command
 //! - `usage`: errors in the command line; `excerpt`: the place of such an error
 //! - `output`: stdout; `complaint`: messages on stderr; `times`: how long calls took
@@ -12,6 +12,7 @@ mod duration;
 mod excerpt;
 mod function;
 mod output;
+pub mod roundtrip;
 mod session;
 pub mod term;
 mod times;
@@ -80,4 +81,9 @@ pub enum Command {
     ///
     /// Exit status: 0 success, 1 not a term, 2 wrong usage or an unreadable file.
     Term(term::Args),
+    /// Turn a result of Python into a term, and that into an argument
+    ///
+    /// The Python package starts this command, for portpool.testing.
+    #[command(hide = true)]
+    Roundtrip,
 }

@@ -21,7 +21,7 @@ use super::stopping::{Stopping, Verdict};
 use crate::allowance::{Allowance, Share};
 use crate::call::{Call, CallId, Checkout, Failure, Outcome, Success, WorkerId};
 use crate::config::Wait;
-use crate::worker::{self, Ended, Handle, Launcher, Line, Lines, Replacement, Stacks};
+use crate::worker::{self, Ended, Handle, Installed, Launcher, Line, Lines, Replacement, Stacks};
 
 /// Events of workers that the pool has not yet taken; beyond it, a worker's task waits.
 const EVENTS: usize = 256;
@@ -66,6 +66,8 @@ pub struct Pool {
     /// Why the last reload failed; the serving workers are not affected.
     reload_error: Option<Failure>,
     last_exit: Option<LastExit>,
+    /// Whether the version of an installed package was compared with ours.
+    has_compared: bool,
 }
 
 impl Pool {
@@ -98,6 +100,7 @@ impl Pool {
             last_start_error: None,
             reload_error: None,
             last_exit: None,
+            has_compared: false,
         };
         pool.step(Event::TimePassed, None);
         pool
@@ -256,6 +259,7 @@ impl Pool {
         match event {
             worker::Event::Started(started) => {
                 debug!(worker = worker.0, pid = started.pid, "ready");
+                self.compare(&started.path);
                 self.last_start_error = None;
                 self.step(Event::WorkerReady(worker), None);
             }
@@ -274,6 +278,21 @@ impl Pool {
             }
             worker::Event::Stopped(stacks) => self.worker_stopped(worker, &stacks),
             worker::Event::Ended(ended) => self.worker_ended(worker, &ended),
+        }
+    }
+
+    /// Warns, once, that another version of the Python package is installed.
+    fn compare(&mut self, path: &[String]) {
+        if self.has_compared {
+            return;
+        }
+        self.has_compared = true;
+        if let Some(Installed { version, entry }) = worker::other_version(path) {
+            let ours = env!("CARGO_PKG_VERSION");
+            warn!(
+                "the Python package portpool {version} is installed in {entry}, but this program has version {ours}: workers use \
+                 the package of the program. Install the same version of both"
+            );
         }
     }
 

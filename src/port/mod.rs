@@ -17,7 +17,7 @@ mod writer;
 pub use intake::read_requests;
 pub use options::{Hello, read_hello};
 pub use reader::{Packet, Reader};
-pub use reply::{Ready, write_error, write_ready};
+pub use reply::{Ready, check_result, write_error, write_ready};
 pub use rules::Rules;
 pub use stream::{Input, Output, take_stdio};
 pub use writer::Writer;

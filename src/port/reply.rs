@@ -6,7 +6,7 @@ use bytes::{BufMut, BytesMut};
 use eetf::{Atom, Binary, FixInteger, List, Map, Term};
 
 use super::request::REQUESTS;
-use crate::call::{Blame, Failure, Form, Meta, Mfa, Phase, Reason, Returned};
+use crate::call::{Blame, Failure, Meta, Mfa, Phase, Reason, Returned};
 use crate::codec::{self, CodecError, CodecErrorKind, Options, control};
 use crate::dispatcher::{Answer, PortId, Reply};
 use crate::pool::{LastExit, Line, Status, WorkerStatus};
@@ -108,15 +108,9 @@ fn write_answer(id: PortId, answer: &Answer, out: &mut BytesMut) {
 
 /// Returns false, and appends nothing, if the value would take more than `most` bytes.
 fn write_value(id: PortId, value: &Returned, most: usize, out: &mut BytesMut) -> bool {
-    let Form { none, max_frame } = value.form;
     let start = out.len();
-    let body = begin(id, out);
-    put_ok(if value.meta.is_some() { 3 } else { 2 }, out);
-    // The prefix and `{ok, ...}` count too, so that no packet is longer than `max_frame`.
-    let around = out.len() - body;
-    let limit = max_frame.saturating_sub(around + if value.meta.is_some() { META } else { 0 });
-    let options = Options { none, ..Options::default() };
-    match codec::read_with(&value.pickle, options).and_then(|document| document.to_etf(out, limit.min(most))) {
+    let Head { body, around, limit } = begin_value(id, value, out);
+    match put_value(value, limit.min(most), out) {
         Ok(()) => {
             if let Some(meta) = &value.meta {
                 put(&meta_map(meta), out);
@@ -128,10 +122,44 @@ fn write_value(id: PortId, value: &Returned, most: usize, out: &mut BytesMut) ->
             if matches!(problem.kind, CodecErrorKind::TooLarge { bytes, .. } if most < limit && bytes <= limit as u64) {
                 return false;
             }
-            write_failure(id, &unencodable(&problem, around as u64), out);
+            write_failure(id, &unencodable(&problem, around), out);
         }
     }
     true
+}
+
+/// Checks that the result of a call can be a reply.
+///
+/// # Errors
+/// The failure that the caller would get instead.
+pub fn check_result(value: &Returned) -> Result<(), Failure> {
+    let mut out = BytesMut::new();
+    let Head { around, limit, .. } = begin_value(0, value, &mut out);
+    put_value(value, limit, &mut out).map_err(|problem| unencodable(&problem, around))
+}
+
+/// What is in a packet before a value.
+struct Head {
+    /// Where the packet begins, after its length.
+    body: usize,
+    /// How many bytes are not the value's.
+    around: u64,
+    /// How many may be.
+    limit: usize,
+}
+
+fn begin_value(id: PortId, value: &Returned, out: &mut BytesMut) -> Head {
+    let body = begin(id, out);
+    put_ok(if value.meta.is_some() { 3 } else { 2 }, out);
+    // The prefix and `{ok, ...}` count too, so that no packet is longer than `max_frame`.
+    let around = out.len() - body;
+    let limit = value.form.max_frame.saturating_sub(around + if value.meta.is_some() { META } else { 0 });
+    Head { body, around: around as u64, limit }
+}
+
+fn put_value(value: &Returned, limit: usize, out: &mut BytesMut) -> Result<(), CodecError> {
+    let options = Options { none: value.form.none, ..Options::default() };
+    codec::read_with(&value.pickle, options).and_then(|document| document.to_etf(out, limit))
 }
 
 fn write_failure(id: PortId, failure: &Failure, out: &mut BytesMut) {

@@ -53,6 +53,7 @@ const SOURCES: &[(&str, &str, &str)] = &[
     ("portpool._missing", "_missing.py", include_str!("../../priv/python/portpool/_missing.py")),
     ("portpool._numeric", "_numeric.py", include_str!("../../priv/python/portpool/_numeric.py")),
     ("portpool._process", "_process.py", include_str!("../../priv/python/portpool/_process.py")),
+    ("portpool._program", "_program.py", include_str!("../../priv/python/portpool/_program.py")),
     ("portpool._records", "_records.py", include_str!("../../priv/python/portpool/_records.py")),
     ("portpool._reducers", "_reducers.py", include_str!("../../priv/python/portpool/_reducers.py")),
     ("portpool._refusals", "_refusals.py", include_str!("../../priv/python/portpool/_refusals.py")),
@@ -68,6 +69,7 @@ const SOURCES: &[(&str, &str, &str)] = &[
     ("portpool._types", "_types.py", include_str!("../../priv/python/portpool/_types.py")),
     ("portpool._wire", "_wire.py", include_str!("../../priv/python/portpool/_wire.py")),
     ("portpool._worker", "_worker.py", include_str!("../../priv/python/portpool/_worker.py")),
+    ("portpool.testing", "testing.py", include_str!("../../priv/python/portpool/testing.py")),
 ];
 
 /// What the new Python becomes.

@@ -32,6 +32,8 @@ pub enum Event {
 pub struct Started {
     /// Its operating system pid.
     pub pid: u32,
+    /// The path on which it finds modules.
+    pub path: Vec<String>,
 }
 
 /// An answer to a call: docs/worker_protocol.md 4.

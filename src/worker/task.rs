@@ -192,9 +192,9 @@ impl Life {
         let Frame { kind, call, body, share } = frame;
         match kind {
             FromWorker::Hello if !self.has_started => {
-                hello::check(&body)?;
+                let path = hello::read(&body)?;
                 self.has_started = true;
-                Ok(Some(Event::Started(Started { pid: self.process.pid() })))
+                Ok(Some(Event::Started(Started { pid: self.process.pid(), path })))
             }
             FromWorker::Failed if !self.has_started => {
                 self.start_error = Some(StartError::read(&body));

@@ -1,15 +1,24 @@
 //! README.md for a newcomer: what it shows works exactly as shown.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use crate::harness::processes::Mark;
 use crate::harness::{program, python};
 
+fn file(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
 /// The code blocks of README.md in this language.
 fn blocks(language: &str) -> Vec<String> {
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    blocks_of("README.md", language)
+}
+
+fn blocks_of(document: &str, language: &str) -> Vec<String> {
+    let text = fs::read_to_string(file(document)).unwrap();
     let fence = format!("```{language}\n");
     text.split(&fence).skip(1).map(|rest| rest.split_once("```").unwrap().0.to_owned()).collect()
 }
@@ -55,4 +64,26 @@ fn the_commands_of_the_readme_print_what_it_says() {
         }
     }
     assert!(checked >= 4);
+}
+
+/// Runs all blocks of a document as one module, then its functions whose names begin with `test_`.
+const RUN: &str = "\
+import sys
+exec(compile(sys.stdin.read(), 'blocks', 'exec'), globals())
+for test in [value for name, value in list(globals().items()) if name.startswith('test_')]:
+    test()
+";
+
+#[test]
+fn the_python_of_the_readmes_and_of_the_types_runs() {
+    for (document, count) in [("README.md", 1), ("priv/python/README.md", 2), ("docs/types.md", 2)] {
+        let blocks = blocks_of(document, "python");
+        assert_eq!(blocks.len(), count, "{document}");
+        let mut command = Command::new(python());
+        command.args(["-c", RUN]).env("PYTHONPATH", file("priv/python")).env("PORTPOOL_BINARY", program());
+        let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(blocks.join("\n").as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{document}: {}", String::from_utf8_lossy(&output.stderr));
+    }
 }

@@ -14,7 +14,7 @@ Results are converted the same way back; see docs/types.md. To convert your own 
 Python class and a ``decoder`` for an Elixir struct. ``after_fork`` registers a function that each worker calls before it
 is ready.
 
-This package uses only the standard library.
+``portpool.testing`` is for tests of your functions. This package uses only the standard library.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from __future__ import annotations
 from portpool._hooks import after_fork
 from portpool._types import Atom, ImproperList, Opaque
 from portpool._types import _plain as _plain
+
+# That of Cargo.toml. The server looks for this line in an installed package: src/worker/installed.rs.
+__version__ = "0.1.0"
 
 __all__ = [
     "Atom",

@@ -77,6 +77,7 @@ def hello() -> dict[str, Any]:
         "python": "%d.%d.%d" % sys.version_info[:3],
         "executable": os.fsencode(sys.executable or "").decode("utf-8", "replace"),
         "codec": "pickle5",
+        "path": [os.fsencode(entry).decode("utf-8", "replace") for entry in sys.path if type(entry) is str],
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any, Callable
 
 import portpool
 from portpool import Atom, DateTime, ImproperList, Opaque, Tensor
+from portpool.testing import Error, call, roundtrip
 
 
 class Money:
@@ -49,3 +50,11 @@ def encode_other(value: int) -> int:
 
 portpool.encoder("Money")  # type: ignore[call-overload]
 portpool.decoder(Money)  # type: ignore[call-overload]
+
+version: str = portpool.__version__
+got: list[int] = roundtrip({1})
+total: int = call(sum, [1, 2], start=3)
+
+
+def why(error: Error) -> tuple[str, str, str, str]:
+    return error.reason, error.message, error.path, error.type

@@ -45,6 +45,17 @@ impl Document<'_> {
         written
     }
 
+    /// Returns the value as a term in which each `bytes` is `%Portpool.Bytes{}`, so that it comes back to Python as
+    /// `bytes`. For a value that [`Self::to_etf`] can write.
+    ///
+    /// # Errors
+    /// Those of [`Self::to_etf`], except `TooLarge`.
+    pub fn to_etf_with_bytes_apart(&self) -> Result<Vec<u8>, CodecError> {
+        let mut bytes = Vec::new();
+        term::write_with_bytes_apart(self, &mut bytes)?;
+        Ok(bytes)
+    }
+
     /// Converts the value to JSON: tuples become arrays, atoms strings, bytes `{"$bytes": base64}`.
     ///
     /// # Errors

@@ -18,18 +18,32 @@ use crate::codec::reader::Reader;
 use crate::codec::tensor::Tensor;
 use crate::codec::text;
 
+/// The name of the struct that stands for `bytes`: docs/types.md 1.5.
+const BYTES: &[u8] = b"Elixir.Portpool.Bytes";
+
 /// Writes the document, whose size is `size` bytes.
 pub(super) fn write(document: &Document<'_>, size: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
     out.reserve_exact(size);
     let before = out.len();
-    let mut writer = Writer { out, none: document.arena.none, keys: Vec::new(), dicts: Vec::new() };
-    walk::walk(document, &mut writer)?;
-    debug_assert_eq!(writer.out.len() - before, size, "the size was known before");
+    run(document, false, out)?;
+    debug_assert_eq!(out.len() - before, size, "the size was known before");
     Ok(())
+}
+
+/// Writes the document with each `bytes` as `%Portpool.Bytes{}`.
+pub(super) fn write_with_bytes_apart(document: &Document<'_>, out: &mut Vec<u8>) -> Result<(), CodecError> {
+    run(document, true, out)
+}
+
+fn run(document: &Document<'_>, bytes_apart: bool, out: &mut Vec<u8>) -> Result<(), CodecError> {
+    let mut writer = Writer { out, bytes_apart, none: document.arena.none, keys: Vec::new(), dicts: Vec::new() };
+    walk::walk(document, &mut writer)
 }
 
 struct Writer<'o> {
     out: &'o mut Vec<u8>,
+    /// Whether `bytes` are written otherwise than text.
+    bytes_apart: bool,
     /// The atom that `None` is written as.
     none: NoneIs,
     /// The spans in `out` of the keys of all open dicts, the innermost dict's last.
@@ -52,6 +66,7 @@ impl Sink for Writer<'_> {
             Scalar::Float(number) if number.is_finite() => self.float(number),
             Scalar::Float(_) => return Err(Objection::NotFinite),
             Scalar::Text(text) => self.text(text)?,
+            Scalar::Bytes(bytes) if self.bytes_apart => self.bytes_struct(bytes),
             Scalar::Bytes(bytes) => self.binary(bytes),
             Scalar::None => self.small_atom(self.none.atom().as_bytes()),
             Scalar::Bool(true) => self.small_atom(b"true"),
@@ -144,6 +159,15 @@ impl Writer<'_> {
         // A pickle is smaller than 2 GiB.
         self.head(tag::BINARY_EXT, bytes.len() as u32);
         self.out.put_slice(bytes);
+    }
+
+    #[cold]
+    fn bytes_struct(&mut self, bytes: &[u8]) {
+        self.head(tag::MAP_EXT, 2);
+        self.small_atom(b"__struct__");
+        self.small_atom(BYTES);
+        self.small_atom(b"binary");
+        self.binary(bytes);
     }
 
     #[inline(always)]

@@ -84,7 +84,7 @@ impl TemplateProcess {
     pub(super) async fn ready(&mut self) -> Result<(), Ending> {
         let Frame { kind, body, .. } = self.frame().await.map_err(Ending::Broken)?;
         match kind {
-            FromWorker::Hello => hello::check(&body).map_err(Ending::Broken),
+            FromWorker::Hello => hello::read(&body).map(drop).map_err(Ending::Broken),
             FromWorker::Failed => Err(Ending::Failed(StartError::read(&body))),
             FromWorker::Unfit => Err(Ending::Unfit(fields(&body).0)),
             other => Err(Ending::Broken(format!("it sent {other:?} before it was ready"))),

@@ -74,6 +74,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
             "config",
             "dispatcher",
             "outbox",
+            "port",
             "relay",
             "startup",
             "shutdown",
