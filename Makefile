@@ -21,24 +21,30 @@ PLOT_VENV := $(TARGET)/plot-venv
 TEST_VENV := $(TARGET)/test-venv
 TEST_PYTHON := $(TEST_VENV)/bin/python
 
-# Type checker and linter of the Python package.
+# Type checker and linter of the Python package; what builds the wheel, and what makes it portable.
 LINT_VENV := $(TARGET)/lint-venv
+MATURIN_VENV := $(TARGET)/maturin-venv
+ZIG_VENV := $(TARGET)/zig-venv
 
 # What tests report beyond passing; shown at the end of a run.
 SUMMARY := $(TARGET)/summary
 SHOW_SUMMARY = @PYTHON=$(TEST_PYTHON) bin/show-summary $(SUMMARY)
 
-.PHONY: help demo test new-summary build archive floors tools test-venv lint-venv lint test-rust test-instructions test-python test-pythons test-elixir test-demo test-repeat dialyzer instructions profile bench bench-docs bench-plots bench-codec bench-beside bench-template soak fmt clean
+.PHONY: help demo test new-summary build archive floors tools test-venv lint-venv maturin-venv lint wheel test-wheel test-rust test-instructions test-python test-pythons test-elixir test-demo test-repeat dialyzer instructions profile bench bench-docs bench-plots bench-codec bench-beside bench-template soak fmt clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+wheel: tools maturin-venv ## build portable wheels into target/wheels: make wheel TARGETS="x86_64-unknown-linux-gnu"
+	@PYTHON=$(PYTHON) bin/setup-tools-venv $(ZIG_VENV) priv/python/zig-requirements.txt
+	@MATURIN=$(MATURIN_VENV) ZIG=$(ZIG_VENV) $(PYTHON) bin/build-wheels $(TARGET)/wheels $(TARGETS)
 
 demo: tools build ## plan four delivery jobs from Elixir in a pool of Python workers
 	elixir_demo/bin/setup-venv
 	cd elixir_demo && PORTPOOL_BINARY=$(PROGRAM) mix demo
 
 test soak: export PORTPOOL_SUMMARY = $(SUMMARY)
-test: new-summary tools lint test-rust test-instructions test-python test-pythons test-elixir test-demo ## run all tests and print a summary
+test: new-summary tools lint test-rust test-instructions test-python test-wheel test-pythons test-elixir test-demo ## run all tests and print a summary
 	$(SHOW_SUMMARY)
 
 new-summary:
@@ -61,15 +67,18 @@ test-venv: tools ## create the tests' virtual environment with numpy, if it is m
 	@PYTHON=$(PYTHON) bin/setup-test-venv $(TEST_VENV)
 
 lint-venv: tools ## create the virtual environment with mypy and ruff, if it is missing
-	@PYTHON=$(PYTHON) bin/setup-lint-venv $(LINT_VENV)
+	@PYTHON=$(PYTHON) bin/setup-tools-venv $(LINT_VENV) priv/python/lint-requirements.txt
+
+maturin-venv: tools
+	@PYTHON=$(PYTHON) bin/setup-tools-venv $(MATURIN_VENV) priv/python/wheel-requirements.txt
 
 lint: tools lint-venv ## check formatting, types and lints
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 	cd elixir && mix format --check-formatted
 	cd elixir_demo && mix format --check-formatted
-	cd priv/python && $(LINT_VENV)/bin/mypy --cache-dir $(TARGET)/mypy-cache
-	cd priv/python && $(LINT_VENV)/bin/ruff check --quiet --cache-dir $(TARGET)/ruff-cache
+	$(LINT_VENV)/bin/mypy --cache-dir $(TARGET)/mypy-cache
+	$(LINT_VENV)/bin/ruff check --quiet --cache-dir $(TARGET)/ruff-cache
 
 test-rust: tools test-venv
 	if cargo nextest --version >/dev/null 2>&1; then \
@@ -92,8 +101,15 @@ instructions: tools test-venv ## record how many instructions a call takes, for 
 profile: tools test-venv ## show which functions of the server take the instructions of a small call
 	PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) cargo bench --locked --bench instructions -- profile
 
-test-python: tools test-venv
-	cd priv/python && $(TEST_PYTHON) -m unittest discover -s tests
+test-python: tools test-venv build
+	cd priv/python && PORTPOOL_BINARY=$(PROGRAM) $(TEST_PYTHON) -m unittest discover -s tests
+
+# That of this machine's linker, from what `build` has built: a portable one takes a build of its own.
+test-wheel: tools build lint-venv maturin-venv ## install a wheel into a new virtual environment and use it
+	rm -rf $(TARGET)/test-wheel
+	$(MATURIN_VENV)/bin/maturin build --quiet --release --locked --target-dir $(TARGET) --compatibility linux --out $(TARGET)/test-wheel
+	$(MATURIN_VENV)/bin/maturin sdist --out $(TARGET)/test-wheel
+	WHEELS=$(TARGET)/test-wheel MYPY=$(LINT_VENV)/bin/mypy $(PYTHON) -m unittest discover -s tests/wheel
 
 test-pythons: tools build ## run the Python tests and real calls on every CPython from 3.9 that pyenv or PATH has
 	PORTPOOL_BINARY=$(PROGRAM) $(PYTHON) bin/test-pythons
