@@ -121,6 +121,12 @@ defmodule Portpool do
   It returns once Python was found and as many workers are ready as `:wait` says. If they are not ready within
   `:start_timeout`, the pool lives and keeps trying. A wrong option, or a Python that cannot be used, is
   `{:error, %Portpool.Error{}}`, at once and without an exit signal.
+
+      iex> {:ok, pool} = Portpool.start_link(size: 1)
+      iex> Portpool.call(pool, :os, :getcwd, [])
+      {:ok, File.cwd!()}
+      iex> Portpool.stop(pool)
+      :ok
   """
   @spec start_link(keyword) :: {:ok, pid} | {:error, Error.t() | {:already_started, pid}}
   def start_link(options) do
@@ -134,8 +140,13 @@ defmodule Portpool do
   returned. `:checkout_timeout` limits how long it waits for a worker. See the [options](#module-options-of-a-call).
   If the calling process dies, its call is cancelled.
 
-      {:ok, 4.0} = Portpool.call(MyApp.Python, :math, :sqrt, [16])
-      {:ok, [3, 2, 1]} = Portpool.call(MyApp.Python, "builtins", "sorted", [[1, 2, 3]], kwargs: %{reverse: true})
+      iex> Portpool.call(MyApp.Python, :math, :sqrt, [16])
+      {:ok, 4.0}
+      iex> Portpool.call(MyApp.Python, "builtins", "sorted", [[1, 2, 3]], kwargs: %{reverse: true})
+      {:ok, [3, 2, 1]}
+      iex> {:error, error} = Portpool.call(MyApp.Python, :time, :sleep, [60], timeout: 50)
+      iex> error.reason
+      :timeout
   """
   @spec call(pool | Worker.t(), text, text, [term], keyword) :: outcome
   def call(pool, module, function, args, options \\ []) do
@@ -145,6 +156,9 @@ defmodule Portpool do
 
   @doc """
   Like `call/5`, but returns the value itself, or raises `Portpool.Error`.
+
+      iex> Portpool.call!(MyApp.Python, :operator, :add, [1, 2])
+      3
   """
   @spec call!(pool | Worker.t(), text, text, [term], keyword) :: term
   def call!(pool, module, function, args, options \\ []) do
@@ -157,8 +171,9 @@ defmodule Portpool do
   @doc """
   Like `call/5`, but also returns how the call ran: how long it waited, how long it ran, and where.
 
-      {:ok, 4.0, %{queue_us: _, run_us: _, worker: _}} =
-        Portpool.call_with_meta(MyApp.Python, :math, :sqrt, [16])
+      iex> {:ok, 4.0, meta} = Portpool.call_with_meta(MyApp.Python, :math, :sqrt, [16])
+      iex> meta |> Map.keys() |> Enum.sort()
+      [:attempt, :pid, :queue_us, :run_us, :worker]
   """
   @spec call_with_meta(pool | Worker.t(), text, text, [term], keyword) ::
           {:ok, term, meta} | {:error, Error.t()}
@@ -172,6 +187,9 @@ defmodule Portpool do
   Calls a Python function and does not wait. Its result is dropped; a failure is logged.
 
   `:ok` means that the call is on its way. It goes on if the calling process dies.
+
+      iex> Portpool.cast(MyApp.Python, :gc, :collect, [])
+      :ok
   """
   @spec cast(pool | Worker.t(), text, text, [term], keyword) :: :ok | {:error, Error.t()}
   def cast(pool, module, function, args, options \\ []) do
@@ -186,8 +204,9 @@ defmodule Portpool do
   `await/2`, `yield/2` or `await_many/2` fetch the outcome, `cancel/1` ends the call. In a GenServer, `async_result/2`
   reads the message that arrives in `handle_info/2`. `Portpool.Async` shows that, and compares all of this with `Task`.
 
-      calls = for city <- cities, do: Portpool.async(MyApp.Python, :weather, :forecast, [city])
-      forecasts = Portpool.await_many(calls)
+      iex> calls = for n <- 1..4, do: Portpool.async(MyApp.Python, :math, :factorial, [n])
+      iex> Portpool.await_many(calls)
+      [ok: 1, ok: 2, ok: 6, ok: 24]
 
   A call that could not be made has its error as its outcome.
   """
@@ -204,6 +223,10 @@ defmodule Portpool do
 
   By default it waits for as long as the call may take. After `timeout` milliseconds it cancels the call and returns
   `{:error, %Portpool.Error{reason: :cancelled}}`, or the value if that came first. Nothing arrives later.
+
+      iex> call = Portpool.async(MyApp.Python, :math, :sqrt, [16])
+      iex> Portpool.await(call)
+      {:ok, 4.0}
   """
   @spec await(Async.t(), timeout) :: outcome
   def await(%Async{} = async, timeout \\ :infinity), do: Async.await(async, timeout)
@@ -212,10 +235,10 @@ defmodule Portpool do
   Waits for the outcome of a call for `timeout` milliseconds. If there is none by then it returns `nil`, and the call
   goes on.
 
-      case Portpool.yield(async, 1_000) || Portpool.cancel(async) do
-        {:ok, value} -> value
-        {:error, error} -> raise error
-      end
+      iex> call = Portpool.async(MyApp.Python, :time, :sleep, [60])
+      iex> {:error, error} = Portpool.yield(call, 10) || Portpool.cancel(call)
+      iex> error.reason
+      :cancelled
   """
   @spec yield(Async.t(), timeout) :: outcome | nil
   def yield(%Async{} = async, timeout \\ 5_000), do: Async.yield(async, timeout)
@@ -252,6 +275,12 @@ defmodule Portpool do
 
   Only the calling process can give it back, with `checkin/2`; `transaction/3` does so by itself. If the process dies,
   or keeps the worker for longer than `:lease_timeout`, the worker is stopped and replaced: nobody else gets it.
+
+      iex> {:ok, worker} = Portpool.checkout(MyApp.Python)
+      iex> Portpool.call(worker, :math, :sqrt, [16])
+      {:ok, 4.0}
+      iex> Portpool.checkin(worker)
+      :ok
   """
   @spec checkout(pool, keyword) :: {:ok, Worker.t()} | {:error, Error.t()}
   def checkout(pool, options \\ []) do
@@ -274,11 +303,11 @@ defmodule Portpool do
   @doc """
   Runs a function with a worker of its own, and returns `{:ok, result}`.
 
-      {:ok, model} =
-        Portpool.transaction(MyApp.Python, fn worker ->
-          {:ok, _} = Portpool.call(worker, :training, :load, ["data.csv"])
-          Portpool.call!(worker, :training, :fit, [], timeout: 60_000)
-        end)
+      iex> Portpool.transaction(MyApp.Python, fn worker ->
+      ...>   {:ok, nil} = Portpool.call(worker, :random, :seed, [42])
+      ...>   Portpool.call!(worker, :random, :randint, [7, 7])
+      ...> end)
+      {:ok, 7}
 
   If the function raises, exits or throws, the worker is replaced, since its state is unknown, and the exception goes
   on. If no worker is available, the function does not run. It takes the options of `checkout/2`.
@@ -295,6 +324,9 @@ defmodule Portpool do
   Only workers that are ready take part. One that has left by the time of its call has the outcome `:worker_gone`. What
   every worker needs, later ones too, belongs in the option `init` of the pool. It takes the options of `call/5`, without
   `:key`.
+
+      iex> Portpool.broadcast(MyApp.Python, :math, :sqrt, [16])
+      {:ok, [ok: 4.0]}
   """
   @spec broadcast(pool, text, text, [term], keyword) :: {:ok, [outcome]} | {:error, Error.t()}
   def broadcast(pool, module, function, args, options \\ []) do
@@ -317,13 +349,19 @@ defmodule Portpool do
 
   A plain binary arrives as `str` and must be UTF-8. With the option `binaries: :bytes`, all arrive as `bytes`.
 
-      {:ok, 907_060_870} = Portpool.call(MyApp.Python, :zlib, :crc32, [Portpool.bytes("hello")])
+      iex> Portpool.call(MyApp.Python, :zlib, :crc32, [Portpool.bytes("hello")])
+      {:ok, 907_060_870}
   """
   @spec bytes(binary) :: Bytes.t()
   def bytes(binary) when is_binary(binary), do: %Bytes{binary: binary}
 
   @doc """
-  Returns the state of a pool: its workers, its queue and its counters. `docs/protocol.md` 10 lists the keys.
+  Returns the state of a pool: its workers, its queue and its counters. [docs/protocol.md](https://github.com/portpool/portpool/blob/main/docs/protocol.md) 10
+  lists the keys.
+
+      iex> {:ok, status} = Portpool.status(MyApp.Python)
+      iex> {status.size, status.busy, status.waiting}
+      {1, 0, 0}
   """
   @spec status(pool) :: {:ok, map} | {:error, Error.t()}
   def status(pool) do
@@ -341,6 +379,9 @@ defmodule Portpool do
   calls.
 
   A pool that is started again has the size of its options.
+
+      iex> Portpool.resize(MyApp.Python, 2)
+      :ok
   """
   @spec resize(pool, pos_integer) :: :ok | {:error, Error.t()}
   def resize(pool, size) do
@@ -355,6 +396,9 @@ defmodule Portpool do
 
   One new worker is started first. When it is ready the old ones leave, each between two calls. If it cannot start the
   old ones stay, and the error `:worker_start` says why.
+
+      iex> Portpool.reload(MyApp.Python)
+      :ok
   """
   @spec reload(pool) :: :ok | {:error, Error.t()}
   def reload(pool) do

@@ -48,8 +48,13 @@ defmodule Mix.Tasks.Compile.Portpool do
 
   @doc "Refuses a release that would not have the program: nothing is compiled for it, so nothing can put it there."
   def check_release do
-    if Mix.Project.get() && Enum.all?(["release", "--no-compile"], &(&1 in System.argv())),
-      do: check(Path.join([Mix.Project.build_path(), "lib", "portpool"]))
+    file = Mix.Project.project_file()
+
+    if file && Enum.all?(["release", "--no-compile"], &(&1 in System.argv())) do
+      # Mix reads this in the directory of the package, and paths are those of the project that depends on it.
+      build = File.cd!(Path.dirname(file), fn -> Mix.Project.build_path() end)
+      check(Path.join([build, "lib", "portpool"]))
+    end
   end
 
   defp check(app) do

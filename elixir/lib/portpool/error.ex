@@ -12,7 +12,8 @@ defmodule Portpool.Error do
   | `detail` | a map whose keys depend on the reason: `:traceback`, `:signal`, `:stderr`, `:elapsed_ms`, `:stacks` and others |
   | `frames` | the Python stack, outermost call first: maps of `:file`, `:line`, `:function`, `:code` |
 
-  `docs/protocol.md` 9.2 has the table of reasons, with the keys of `detail`. Three reasons never come from the server:
+  [docs/protocol.md](https://github.com/portpool/portpool/blob/main/docs/protocol.md) 9.2 has the table of reasons,
+  with the keys of `detail`. Three reasons never come from the server:
 
   | reason | when |
   |---|---|
