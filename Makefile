@@ -9,7 +9,7 @@ PYTHON ?= $(shell python3 -c 'import sys; print(sys.executable)' 2>/dev/null)
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 PROGRAM := $(TARGET)/release/portpool
 # Tests in other languages use the program just built, and the small programs built for the Rust tests.
-WITH_PROGRAM = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_EXAMPLES=$(TARGET)/debug/examples PORTPOOL_TEST_PYTHON=$(TEST_PYTHON)
+WITH_PROGRAM = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_EXAMPLES=$(TARGET)/debug/examples PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) PORTPOOL_TEST_UV=$(UV_VENV)/bin/uv
 WITH_FLOORS = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_EXAMPLES=$(TARGET)/release/examples PORTPOOL_TEST_PYTHON=$(PYTHON)
 
 # The peers of the benchmark, from the environment or from make.
@@ -26,11 +26,14 @@ LINT_VENV := $(TARGET)/lint-venv
 MATURIN_VENV := $(TARGET)/maturin-venv
 ZIG_VENV := $(TARGET)/zig-venv
 
+# uv, for the tests of `mix portpool.venv`.
+UV_VENV := $(TARGET)/uv-venv
+
 # What tests report beyond passing; shown at the end of a run.
 SUMMARY := $(TARGET)/summary
 SHOW_SUMMARY = @PYTHON=$(TEST_PYTHON) bin/show-summary $(SUMMARY)
 
-.PHONY: help demo test new-summary build archive floors tools test-venv lint-venv maturin-venv lint wheel test-wheel test-rust test-instructions test-python test-pythons test-elixir test-demo test-repeat dialyzer instructions profile bench bench-docs bench-plots bench-codec bench-beside bench-template soak fmt clean
+.PHONY: help demo test new-summary build archive floors tools test-venv uv-venv lint-venv maturin-venv lint wheel test-wheel test-rust test-instructions test-python test-pythons test-elixir test-demo test-repeat dialyzer instructions profile bench bench-docs bench-plots bench-codec bench-beside bench-template soak fmt clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +68,10 @@ tools: ## install what is missing: Erlang and Elixir, Python with venv, a C link
 
 test-venv: tools ## create the tests' virtual environment with numpy, if it is missing
 	@PYTHON=$(PYTHON) bin/setup-test-venv $(TEST_VENV)
+
+# Without a network there is no uv, and its tests are skipped.
+uv-venv: tools ## create the virtual environment with uv, if it is missing
+	-@PYTHON=$(PYTHON) bin/setup-tools-venv $(UV_VENV) elixir/test/uv-requirements.txt
 
 lint-venv: tools ## create the virtual environment with mypy and ruff, if it is missing
 	@PYTHON=$(PYTHON) bin/setup-tools-venv $(LINT_VENV) priv/python/lint-requirements.txt
@@ -114,7 +121,7 @@ test-wheel: tools build lint-venv maturin-venv ## install a wheel into a new vir
 test-pythons: tools build ## run the Python tests and real calls on every CPython from 3.9 that pyenv or PATH has
 	PORTPOOL_BINARY=$(PROGRAM) $(PYTHON) bin/test-pythons
 
-test-elixir: tools test-venv build
+test-elixir: tools test-venv uv-venv build
 	cargo build --locked --example port_echo --example two_hop_echo
 	cd elixir && $(WITH_PROGRAM) mix test --warnings-as-errors
 
@@ -123,7 +130,7 @@ test-demo: tools test-venv build
 	cd elixir_demo && .venv/bin/python -m unittest discover -s test/python
 	cd elixir_demo && $(WITH_PROGRAM) mix test --warnings-as-errors
 
-test-repeat: tools test-venv build ## run the suites N times without building in between: make test-repeat N=10 LOAD=4 SUITES="rust python elixir"
+test-repeat: tools test-venv uv-venv build ## run the suites N times without building in between: make test-repeat N=10 LOAD=4 SUITES="rust python elixir"
 	cargo build --locked --example port_echo --example two_hop_echo
 	$(WITH_PROGRAM) TEST_PYTHON=$(TEST_PYTHON) LOGS=$(TARGET)/test-repeat bin/test-repeat $(or $(N),10) $(or $(LOAD),0) "$(or $(SUITES),rust python elixir)" $(ARGS)
 
