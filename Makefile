@@ -33,7 +33,7 @@ UV_VENV := $(TARGET)/uv-venv
 SUMMARY := $(TARGET)/summary
 SHOW_SUMMARY = @PYTHON=$(TEST_PYTHON) bin/show-summary $(SUMMARY)
 
-.PHONY: help demo test new-summary build archive floors tools test-venv uv-venv lint-venv maturin-venv lint wheel test-wheel test-rust test-instructions test-python test-pythons test-elixir test-demo test-repeat dialyzer instructions profile bench bench-docs bench-plots bench-codec bench-beside bench-template soak fmt clean
+.PHONY: help demo test new-summary build archive floors tools test-venv uv-venv lint-venv maturin-venv lint wheel test-wheel test-rust test-instructions test-python test-pythons test-package test-elixir test-demo test-repeat dialyzer instructions profile bench bench-docs bench-plots bench-codec bench-beside bench-template soak fmt clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,7 +47,7 @@ demo: tools build ## plan four delivery jobs from Elixir in a pool of Python wor
 	cd elixir_demo && PORTPOOL_BINARY=$(PROGRAM) mix demo
 
 test soak: export PORTPOOL_SUMMARY = $(SUMMARY)
-test: new-summary tools lint test-rust test-instructions test-python test-wheel test-pythons test-elixir test-demo ## run all tests and print a summary
+test: new-summary tools lint test-rust test-instructions test-python test-wheel test-pythons test-package test-elixir test-demo ## run all tests and print a summary
 	$(SHOW_SUMMARY)
 
 new-summary:
@@ -120,6 +120,9 @@ test-wheel: tools build lint-venv maturin-venv ## install a wheel into a new vir
 
 test-pythons: tools build ## run the Python tests and real calls on every CPython from 3.9 that pyenv or PATH has
 	PORTPOOL_BINARY=$(PROGRAM) $(PYTHON) bin/test-pythons
+
+test-package: tools test-venv ## pack the crate, and install it with cargo from nothing but that
+	@PYTHON=$(TEST_PYTHON) CARGO_TARGET_DIR=$(TARGET) bin/test-package
 
 test-elixir: tools test-venv uv-venv build
 	cargo build --locked --example port_echo --example two_hop_echo
