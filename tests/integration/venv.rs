@@ -306,6 +306,55 @@ fn the_command_line_takes_an_environment() {
 }
 
 #[test]
+fn a_missing_package_is_named_with_the_environment_and_what_to_do() {
+    let folder = Folder::new();
+    let venv = folder.venv("venv", &base(), &[]);
+    fs::write(folder.join("imports.py"), "def inside():\n    import no_such_thing.at_all\n").unwrap();
+    fs::write(folder.join("at_start.py"), "import no_such_thing\n").unwrap();
+    fs::create_dir(folder.join("whole")).unwrap();
+    fs::write(folder.join("whole/__init__.py"), "def part():\n    import whole.part\n").unwrap();
+    let path_of = |venv: &Path| [("size", int(1)), ("venv", path(venv)), ("python_path", list([folder.0.text()]))];
+    let place = venv.to_str().unwrap();
+    let has_none = format!("The virtual environment {place} has no package with the module no_such_thing: ");
+    for (key, value, cure) in [
+        (
+            "version",
+            asked(python(), "'%d.%d.0' % sys.version_info[:2]"),
+            format!("install one with `{place}/bin/python -m pip install PACKAGE`"),
+        ),
+        ("uv", "0.5.1".to_owned(), format!("install one with `uv pip install --python {place}/bin/python PACKAGE`")),
+        ("portpool-file", "needs.txt".to_owned(), "add one to needs.txt and run `mix portpool.venv`".to_owned()),
+    ] {
+        record(&venv, key, &value);
+        let mut server = Server::start(path_of(&venv));
+        let said = |begins: &str| format!("{begins}. {has_none}{cure}");
+        let raised = server.call(("imports", "inside"), []).unwrap_err();
+        assert_eq!(raised.reason(), "exception");
+        assert_eq!(raised.message(), said("ModuleNotFoundError: No module named 'no_such_thing'"));
+        let called = server.call(("no_such_thing", "f"), []).unwrap_err();
+        assert_eq!((called.reason(), called.message()), ("undef".into(), said("there is no module no_such_thing")));
+    }
+    let preload = [("preload", list([text("at_start")])), ("on_start_failure", atom("fail"))];
+    let mut server = Server::silent();
+    server.hello(path_of(&venv).into_iter().chain(preload));
+    let error = Failure::of(element(&server.receive(), 1));
+    assert!(error.message().contains(&has_none), "{error:?}");
+    // What is missing is not a package.
+    let mut server = Server::start(path_of(&venv));
+    let code = [text("__import__('_pickle.nothing')")];
+    for error in [server.call(("whole", "part"), []), server.call(("builtins", "eval"), code)] {
+        let error = error.unwrap_err();
+        assert_eq!(error.reason(), "exception");
+        assert!(!error.message().contains("virtual environment"), "{error:?}");
+    }
+    // Nor is an installation a virtual environment.
+    let base = text(base().to_str().unwrap());
+    let mut server = Server::start([("size", int(1)), ("python", base), ("python_path", list([folder.0.text()]))]);
+    let error = server.call(("imports", "inside"), []).unwrap_err();
+    assert_eq!(error.message(), "ModuleNotFoundError: No module named 'no_such_thing'");
+}
+
+#[test]
 fn a_worker_or_template_that_finds_another_python_there_does_not_start_and_says_so() {
     let folder = Folder::new();
     let (elsewhere, _) = folder.installation("elsewhere", python());

@@ -131,7 +131,8 @@ def import_module(module: str, function: str) -> Any:
         from portpool import _missing
 
         if _missing.is_module(error, module):
-            raise Undefined(module, function, f"there is no module {module}" + _missing.locale_hint(module)) from error
+            hints = _missing.locale_hint(module) + _missing.package_hint(module)
+            raise Undefined(module, function, f"there is no module {module}{hints}") from error
         raise
     except ValueError as error:
         if not module:

@@ -62,6 +62,8 @@ def raised(error: BaseException) -> dict[str, Any]:
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith("<portpool>"):
         trace = trace.tb_next
     message = told(error)
+    if issubclass(type(error), ModuleNotFoundError) and isinstance(error, ModuleNotFoundError):
+        message += _package_hint(error)
     try:
         import traceback
 
@@ -75,6 +77,15 @@ def raised(error: BaseException) -> dict[str, Any]:
         "traceback": _cut(text, _TRACEBACK),
         "frames": frames,
     }
+
+
+def _package_hint(error: ModuleNotFoundError) -> str:
+    from portpool import _missing
+
+    try:
+        return _missing.package_hint(error.name)
+    except BaseException:  # A user's class or path may do anything.
+        return ""
 
 
 _traceback_of: Callable[[BaseException], TracebackType | None] = BaseException.__dict__["__traceback__"].__get__

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import opcode
+import os
 import sys
+from _frozen_importlib_external import PathFinder
 
+from portpool._library import NAMES
 from portpool._say import text_of
 
 TYPE_CHECKING = False  # see _boot.py
@@ -35,6 +38,31 @@ def locale_hint(module: str) -> str:
     if module.isascii() or encoding == "utf-8":
         return ""
     return f" (this Python reads file names as {encoding}; with PYTHONUTF8=1 in `env`, it reads them as UTF-8)"
+
+
+def package_hint(name: Any) -> str:
+    """Return what to do if this is a virtual environment without a package that has a missing module; empty if it is not."""
+    top = name.partition(".")[0] if type(name) is str else ""
+    if sys.prefix == sys.base_prefix or top in NAMES or not top or top in sys.modules or PathFinder.find_spec(top):
+        return ""
+    made = _configuration()
+    if "portpool-file" in made:
+        cure = f"add one to {made['portpool-file']} and run `mix portpool.venv`"
+    elif "uv" in made:
+        cure = f"install one with `uv pip install --python {sys.prefix}/bin/python PACKAGE`"
+    else:
+        cure = f"install one with `{sys.prefix}/bin/python -m pip install PACKAGE`"
+    return f". The virtual environment {sys.prefix} has no package with the module {top}: {cure}"
+
+
+def _configuration() -> dict[str, str]:
+    """What the tool that has made this virtual environment has recorded."""
+    try:
+        with open(os.path.join(sys.prefix, "pyvenv.cfg"), encoding="utf-8", errors="replace") as file:
+            lines = [line.partition("=") for line in file]
+    except OSError:
+        return {}
+    return {name.strip().lower(): value.strip() for name, _, value in lines}
 
 
 def is_plain(error: AttributeError, target: Any, name: str) -> bool:
