@@ -143,12 +143,6 @@ def library(path: "Sequence[str]") -> "list[str]":
     ]
 
 
-def forget() -> None:
-    """Forget an installed package, which a `.pth` file or `sitecustomize` has imported: workers use the one in the start order."""
-    for name in [name for name in sys.modules if name == "portpool" or name.startswith("portpool.")]:
-        del sys.modules[name]
-
-
 def main(file: "BufferedReader") -> None:
     before, path = set(sys.modules), list(sys.path)
     sys.path[:] = library(path)
@@ -159,8 +153,9 @@ def main(file: "BufferedReader") -> None:
     sys.argv = ["portpool-worker"]
     if os.environ.get("PYTHONSAFEPATH") == "portpool":
         del os.environ["PYTHONSAFEPATH"]  # It was for this process alone: see src/worker/python.rs.
-    if "portpool" in sys.modules:
-        forget()
+    # An installed package that a `.pth` file or `sitecustomize` has imported.
+    for name in [name for name in sys.modules if name.partition(".")[0] == "portpool"]:
+        del sys.modules[name]
     package = BundledPackage(order["sources"])
     sys.meta_path.insert(0, package)
 

@@ -50,10 +50,11 @@ def find() -> str:
 
 def _folders() -> Iterator[str]:
     """Where pip puts programs. An environment may use packages of its base installation, whose programs are not in it."""
-    packages = os.path.dirname(os.path.dirname(portpool.__dict__.get("__file__") or ""))
-    if packages:  # A worker's package is not a file.
-        yield os.path.normpath(os.path.join(packages, "..", "..", "..", "bin"))  # PREFIX/lib/python3.x/site-packages
-        yield os.path.join(packages, "bin")  # pip install --target
+    packages = os.path.dirname(os.path.dirname(portpool.__dict__.get("__file__") or ""))  # A worker's package is not a file.
+    if os.path.basename(packages) in ("site-packages", "dist-packages"):  # PREFIX/lib/python3.x/site-packages
+        yield os.path.normpath(os.path.join(packages, "..", "..", "..", "bin"))
+    if packages:  # pip install --target
+        yield os.path.join(packages, "bin")
     if sys.executable:
         yield os.path.dirname(sys.executable)
     yield sysconfig.get_path("scripts")

@@ -191,6 +191,19 @@ class Program(unittest.TestCase):
             with mock.patch.dict(os.environ, {"PATH": str(self.folder)}):
                 self.assertEqual(roundtrip({1}), [1])
 
+    def test_the_program_that_was_installed_with_the_package_comes_first(self) -> None:
+        """As for a user, with a prefix, in the base installation of an environment, and with a target."""
+        for packages, programs in [
+            (".local/lib/python3.11/site-packages", ".local/bin"),
+            ("usr/local/lib/python3.11/dist-packages", "usr/local/bin"),
+            ("target", "target/bin"),
+        ]:
+            (self.folder / programs).mkdir(parents=True)
+            program = self.program(b"#!/bin/sh\n", f"{programs}/portpool")
+            package = str(self.folder / packages / "portpool/__init__.py")
+            with mock.patch.dict(os.environ, {"PORTPOOL_BINARY": ""}), mock.patch.object(portpool, "__file__", package):
+                self.assertEqual(testing._program.find(), program)
+
     def test_without_a_program_the_error_says_where_it_was_looked_for(self) -> None:
         said = self.refusal(PORTPOOL_BINARY="", PATH=str(self.folder))
         self.assertIn(os.path.dirname(sys.executable), said)
