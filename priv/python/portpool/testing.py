@@ -14,13 +14,12 @@ the one that the wheel has installed, or the one that the environment variable P
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import json
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from portpool import _program
+from portpool._calls import _is_awaitable
 from portpool._codec import dumps, loads
 from portpool._encoding import Unencodable
 from portpool._program import ProgramError
@@ -84,7 +83,9 @@ def call(function: Callable[..., Any], /, *args: object, **kwargs: object) -> An
     arrived = [_argument(f"argument {number}", value) for number, value in enumerate(args, 1)]
     named = {name: _argument(f"argument {name}", value) for name, value in kwargs.items()}
     result = function(*arrived, **named)
-    if inspect.isawaitable(result):
+    if _is_awaitable(result, type(result)):
+        import asyncio
+
         result = asyncio.run(_wait_for(result))
     return roundtrip(result)
 

@@ -12,7 +12,9 @@ import stat
 import sys
 import tempfile
 import threading
+import types
 import unittest
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -149,7 +151,13 @@ class Call(unittest.TestCase):
             await asyncio.sleep(0)
             return {value}
 
+        @types.coroutine
+        def by_generator(value: int) -> Generator[None, None, set[int]]:
+            yield
+            return {value}
+
         self.assertEqual(call(later, 7), [7])
+        self.assertEqual(call(by_generator, 7), [7])
 
     def test_what_it_raises_is_raised_and_wrong_arguments_are_named(self) -> None:
         with self.assertRaisesRegex(ZeroDivisionError, "division"):
