@@ -1,26 +1,10 @@
 defmodule Mix.Tasks.Compile.Portpool do
-  @shortdoc "Puts the server program into priv"
+  @moduledoc false
 
-  @moduledoc """
-  Puts the server program into `priv/portpool` of the build, where the application finds it, and a release takes it from.
+  # Fills priv of the build, where the application finds the program, and from where a release takes it.
+  # `mix help portpool.install` says where it comes from. An application of portpool that is compiled has its program.
 
-  The project can say where the program comes from:
-
-    * `PORTPOOL_BINARY`, or `config :portpool, binary: PATH`: a program that is already built
-    * `config :portpool, archive: [url: URL, checksums: FILE]`: a precompiled archive, see `mix portpool.install`
-    * `config :portpool, venv: PATH`: the wheel, in a virtual environment of Python
-
-  If it says nothing, and the package lies in the repository, cargo builds the program. Otherwise it is what
-  `mix portpool.install` has fetched, or what `cargo install portpool` has put into `PATH` or cargo's own directory.
-
-  The program must have the version of the package, and run on this machine. For another machine, set `PORTPOOL_TARGET` or
-  `config :portpool, target:` to a target of Rust, such as `aarch64-unknown-linux-gnu`. `TARGET_ARCH`, `TARGET_OS` and
-  `TARGET_ABI` do the same, if all three are set.
-
-  If there is no such program, compiling fails. An application of portpool that is compiled has its program.
-  """
-
-  # It runs once the modules of the package are compiled, which do the work, and before the application is.
+  # It runs once the modules of the package are compiled, which do the work, and before the application file is written.
   use Mix.Task.Compiler
 
   # This file is loaded by mix.exs: a compiler of the project must exist before the project is compiled.

@@ -20,13 +20,31 @@ defmodule Mix.Tasks.Portpool.Install do
     * `--checksums` - the path or address of the file of checksums
     * `--url` - the address or path of the archive, or of the directory where it is. `{version}` and `{target}` are
       replaced. Default: the releases of Portpool
-    * `--target` - the machine that the program is for, as Rust names it. Default: see `mix compile.portpool`
+    * `--target` - the machine that the program is for, as Rust names it. Default: see below
 
   Without options it does what the configuration says:
 
       config :portpool, archive: [url: "https://example.org/portpool", checksums: "portpool-0.1.0.sha256"]
 
   With that in `config/config.exs`, `mix compile` does it by itself.
+
+  ## Other ways to get the program
+
+  `mix compile` takes the program from the first of these that the project names:
+
+    * `PORTPOOL_BINARY`, or `config :portpool, binary: PATH`: a program that is already built
+    * `config :portpool, archive: [url: URL, checksums: FILE]`: an archive, as above
+    * `config :portpool, venv: PATH`: the wheel, in a virtual environment of Python
+
+  If the project names none, and the package lies in the repository of Portpool, cargo builds the program. Otherwise it is
+  the one that is in the build already, the one that this task has installed, or the one that `cargo install portpool` has
+  put into `PATH` or into cargo's own directory.
+
+  The program must have the version of the package, and run on this machine. To build for another one, set
+  `PORTPOOL_TARGET`, or `config :portpool, target:`, to a target of Rust such as `aarch64-unknown-linux-gnu`. `TARGET_ARCH`,
+  `TARGET_OS` and `TARGET_ABI` do the same, if all three are set. Such a program is not run, only its processor is checked.
+
+  If there is no such program, compiling fails and says why.
   """
 
   use Mix.Task
