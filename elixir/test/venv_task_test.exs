@@ -106,6 +106,9 @@ defmodule Portpool.VenvTaskTest do
         ]),
         do: refute({path, File.read!(path) =~ ".new-"} == {path, true})
 
+    # Bytecode that is recognised by a hash of its source, which a copy has too. PEP 552.
+    [bytecode] = Path.wildcard(Path.join(dir, "lib/python3*/site-packages/__pycache__/apples.*.pyc"))
+    assert <<_magic::32, 3::32-little, _::binary>> = File.read!(bytecode)
     config = File.read!(Path.join(dir, "pyvenv.cfg"))
     assert config =~ ~r/^base-prefix = \/.+$/m
   end

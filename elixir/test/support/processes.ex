@@ -30,7 +30,8 @@ defmodule Portpool.Test.Processes do
   @doc "Returns those of `ours/0` that are workers."
   def workers, do: Enum.filter(ours(), &(environment(&1) =~ "\0PORTPOOL_WORKER="))
 
-  defp with_environment(variable) do
+  @doc "Returns the pids of the processes that have this variable, `NAME=value`, in their environment."
+  def with_environment(variable) do
     for name <- File.ls!("/proc"),
         {pid, ""} <- [Integer.parse(name)],
         environment(pid) =~ "\0" <> variable <> "\0",
