@@ -9,7 +9,7 @@ PYTHON ?= $(shell python3 -c 'import sys; print(sys.executable)' 2>/dev/null)
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 PROGRAM := $(TARGET)/release/portpool
 # Tests in other languages use the program just built, and the small programs built for the Rust tests.
-WITH_PROGRAM = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_EXAMPLES=$(TARGET)/debug/examples PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) PORTPOOL_TEST_UV=$(UV_VENV)/bin/uv
+WITH_PROGRAM = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_EXAMPLES=$(TARGET)/debug/examples PORTPOOL_TEST_PYTHON=$(TEST_PYTHON) PORTPOOL_TEST_UV=$(UV_VENV)/bin/uv PORTPOOL_TEST_WHEELS=$(TARGET)/test-wheel
 WITH_FLOORS = PORTPOOL_BINARY=$(PROGRAM) PORTPOOL_EXAMPLES=$(TARGET)/release/examples PORTPOOL_TEST_PYTHON=$(PYTHON)
 
 # The peers of the benchmark, from the environment or from make.

@@ -25,7 +25,10 @@ defmodule Portpool.Test.Processes do
   end
 
   @doc "Returns the pids of all processes that descend from a port program of this test run."
-  def ours, do: with_environment("PORTPOOL_TEST_RUN=#{System.fetch_env!("PORTPOOL_TEST_RUN")}")
+  def ours, do: of_run(System.fetch_env!("PORTPOOL_TEST_RUN"))
+
+  @doc "Returns those that have another value of this variable, which a test has given them."
+  def of_run(run), do: with_environment("PORTPOOL_TEST_RUN=#{run}")
 
   @doc "Returns those of `ours/0` that are workers."
   def workers, do: Enum.filter(ours(), &(environment(&1) =~ "\0PORTPOOL_WORKER="))
