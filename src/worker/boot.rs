@@ -23,6 +23,9 @@ pub(super) const WORKER: &str = "portpool-worker";
 /// The same for a template.
 pub(super) const TEMPLATE: &str = "portpool-template";
 
+/// How much address space a free-threaded Python reserves at a time, in KiB.
+const RESERVE: &str = "MIMALLOC_ARENA_RESERVE";
+
 /// A directory with a package to use instead of the embedded one, for work on the Python side.
 const DIRECTORY: &str = "PORTPOOL_PYTHON_DIR";
 
@@ -84,6 +87,9 @@ pub(super) fn command(recipe: &Recipe, title: &str, worker: WorkerId) -> Command
     let mut command = Command::new(&recipe.python);
     command.args(["-c", STUB, title]).arg(worker.to_string());
     keep_directory_off_path(&mut command);
+    if recipe.memory_limit.is_some() || recipe.rlimits.iter().any(|(name, _)| name == "data" || name == "as") {
+        reserve_no_memory(&mut command);
+    }
     for (name, value) in &recipe.env {
         match value {
             Some(value) => command.env(name, value),
@@ -95,6 +101,14 @@ pub(super) fn command(recipe: &Recipe, title: &str, worker: WorkerId) -> Command
         command.current_dir(cd);
     }
     command
+}
+
+/// Keeps a free-threaded Python from reserving a gigabyte when it starts: the limits count what is reserved.
+/// `_bounds.py` takes the variable away. The user's own comes later, and wins.
+fn reserve_no_memory(command: &mut Command) {
+    if std::env::var_os(RESERVE).is_none() {
+        command.env(RESERVE, "1");
+    }
 }
 
 /// What a process reads first, the same for all processes of a pool in one role: the boot module, then the start order.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::logs::last_words;
+use super::last_lines::last_words;
 use super::process::Exit;
 use super::wire::FromWorker;
 use crate::allowance::Share;

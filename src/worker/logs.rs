@@ -1,7 +1,6 @@
 //! Reads what a worker's process prints: complete lines go to the log, and the last ones of stderr are kept for the
 //! error of a crash.
 
-use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -10,6 +9,7 @@ use bytes::{Buf, BytesMut};
 use tokio::net::unix::pipe;
 
 use super::inbox::Inbox;
+use super::last_lines::LastLines;
 use super::line::{InCall, Level, Words};
 use super::log::Log;
 use crate::call::WorkerId;
@@ -18,14 +18,6 @@ use crate::call::WorkerId;
 const LINE: usize = 8 << 10;
 /// The maximum number of lines per second and pipe; further lines are read, dropped and counted.
 const LINES_A_SECOND: u32 = 200;
-/// The number of stderr lines shown in an error.
-const TAIL: usize = 20;
-
-/// The line of stderr that says why a process ended. Python tells of a crash first, and of where it was after that.
-pub(super) fn last_words(stderr: &[String]) -> Option<&str> {
-    let crash = stderr.iter().rev().find(|line| line.starts_with("Fatal Python error"));
-    crash.or(stderr.last()).map(String::as_str)
-}
 
 /// One of the two log pipes.
 #[derive(Debug)]
@@ -39,7 +31,7 @@ pub(super) struct LogPipe {
     skipping: bool,
     rate: Rate,
     /// The last lines, if they are wanted.
-    tail: Option<VecDeque<String>>,
+    tail: Option<LastLines>,
 }
 
 impl LogPipe {
@@ -50,7 +42,7 @@ impl LogPipe {
 
     /// A pipe whose last lines are also kept.
     pub(super) fn stderr(pipe: Option<OwnedFd>, worker: WorkerId, log: &Log) -> io::Result<Self> {
-        Self::new(pipe, "stderr", worker, log, Some(VecDeque::new()))
+        Self::new(pipe, "stderr", worker, log, Some(LastLines::default()))
     }
 
     fn new(
@@ -58,7 +50,7 @@ impl LogPipe {
         stream: &'static str,
         worker: WorkerId,
         log: &Log,
-        tail: Option<VecDeque<String>>,
+        tail: Option<LastLines>,
     ) -> io::Result<Self> {
         let pipe = pipe.map(pipe::Receiver::from_owned_fd).transpose()?;
         let rate = Rate::begin();
@@ -120,7 +112,7 @@ impl LogPipe {
         let rest = self.buffer.split();
         self.line(&rest, call);
         self.report();
-        self.tail.unwrap_or_default().into()
+        self.tail.map(Vec::from).unwrap_or_default()
     }
 
     fn read(&mut self, call: Option<&InCall>) -> Read {
@@ -172,8 +164,7 @@ impl LogPipe {
 
     fn keep(&mut self, words: &Words) {
         let Some(tail) = &mut self.tail else { return };
-        tail.extend(words.to_string().lines().map(str::to_owned));
-        tail.drain(..tail.len().saturating_sub(TAIL));
+        words.to_string().lines().for_each(|line| tail.keep(line));
     }
 
     /// Reports what was dropped in the past second and begins the next one.

@@ -10,8 +10,8 @@
 //! - `signals`: blocks signals that a new process must not see, and that must not end this one before it has handlers
 //! - `channel`: frames from a worker; `inbox`: frames to it; `ends`: the pipes; `wire`: the headers; `hello`: the first
 //!   frame; `installed`: another package than the one that it uses
-//! - `logs`: what it prints; `line`: one line of it; `log`: its destination; `memory`: its size; `stop`: interrupts,
-//!   and where Python was when it was killed
+//! - `logs`: what it prints; `line`: one line of it; `last_lines`: the last ones; `log`: its destination; `memory`: its
+//!   size; `stop`: interrupts, and where Python was when it was killed
 //! - `handle`: what the pool asks of a worker; `task`: the life of a worker, from launch to reaping; `event`: what the
 //!   pool hears of it
 
@@ -24,6 +24,7 @@ mod handle;
 mod hello;
 mod inbox;
 mod installed;
+mod last_lines;
 mod launcher;
 mod line;
 mod log;

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 
 use crate::harness::processes::{assert_dies, is_alive, signal};
 use crate::harness::term::{atom, atom_name, count, elements, get, int, list, number, string, text, tuple};
-use crate::harness::{SOON, Server, Signpost, unique, workers};
+use crate::harness::{SOON, Server, Signpost, pythons, unique, workers};
 
 /// A path that nothing is at.
 fn signpost() -> PathBuf {
@@ -181,6 +181,21 @@ fn a_worker_that_dies_in_a_call_fails_that_call_alone_and_is_replaced() {
     let stderr: Vec<String> = elements(&error.detail("stderr")).iter().map(string).collect();
     assert!(stderr.iter().any(|line| line.contains("dies.py")), "faulthandler's stack: {stderr:?}");
     server.wait_for_status("back to size", |status| count(status, "idle") == 1);
+}
+
+/// faulthandler shows up to a hundred frames of Python, and from 3.14 on those of C, too.
+#[test]
+fn a_crash_is_told_however_deep_it_was() {
+    for python in pythons() {
+        for levels in [0, 30, 200] {
+            let mut server = Server::start([("size", int(1)), ("python", text(&python))]);
+            let error = server.call(("dies", "deep"), [int(levels)]).unwrap_err();
+            let says = "its last line was: Fatal Python error: Segmentation fault";
+            assert!(error.message().contains(says), "{python}: {}", error.message());
+            let stderr: Vec<String> = elements(&error.detail("stderr")).iter().map(string).collect();
+            assert!(stderr.iter().any(|line| line.ends_with("in by_segfault")), "{python}: {stderr:?}");
+        }
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::fs;
 use eetf::Term;
 
 use crate::harness::term::{atom, element, elements, get, int, list, map, name, number, string, text, tuple};
-use crate::harness::{Failure, Server, Signpost};
+use crate::harness::{Failure, Server, Signpost, pythons};
 
 fn call(function: &str, args: impl IntoIterator<Item = Term>) -> Term {
     tuple([atom("starts"), text(function), list(args)])
@@ -97,10 +97,19 @@ fn an_init_that_is_no_call_is_refused_and_named() {
 
 #[test]
 fn beyond_the_memory_limit_python_raises_memory_error() {
-    let mut server = Server::start([("size", int(1)), ("memory_limit", int(256 << 20))]);
-    assert_eq!(server.call(("starts", "takes"), [int(32)]).unwrap(), int(32 << 20));
-    let error = server.call(("starts", "takes"), [int(512)]).unwrap_err();
-    assert_eq!((error.reason(), string(&error.detail("type"))), ("exception".into(), "MemoryError".into()));
+    for python in pythons() {
+        let limit = [("size", int(1)), ("memory_limit", int(256 << 20)), ("python", text(&python))];
+        let mut server = Server::start(limit.clone());
+        assert_eq!(server.call(("starts", "takes"), [int(32)]).unwrap(), int(32 << 20));
+        let error = server.call(("starts", "takes"), [int(512)]).unwrap_err();
+        assert_eq!((error.reason(), string(&error.detail("type"))), ("exception".into(), "MemoryError".into()));
+        // What keeps a free-threaded Python within it is taken away, unless it is the user's.
+        let variable = "MIMALLOC_ARENA_RESERVE";
+        assert_eq!(server.call(("os", "getenv"), [text(variable)]).unwrap(), atom("nil"), "{python}");
+        let own = ("env", map([(variable, text("64"))]));
+        let mut server = Server::start(limit.into_iter().chain([own]));
+        assert_eq!(server.call(("os", "getenv"), [text(variable)]).unwrap(), text("64"), "{python}");
+    }
 }
 
 #[test]

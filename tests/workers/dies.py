@@ -14,6 +14,10 @@ def by_segfault():
     ctypes.string_at(0)
 
 
+def deep(levels):
+    return deep(levels - 1) if levels else by_segfault()
+
+
 def by_exit(status):
     os._exit(status)
 

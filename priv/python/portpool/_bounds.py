@@ -5,6 +5,7 @@ If a requested limit cannot be set, the process ends, so that it never runs with
 
 from __future__ import annotations
 
+import os
 import sys
 
 TYPE_CHECKING = False  # see _boot.py
@@ -18,6 +19,8 @@ def take(order: dict[str, Any]) -> None:
     limits = dict(order["rlimits"])
     if order["memory_limit"] is not None:
         limits["data"] = order["memory_limit"]
+    if os.environ.get("MIMALLOC_ARENA_RESERVE") == "1":
+        del os.environ["MIMALLOC_ARENA_RESERVE"]  # It was for this process alone: see src/worker/boot.rs.
     if limits:
         limit(limits)
     if order["no_new_privs"]:

@@ -49,9 +49,9 @@ pub fn pythons() -> Vec<String> {
         .filter(|folder| !folder.ends_with("shims"))
         .chain(std::fs::read_dir(pyenv).into_iter().flatten().flatten().map(|entry| entry.path().join("bin")))
         .collect();
-    let found = (9..=14).filter_map(|minor| {
-        folders.iter().map(|folder| folder.join(format!("python3.{minor}"))).find(|python| python.is_file())
-    });
+    let names = (9..=15).flat_map(|minor| [format!("python3.{minor}"), format!("python3.{minor}t")]);
+    let found =
+        names.filter_map(|name| folders.iter().map(|folder| folder.join(&name)).find(|python| python.is_file()));
     found.map(|python| python.to_str().unwrap().to_owned()).chain([python().to_owned()]).collect()
 }
 
