@@ -46,6 +46,10 @@ demo: tools build ## plan four delivery jobs from Elixir in a pool of Python wor
 	elixir_demo/bin/setup-venv
 	cd elixir_demo && PORTPOOL_BINARY=$(PROGRAM) mix demo
 
+.PHONY: demo-release test-matrix
+demo-release: tools build ## build a release of the demo, move it, plan there, and stop it
+	PORTPOOL_BINARY=$(PROGRAM) $(PYTHON) elixir_demo/bin/try-release
+
 test soak: export PORTPOOL_SUMMARY = $(SUMMARY)
 test: new-summary tools lint test-rust test-instructions test-python test-wheel test-pythons test-package test-elixir test-demo ## run all tests and print a summary
 	$(SHOW_SUMMARY)
@@ -130,8 +134,13 @@ test-elixir: tools test-venv uv-venv build
 
 test-demo: tools test-venv build
 	elixir_demo/bin/setup-venv
-	cd elixir_demo && .venv/bin/python -m unittest discover -s test/python
+	cd elixir_demo && priv/venv/bin/python -m unittest discover -s test/python
 	cd elixir_demo && $(WITH_PROGRAM) mix test --warnings-as-errors
+
+# The examples are built as make test-elixir does.
+test-matrix: tools test-venv build ## run the tests on other versions too, in a Debian of their own (as root): make test-matrix ARGS=--dialyzer; ARGS=--help
+	cargo build --locked --example port_echo --example two_hop_echo
+	PYTHON=$(TEST_PYTHON) $(WITH_PROGRAM) $(PYTHON) bin/test-matrix $(TARGET)/matrix $(ARGS)
 
 test-repeat: tools test-venv uv-venv build ## run the suites N times without building in between: make test-repeat N=10 LOAD=4 SUITES="rust python elixir"
 	cargo build --locked --example port_echo --example two_hop_echo
@@ -172,4 +181,4 @@ fmt: ## format everything
 
 clean: ## remove all build output
 	cargo clean
-	rm -rf elixir/_build elixir/priv/portpool elixir_demo/_build elixir_demo/.venv
+	rm -rf elixir/_build elixir/priv/portpool elixir_demo/_build elixir_demo/priv/venv

@@ -8,12 +8,7 @@ defmodule PortpoolDemo.Application do
   @impl true
   def start(_type, _args) do
     options = Application.fetch_env!(:portpool_demo, :pool)
-
-    if File.exists?(options[:python]) do
-      children = [{Portpool, [name: PortpoolDemo.Python] ++ options}]
-      Supervisor.start_link(children, strategy: :one_for_one, name: PortpoolDemo.Supervisor)
-    else
-      {:error, "#{options[:python]} is missing: run elixir_demo/bin/setup-venv first"}
-    end
+    children = [{Portpool, [name: PortpoolDemo.Python] ++ options}]
+    Supervisor.start_link(children, strategy: :one_for_one, name: PortpoolDemo.Supervisor)
   end
 end
