@@ -326,7 +326,7 @@ defmodule Portpool.VenvTaskTest do
 
     requirements("-e ./source\n")
     {sentence, nil} = failure(["--pip"])
-    assert sentence =~ "mine is installed in editable mode" and sentence =~ "leave out -e in requirements.txt"
+    assert sentence =~ "mine is installed in editable mode" and sentence =~ "change that in requirements.txt"
     refute File.exists?("priv/venv")
     requirements("./source\n")
     assert either() =~ "made"
@@ -344,6 +344,43 @@ defmodule Portpool.VenvTaskTest do
              "lib/link in the new environment is a link to #{project}/file, which a release would lack"
 
     assert_alone("priv/venv")
+  end
+
+  test "a file that leads to code elsewhere is refused like an editable package", %{
+    wheels: wheels,
+    project: project
+  } do
+    Wheels.make!(wheels, "paths", "1.0", [], [{"paths.pth", "import sys\n#{project}/source\n"}])
+    requirements("paths\n")
+    {sentence, nil} = failure([])
+    assert sentence =~ "paths.pth is installed in editable mode"
+    refute File.exists?("priv/venv")
+  end
+
+  test "packages elsewhere do not count as installed", %{project: project} do
+    System.put_env("PYTHONPATH", Path.join(project, "elsewhere"))
+    System.put_env("PIP_TARGET", Path.join(project, "target"))
+    on_exit(fn -> for name <- ["PYTHONPATH", "PIP_TARGET"], do: System.delete_env(name) end)
+    info = Path.join(project, "elsewhere/apples-1.0.dist-info")
+    File.mkdir_p!(info)
+    File.write!(Path.join(info, "METADATA"), "Metadata-Version: 2.1\nName: apples\nVersion: 1.0\n")
+    requirements("apples\n")
+    assert pip() =~ "made"
+    for name <- ["PYTHONPATH", "PIP_TARGET"], do: System.delete_env(name)
+    assert {"1.0", _prefix} = installed("priv/venv")
+  end
+
+  test "the interpreter is named by its version, which python3 may change", %{project: project} do
+    {real, 0} =
+      System.cmd(@python, ["-c", "import sys; print(sys._base_executable, '%d.%d' % sys.version_info[:2])"])
+
+    [real, version] = String.split(real)
+    bin = Path.dirname(Path.expand(real))
+    requirements("")
+    arguments = ["--python", Path.join(bin, "python3"), "--", "--no-index"]
+    System.put_env("PATH", if(@has_uv, do: Path.dirname(@uv) <> ":", else: "") <> System.get_env("PATH"))
+    capture_io(:stderr, fn -> capture_io(fn -> Mix.Tasks.Portpool.Venv.run(arguments) end) end)
+    assert File.read_link!(Path.join(project, "priv/venv/bin/python")) == Path.join(bin, "python" <> version)
   end
 
   test "what cannot be meant is refused in one sentence" do

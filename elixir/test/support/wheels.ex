@@ -19,9 +19,9 @@ defmodule Portpool.Test.Wheels do
 
   @doc """
   Makes a wheel of a pure Python package with one module and a script, and returns its path. `requires` are its
-  dependencies.
+  dependencies, `more` its other files.
   """
-  def make!(folder, name, version, requires \\ []) do
+  def make!(folder, name, version, requires \\ [], more \\ []) do
     info = "#{name}-#{version}.dist-info"
 
     metadata =
@@ -40,6 +40,7 @@ defmodule Portpool.Test.Wheels do
       {"#{info}/METADATA", metadata},
       {"#{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"},
       {"#{info}/entry_points.txt", "[console_scripts]\n#{name} = #{name}:main\n"}
+      | more
     ]
 
     zip!(folder, "#{name}-#{version}-py3-none-any.whl", [

@@ -39,18 +39,31 @@ defmodule Mix.Portpool.Venv.Portable do
     :ok
   end
 
-  # PEP 610: how a package was installed.
+  # The code of such a package stays where it is. PEP 610 says how a package was installed; some tools do not, and leave a
+  # file with the path of the code.
   defp not_editable!(new, plan) do
-    for file <- Path.wildcard(Path.join(new, "lib/python*/site-packages/*.dist-info/direct_url.json")),
-        File.read!(file) =~ ~r/"editable"\s*:\s*true/ do
-      [name | _version] = file |> Path.dirname() |> Path.basename(".dist-info") |> String.split("-")
-
+    for packages <- Path.wildcard(Path.join(new, "lib/python*/site-packages")),
+        name <- editable(packages, new) do
       Mix.raise(
-        "#{name} is installed in editable mode, so its code would stay where it is and a release would lack it: " <>
-          "leave out -e in #{plan.source.name}"
+        "#{name} is installed in editable mode, so its code stays where it is and a release would lack it: " <>
+          "change that in #{plan.source.name}, where -e or editable asks for it"
       )
     end
   end
+
+  defp editable(packages, new) do
+    said =
+      for file <- Path.wildcard(Path.join(packages, "*.dist-info/direct_url.json")),
+          File.read!(file) =~ ~r/"editable"\s*:\s*true/,
+          do: file |> Path.dirname() |> Path.basename(".dist-info") |> String.split("-") |> hd()
+
+    said ++
+      for file <- Path.wildcard(Path.join(packages, "*.pth"), match_dot: true),
+          File.read!(file) |> String.split("\n") |> Enum.any?(&outside?(&1, new)),
+          do: Path.basename(file)
+  end
+
+  defp outside?(line, new), do: String.starts_with?(line, "/") and not String.starts_with?(line, new <> "/")
 
   # One link leads outside, and the other names to that.
   defp interpreter!(new, plan) do

@@ -51,10 +51,24 @@ defmodule Mix.Portpool.Venv.Python do
     with [_printed, answer] <- String.split(answer, "\nportpool\n", parts: 2),
          [executable, version, base_prefix | _rest] <- String.split(answer, "\n") do
       if supported?(version),
-        do: %__MODULE__{path: executable, version: version, base_prefix: base_prefix},
+        do: %__MODULE__{path: exact(executable, version), version: version, base_prefix: base_prefix},
         else: Mix.raise("#{path} is Python #{version}: Portpool needs 3.9 or newer")
     else
       _another -> Mix.raise("#{path} does not behave like Python: #{String.trim(answer)}")
+    end
+  end
+
+  # python3 may become another version, by an upgrade or by update-alternatives.
+  defp exact(executable, version) do
+    [major, minor | _patch] = String.split(version, ".")
+    exact = Path.join(Path.dirname(executable), "python#{major}.#{minor}")
+    if same_file?(exact, executable), do: exact, else: executable
+  end
+
+  defp same_file?(one, other) do
+    case {File.stat(one), File.stat(other)} do
+      {{:ok, same}, {:ok, same}} -> true
+      _others -> false
     end
   end
 
