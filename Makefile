@@ -43,7 +43,7 @@ wheel: tools maturin-venv ## build portable wheels into target/wheels: make whee
 	@MATURIN=$(MATURIN_VENV) ZIG=$(ZIG_VENV) $(PYTHON) bin/build-wheels $(TARGET)/wheels $(TARGETS)
 
 demo: tools build ## plan four delivery jobs from Elixir in a pool of Python workers
-	elixir_demo/bin/setup-venv
+	cd elixir_demo && PORTPOOL_BINARY=$(PROGRAM) mix portpool.venv --python $(PYTHON)
 	cd elixir_demo && PORTPOOL_BINARY=$(PROGRAM) mix demo
 
 .PHONY: demo-release test-matrix
@@ -133,12 +133,12 @@ test-elixir: tools test-venv uv-venv build
 	cd elixir && $(WITH_PROGRAM) mix test --warnings-as-errors
 
 test-demo: tools test-venv build
-	elixir_demo/bin/setup-venv
+	cd elixir_demo && PORTPOOL_BINARY=$(PROGRAM) mix portpool.venv --python $(PYTHON)
 	cd elixir_demo && priv/venv/bin/python -m unittest discover -s test/python
 	cd elixir_demo && $(WITH_PROGRAM) mix test --warnings-as-errors
 
 # The examples are built as make test-elixir does.
-test-matrix: tools test-venv build ## run the tests on other versions too, in a Debian of their own (as root): make test-matrix ARGS=--dialyzer; ARGS=--help
+test-matrix: tools test-venv uv-venv build ## run the tests on other versions too, in a Debian of their own (as root): make test-matrix ARGS=--dialyzer; ARGS=--help
 	cargo build --locked --example port_echo --example two_hop_echo
 	PYTHON=$(TEST_PYTHON) $(WITH_PROGRAM) $(PYTHON) bin/test-matrix $(TARGET)/matrix $(ARGS)
 
