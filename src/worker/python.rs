@@ -16,8 +16,8 @@ use super::process::{Exit, Process};
 
 /// The oldest Python that workers support.
 const OLDEST: (u32, u32) = (3, 9);
-/// The implementation that workers support. PyPy has no C pickler, and its own one does not ask our table of reducers
-/// for types that are not in it.
+/// The implementation that workers support. PyPy's pickler does not ask our table of reducers for types that are not in
+/// it, and its `_pickle`, where there is one, has no `PickleBuffer`.
 const IMPLEMENTATION: &str = "cpython";
 /// Asks an interpreter for its version, its pid, its implementation, its real path and that of its installation. It has
 /// no blanks, for scripts that do not quote their arguments. Python 2 does not know its implementation. It answers in
