@@ -23,11 +23,8 @@ defmodule Mix.Tasks.Compile.Portpool do
   end
 
   @impl true
-  def manifests, do: [Portpool.Build.Place.stamp(place())]
-
-  @impl true
   def clean do
-    if Code.ensure_loaded?(Portpool.Build.Place), do: File.rm(Portpool.Build.Place.program(place()))
+    if Code.ensure_loaded?(Mix.Portpool.Program), do: File.rm(Portpool.Build.Place.program(place()))
   end
 
   @doc "Refuses a release that would not have the program: nothing is compiled for it, so nothing can put it there."
@@ -65,24 +62,5 @@ defmodule Mix.Tasks.Compile.Portpool do
     {:noop, []}
   end
 
-  defp place do
-    for app <- [:crypto, :inets, :public_key, :ssl], do: available(app)
-    config = Mix.Project.config()
-
-    struct!(Portpool.Build.Place,
-      app: Mix.Project.app_path(),
-      # The lock file is that of the whole project, in an umbrella too.
-      root: config[:lockfile] |> Path.expand() |> Path.dirname(),
-      source: @package,
-      version: config[:version],
-      say: &Mix.shell().info/1
-    )
-  end
-
-  # Mix hides the applications that a package does not depend on.
-  if function_exported?(Mix, :ensure_application!, 1) do
-    defp available(app), do: Mix.ensure_application!(app)
-  else
-    defp available(app), do: {:ok, _apps} = Application.ensure_all_started(app)
-  end
+  defp place, do: Mix.Portpool.Program.place(Mix.Project.app_path(), @package, Mix.Project.config()[:version])
 end

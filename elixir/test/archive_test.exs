@@ -2,6 +2,9 @@ defmodule Portpool.ArchiveTest do
   # The program from a precompiled archive: `mix portpool.install`, and `config :portpool, archive:` while compiling.
   use ExUnit.Case, async: true
 
+  # Each test runs Mix several times.
+  @moduletag timeout: 300_000
+
   import Portpool.Test.Stand, only: [mix: 3, write!: 3]
 
   alias Portpool.Test.{Stand, Web}

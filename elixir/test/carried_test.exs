@@ -2,6 +2,9 @@ defmodule Portpool.CarriedTest do
   # A release has the server program, or it is not built.
   use ExUnit.Case, async: true
 
+  # Each test runs Mix several times.
+  @moduletag timeout: 300_000
+
   import Portpool.Test.Stand, only: [mix: 3, write!: 3]
 
   alias Portpool.Test.Stand

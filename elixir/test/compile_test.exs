@@ -2,6 +2,9 @@ defmodule Portpool.CompileTest do
   # What `mix compile` of the package puts into priv, each way to get it, and what it says if there is none.
   use ExUnit.Case, async: true
 
+  # Each test runs Mix several times.
+  @moduletag timeout: 300_000
+
   import Portpool.Test.Stand, only: [mix: 3, program!: 3, write!: 3]
 
   alias Portpool.Test.{Files, Stand}

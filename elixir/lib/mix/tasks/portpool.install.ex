@@ -49,6 +49,7 @@ defmodule Mix.Tasks.Portpool.Install do
 
   use Mix.Task
 
+  alias Mix.Portpool.Program
   alias Portpool.Build
   alias Portpool.Build.{Archive, Place, Target}
 
@@ -58,10 +59,9 @@ defmodule Mix.Tasks.Portpool.Install do
   def run(args) do
     {options, rest} = OptionParser.parse!(args, strict: @switches)
     if rest != [], do: Mix.raise("mix portpool.install takes options only, and got #{Enum.join(rest, " ")}")
-    Enum.each([:crypto, :inets, :public_key, :ssl], &Application.ensure_all_started/1)
 
     with {:ok, target} <- target(options[:target]),
-         place = place(target),
+         place = %{Program.place() | target: target},
          {:ok, {:archive, archive}} <- archive(Keyword.delete(options, :target), place.root),
          {:ok, :filled} <- Build.install(archive, place) do
       Mix.shell().info("Installed portpool #{place.version} for #{target} into #{Place.program(place)}")
@@ -81,17 +81,4 @@ defmodule Mix.Tasks.Portpool.Install do
   end
 
   defp archive(options, root), do: Archive.options(options, root)
-
-  defp place(target) do
-    config = Mix.Project.config()
-
-    %Place{
-      app: Path.join([Mix.Project.build_path(), "lib", "portpool"]),
-      root: config[:lockfile] |> Path.expand() |> Path.dirname(),
-      source: File.cwd!(),
-      version: :portpool |> Application.spec(:vsn) |> to_string(),
-      target: target,
-      say: &Mix.shell().info/1
-    }
-  end
 end

@@ -51,7 +51,7 @@ defmodule Mix.Tasks.Portpool.Venv do
 
   use Mix.Task
 
-  alias Mix.Portpool.Venv
+  alias Mix.Portpool.{Program, Venv}
 
   @switches [
     python: :string,
@@ -69,6 +69,8 @@ defmodule Mix.Tasks.Portpool.Venv do
     case OptionParser.parse(ours, strict: @switches) do
       {options, dirs, []} when length(dirs) <= 1 ->
         Venv.run(List.first(dirs) || "priv/venv", options, more)
+        # This task may run before there is a server program: the environment may bring it.
+        Program.settle()
 
       {_options, dirs, []} ->
         Mix.raise(

@@ -25,6 +25,7 @@ defmodule Portpool.Build.Download do
 
   defp fetch(url) do
     profile = :portpool_download
+    for app <- [:inets, :ssl], do: {:ok, _started} = Application.ensure_all_started(app)
     {:ok, _pid} = start(profile)
 
     try do

@@ -6,8 +6,11 @@ defmodule Portpool.Build.Settings do
   alias Portpool.Build.Archive
   alias Portpool.Options.Paths
 
-  # Mix compiles a package again when one of these changes. Before 1.15 it only refused to go on.
-  if Version.match?(System.version(), "~> 1.15", allow_pre: true) do
+  # Mix compiles a package that was fetched only once, and again when one of these changes. Before 1.15 it only refused to go
+  # on. A package that lies in a directory is looked at each time.
+  scm = Mix.Project.config()[:build_scm]
+
+  if Version.match?(System.version(), "~> 1.15", allow_pre: true) and scm != nil and scm.fetchable?() do
     for key <- [:binary, :archive, :venv, :target], do: Application.compile_env(:portpool, key)
   end
 
