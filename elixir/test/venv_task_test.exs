@@ -111,6 +111,11 @@ defmodule Portpool.VenvTaskTest do
     assert <<_magic::32, 3::32-little, _::binary>> = File.read!(bytecode)
     config = File.read!(Path.join(dir, "pyvenv.cfg"))
     assert config =~ ~r/^base-prefix = \/.+$/m
+
+    {machine, 0} =
+      System.cmd(@python, ["-c", "import sys; print(getattr(sys.implementation, '_multiarch', ''))"])
+
+    if machine != "\n", do: assert(config =~ "portpool-machine = " <> machine)
   end
 
   # Moved, its scripts run its own Python.

@@ -19,15 +19,16 @@ const OLDEST: (u32, u32) = (3, 9);
 /// The implementation that workers support. PyPy's pickler does not ask our table of reducers for types that are not in
 /// it, and its `_pickle`, where there is one, has no `PickleBuffer`.
 const IMPLEMENTATION: &str = "cpython";
-/// Asks an interpreter for its version, its pid, its implementation, its real path and that of its installation. It has
-/// no blanks, for scripts that do not quote their arguments. Python 2 does not know its implementation. It answers in
-/// bytes, since a path may not be text, on a line of its own, since a script may print first. It imports only what is
-/// built in: before 3.11, the working directory is on the path.
+/// Asks an interpreter for its version, its pid, its implementation, its real path, that of its installation, and the
+/// machine that it was built for. It has no blanks, for scripts that do not quote their arguments. Python 2 does not know
+/// its implementation. It answers in bytes, since a path may not be text, on a line of its own, since a script may print
+/// first. It imports only what is built in: before 3.11, the working directory is on the path.
 const QUESTION: &str = "os=__import__('posix');sys=__import__('sys');\
      bytes=lambda*path:str(path[0]).encode(sys.getfilesystemencoding(),'surrogateescape');\
-     os.write(1,b'\\nportpool:%d:%d:%d:%d:%s:%s\\0%s\\0'%\
-     (sys.version_info[:3]+(os.getpid(),getattr(getattr(sys,'implementation',0),'name','cpython').encode(),\
-     bytes(sys.executable),bytes(getattr(sys,'base_prefix','')))))";
+     itself=getattr(sys,'implementation',0);\
+     os.write(1,b'\\nportpool:%d:%d:%d:%d:%s:%s\\0%s\\0%s\\0'%\
+     (sys.version_info[:3]+(os.getpid(),getattr(itself,'name','cpython').encode(),\
+     bytes(sys.executable),bytes(getattr(sys,'base_prefix','')),bytes(getattr(itself,'_multiarch','')))))";
 /// The start of the answer.
 const ANSWER: &[u8] = b"\nportpool:";
 /// The variable that keeps the working directory off Python's path, since 3.11.
@@ -48,6 +49,8 @@ pub struct Interpreter {
     pub version: String,
     /// The path of its installation, also in a virtual environment: `sys.base_prefix`.
     pub base_prefix: PathBuf,
+    /// The machine that it and its packages are for, where it says so: `x86_64-linux-gnu`.
+    pub machine: Option<String>,
 }
 
 impl Interpreter {
@@ -89,12 +92,12 @@ pub enum NoPython {
     TooSlow(PathBuf, Duration),
     /// It is too old.
     #[error("python {path:?} is version {version}: Portpool needs 3.9 or newer", path = .0.program, version = .0.version)]
-    TooOld(Interpreter),
+    TooOld(Box<Interpreter>),
     /// It is PyPy, GraalPy or another Python than CPython.
     #[error(
         "python {path:?} is {1} {version}: Portpool needs CPython 3.9 or newer", path = .0.program, version = .0.version
     )]
-    NotCPython(Interpreter, String),
+    NotCPython(Box<Interpreter>, String),
 }
 
 /// Keeps the working directory off Python's path until our code runs. From 3.13 on, `python -c` itself imports `linecache`,
@@ -132,10 +135,10 @@ pub async fn find_python(
         return Err(NoPython::NotPython(path, how(exit), text(if answer.is_empty() { &errors } else { &answer })));
     };
     if implementation != IMPLEMENTATION {
-        return Err(NoPython::NotCPython(found, implementation));
+        return Err(NoPython::NotCPython(Box::new(found), implementation));
     }
     if version < OLDEST {
-        return Err(NoPython::TooOld(found));
+        return Err(NoPython::TooOld(Box::new(found)));
     }
     if pid != process.pid() {
         return Err(NoPython::NotExec(path));
@@ -199,8 +202,9 @@ fn understand(answer: &[u8], asked: &Path) -> Option<Answer> {
     let mut paths = fields.next()?.split(|byte| *byte == 0).map(|path| PathBuf::from(OsStr::from_bytes(path)));
     let executable = paths.next().filter(|path| path.is_file()).unwrap_or_else(|| asked.to_owned());
     let base_prefix = paths.next().unwrap_or_default();
+    let machine = paths.next().map(|name| name.to_string_lossy().into_owned()).filter(|name| !name.is_empty());
     let version = format!("{major}.{minor}.{patch}");
-    let found = Interpreter { program: asked.to_owned(), executable, version, base_prefix };
+    let found = Interpreter { program: asked.to_owned(), executable, version, base_prefix, machine };
     Some(Answer { found, version: (major, minor), pid, implementation })
 }
 

@@ -35,6 +35,8 @@ struct Recorded {
     base_prefix: Option<PathBuf>,
     /// Its version: `3.11.7`, or longer.
     version: Option<String>,
+    /// The machine that its packages are for. `mix portpool.venv` records it.
+    machine: Option<String>,
 }
 
 /// Why a directory cannot be used as a virtual environment.
@@ -73,6 +75,18 @@ pub enum NoVenv {
         /// What it was made with.
         recorded: String,
         /// What runs.
+        found: String,
+    },
+    /// It has packages for another machine.
+    #[error(
+        "{dir:?} has packages for {recorded}, and its Python is for {found}. Make the environment on a machine like this one"
+    )]
+    Machine {
+        /// The environment.
+        dir: PathBuf,
+        /// The machine that the packages are for.
+        recorded: String,
+        /// The machine that the interpreter is for.
         found: String,
     },
     /// Its interpreter is a program that starts another one.
@@ -130,6 +144,11 @@ impl Venv {
         if !is_same_version || !self.recorded.is_from(&found.base_prefix) {
             return Err(NoVenv::Another { dir, recorded: self.recorded.to_string(), found: shown(found) });
         }
+        if let (Some(recorded), Some(machine)) = (&self.recorded.machine, &found.machine)
+            && recorded != machine
+        {
+            return Err(NoVenv::Machine { dir, recorded: recorded.clone(), found: machine.clone() });
+        }
         if real(found.executable.parent()) != real(self.python.parent()) {
             return Err(NoVenv::Outside { dir, found: found.executable.clone() });
         }
@@ -173,12 +192,14 @@ impl Recorded {
             let mut parts = line.splitn(2, |byte| *byte == b'=').map(<[u8]>::trim_ascii);
             let (Some(name), Some(value)) = (parts.next(), parts.next()) else { continue };
             let path = || Some(PathBuf::from(OsStr::from_bytes(value)));
+            let text = || Some(String::from_utf8_lossy(value).into_owned());
             match name.to_ascii_lowercase().as_slice() {
                 b"home" => recorded.home = path(),
                 // That of the standard library, and that of virtualenv.
                 b"executable" | b"base-executable" => recorded.executable = path(),
                 b"base-prefix" => recorded.base_prefix = path(),
-                b"version" | b"version_info" => recorded.version = Some(String::from_utf8_lossy(value).into_owned()),
+                b"version" | b"version_info" => recorded.version = text(),
+                b"portpool-machine" => recorded.machine = text(),
                 _ => {}
             }
         }

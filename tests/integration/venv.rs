@@ -251,6 +251,20 @@ fn an_environment_of_the_same_version_from_another_place_is_refused() {
 }
 
 #[test]
+fn an_environment_with_packages_for_another_machine_is_refused() {
+    let folder = Folder::new();
+    let venv = folder.venv("venv", &base(), &[]);
+    let machine = asked(python(), "getattr(sys.implementation, '_multiarch', '')");
+    if machine.is_empty() {
+        return println!("this Python does not say what it is for");
+    }
+    record(&venv, "portpool-machine", &machine);
+    both(&venv).iter_mut().for_each(|server| assert_eq!(prefix(server), venv));
+    record(&venv, "portpool-machine", "riscv64-linux-musl");
+    assert_refused(&venv, &["has packages for riscv64-linux-musl, and its Python is for", &machine, "like this one"]);
+}
+
+#[test]
 fn what_is_not_a_virtual_environment_is_refused_and_says_what_it_is() {
     let folder = Folder::new();
     let plain = folder.join("plain");

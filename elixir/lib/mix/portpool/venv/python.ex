@@ -5,14 +5,16 @@ defmodule Mix.Portpool.Venv.Python do
 
   alias Mix.Portpool.Venv.Installer
 
-  @enforce_keys [:path, :version, :base_prefix]
+  @enforce_keys [:path, :version, :base_prefix, :machine]
   defstruct @enforce_keys
 
-  @type t :: %__MODULE__{path: Path.t(), version: String.t(), base_prefix: Path.t()}
+  @typedoc "`machine` is what its packages are for: `x86_64-linux-gnu`. It is empty if the interpreter does not say."
+  @type t :: %__MODULE__{path: Path.t(), version: String.t(), base_prefix: Path.t(), machine: String.t()}
 
   # That of an environment is only a link to the one that it was made with, and a shim becomes another one.
   @question "import sys; print('\\nportpool', getattr(sys, '_base_executable', sys.executable), " <>
-              "'%d.%d.%d' % sys.version_info[:3], sys.base_prefix, sep='\\n')"
+              "'%d.%d.%d' % sys.version_info[:3], sys.base_prefix, " <>
+              "getattr(sys.implementation, '_multiarch', ''), sep='\\n')"
 
   @oldest {3, 9}
 
@@ -49,9 +51,14 @@ defmodule Mix.Portpool.Venv.Python do
 
   defp understood!(answer, path) do
     with [_printed, answer] <- String.split(answer, "\nportpool\n", parts: 2),
-         [executable, version, base_prefix | _rest] <- String.split(answer, "\n") do
+         [executable, version, base_prefix, machine | _rest] <- String.split(answer, "\n") do
       if supported?(version),
-        do: %__MODULE__{path: exact(executable, version), version: version, base_prefix: base_prefix},
+        do: %__MODULE__{
+          path: exact(executable, version),
+          version: version,
+          base_prefix: base_prefix,
+          machine: machine
+        },
         else: Mix.raise("#{path} is Python #{version}: Portpool needs 3.9 or newer")
     else
       _another -> Mix.raise("#{path} does not behave like Python: #{String.trim(answer)}")
@@ -79,7 +86,7 @@ defmodule Mix.Portpool.Venv.Python do
 
   @doc "Returns what changes when it is another interpreter."
   @spec identity(t) :: term
-  def identity(python), do: {python.path, python.version, python.base_prefix}
+  def identity(python), do: {python.path, python.version, python.base_prefix, python.machine}
 
   @doc "Describes it for people."
   @spec describe(t) :: String.t()

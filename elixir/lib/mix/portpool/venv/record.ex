@@ -40,9 +40,11 @@ defmodule Mix.Portpool.Venv.Record do
       {"base-prefix", plan.python.base_prefix},
       {"portpool", Application.spec(:portpool, :vsn)},
       {"portpool-file", plan.source.name},
+      {"portpool-machine", plan.python.machine},
       {"portpool-stamp", plan.stamp}
     ]
 
-    File.write!(path, [text, "\n" | Enum.map(ours, fn {key, value} -> "#{key} = #{value}\n" end)])
+    lines = for {key, value} <- ours, value != "", do: "#{key} = #{value}\n"
+    File.write!(path, [text, "\n" | lines])
   end
 end
