@@ -10,6 +10,8 @@ defmodule Portpool.Test.Guides do
 
   @directory Path.expand("../../../docs/guides", __DIR__)
 
+  @python Path.expand("../../../priv/python", __DIR__)
+
   # What may come from whoever runs the tests.
   @foreign ["MIX_ENV", "MIX_BUILD_PATH", "MIX_DEPS_PATH", "MIX_TARGET", "MIX_EXS", "ERL_LIBS", "RELEASE_NODE"]
 
@@ -85,6 +87,7 @@ defmodule Portpool.Test.Guides do
     text
     |> String.replace(~r/^portpool\n|^.*pip install portpool$/m, "")
     |> String.replace(~r"[^\s=]*/venv/bin/portpool", program())
+    |> String.replace("PYTHONPATH=priv/python ", "PYTHONPATH=priv/python:#{@python} ")
   end
 
   defp without_wheel(text, _wheels), do: text

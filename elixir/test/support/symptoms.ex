@@ -28,8 +28,12 @@ defmodule Portpool.Test.Symptoms do
     File.mkdir_p!(directory)
     File.write!(directory <> "/shop.py", @shop)
     File.write!(directory <> "/broken.py", "import nump\n")
+    File.write!(directory <> "/needs.py", "import panda\n")
 
     [
+      compile: fn -> source("build/ways.ex") end,
+      program: fn -> source("pool/binary.ex") end,
+      venv: fn -> start(venv: venv!(directory <> "/gone", "/opt/no/such/python3")) end,
       interpreter: fn -> start(python: "python9") end,
       path: fn -> start(python_path: ["priv/pyton"]) end,
       option: fn -> start(sizes: 1) end,
@@ -53,6 +57,7 @@ defmodule Portpool.Test.Symptoms do
           module: &Portpool.call(&1, :nump, :array, []),
           function: &Portpool.call(&1, :shop, :totl, []),
           arguments: &Portpool.call(&1, :shop, :total, []),
+          package: &Portpool.call(&1, :needs, :total, []),
           utf8: &Portpool.call(&1, :shop, :total, [<<255>>]),
           object: &Portpool.call(&1, :builtins, :object, []),
           nan: &Portpool.call(&1, :builtins, :float, ["nan"]),
@@ -69,7 +74,10 @@ defmodule Portpool.Test.Symptoms do
   end
 
   defp pool(directory) do
-    case Portpool.start_link(options(name: __MODULE__, python_path: [directory], memory_limit: 2_000_000_000)) do
+    venv = venv!(directory <> "/venv", nil)
+    options = [name: __MODULE__, venv: venv, python_path: [directory], memory_limit: 2_000_000_000]
+
+    case Portpool.start_link(options(options)) do
       {:ok, pool} -> pool
       {:error, {:already_started, pool}} -> pool
     end
@@ -87,10 +95,7 @@ defmodule Portpool.Test.Symptoms do
   end
 
   defp start(options, fun \\ fn _pool -> flunk() end) do
-    python = System.get_env("PORTPOOL_TEST_PYTHON", "python3")
-
-    with {:ok, pool} <-
-           Portpool.start_link(Keyword.merge([size: 1, python: python, drain_timeout: 0], options)) do
+    with {:ok, pool} <- Portpool.start_link(options(options)) do
       result = fun.(pool)
       :ok = Portpool.stop(pool)
       result
@@ -98,8 +103,25 @@ defmodule Portpool.Test.Symptoms do
   end
 
   defp options(options) do
-    python = System.get_env("PORTPOOL_TEST_PYTHON", "python3")
-    Keyword.merge([size: 1, python: python, drain_timeout: 0], options)
+    python = if options[:venv], do: [], else: [python: python()]
+    Keyword.merge([size: 1, drain_timeout: 0] ++ python, options)
+  end
+
+  defp python, do: System.get_env("PORTPOOL_TEST_PYTHON", "python3")
+
+  # What nothing here can cause, as the program of this test run is there: test/compile_test.exs and test/paths_test.exs do.
+  defp source(file), do: File.read!(Path.expand("../../lib/portpool/#{file}", __DIR__))
+
+  # An environment, whose interpreter is a link to this file if it is given.
+  defp venv!(venv, link) do
+    unless File.exists?(venv), do: {_, 0} = System.cmd(python(), ["-m", "venv", "--without-pip", venv])
+
+    if link do
+      File.rm!(venv <> "/bin/python")
+      File.ln_s!(link, venv <> "/bin/python")
+    end
+
+    venv
   end
 
   defp flunk, do: ExUnit.Assertions.flunk("the pool has started")
