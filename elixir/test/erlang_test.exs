@@ -31,6 +31,19 @@ defmodule Portpool.ErlangTest do
     assert :portpool.stop(pool) == :ok
   end
 
+  test "the Python of a virtual environment runs" do
+    venv = Path.join(System.tmp_dir!(), "portpool-venv-#{System.unique_integer([:positive])}")
+    on_exit(fn -> File.rm_rf!(venv) end)
+    python = System.get_env("PORTPOOL_TEST_PYTHON") || "python3"
+    {_, 0} = System.cmd(python, ["-m", "venv", "--without-pip", venv])
+    {:ok, pool} = :portpool.start_link(%{venv: String.to_charlist(venv), size: 1, drain_timeout: 0})
+    assert :portpool.call(pool, :os, :getenv, ["VIRTUAL_ENV"]) == {:ok, venv}
+    assert :portpool.call(pool, :builtins, :eval, ["__import__('sys').prefix"]) == {:ok, venv}
+    assert :portpool.stop(pool) == :ok
+    assert {:error, %{message: message}} = :portpool.start_link(venv: ~c"/nowhere", python: ~c"python3")
+    assert message =~ "option :venv cannot be combined with :python"
+  end
+
   test "errors are plain maps, as on the wire, and format_error makes text of them" do
     assert {:error, error} = :portpool.call(:python, :jobs, :fail, [0])
     assert %{reason: :exception, phase: :call, blame: :worker, retryable: false, frames: [_]} = error
