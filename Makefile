@@ -120,7 +120,7 @@ test-wheel: tools build lint-venv maturin-venv ## install a wheel into a new vir
 	rm -rf $(TARGET)/test-wheel
 	$(MATURIN_VENV)/bin/maturin build --quiet --release --locked --target-dir $(TARGET) --compatibility linux --out $(TARGET)/test-wheel
 	$(MATURIN_VENV)/bin/maturin sdist --out $(TARGET)/test-wheel
-	WHEELS=$(TARGET)/test-wheel MYPY=$(LINT_VENV)/bin/mypy $(PYTHON) -m unittest discover -s tests/wheel
+	WHEELS=$(TARGET)/test-wheel MATURIN=$(MATURIN_VENV) MYPY=$(LINT_VENV)/bin/mypy $(PYTHON) -m unittest discover -s tests/wheel
 
 test-pythons: tools build ## run the Python tests and real calls on every CPython from 3.9 that pyenv or PATH has
 	PORTPOOL_BINARY=$(PROGRAM) $(PYTHON) bin/test-pythons

@@ -1,6 +1,6 @@
 """The wheel as a user has it: installed into a new virtual environment, without Rust, used, checked by mypy, and uninstalled.
 
-WHEELS is the directory with the wheel and the source distribution, MYPY the type checker.
+WHEELS is the directory with the wheel and the source distribution, MYPY the type checker, MATURIN the virtual environment of maturin.
 """
 
 import csv
@@ -8,6 +8,7 @@ import io
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -170,6 +171,34 @@ class Contents(unittest.TestCase):
             read = ["cargo", "metadata", "--locked", "--offline", "--format-version", "1", "--no-deps"]
             done = subprocess.run(read, cwd=root, capture_output=True, text=True, timeout=120)
             self.assertEqual(done.returncode, 0, done.stderr)
+
+
+class Portable(unittest.TestCase):
+    """`make wheel`, as far as it goes without building anything."""
+
+    def build(self, *targets, **variables):
+        with tempfile.TemporaryDirectory() as folder:
+            env = {**os.environ, "MATURIN": os.environ["MATURIN"], "ZIG": os.environ["MATURIN"], **variables}
+            command = [sys.executable, ROOT / "bin/build-wheels", folder, *targets]
+            done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=300)
+            return done.returncode, done.stdout, sorted(path.name for path in Path(folder).glob("*.*"))
+
+    def test_a_target_that_cannot_be_had_is_left_out_and_named(self):
+        with tempfile.TemporaryDirectory() as tools:
+            rustc = f'[ "$*" = "--print sysroot" ] && echo /nowhere || exec {shutil.which("rustc")} "$@"'
+            for name, script in [("rustc", rustc), ("rustup", 'echo "no network" >&2; exit 1')]:
+                path = Path(tools) / name
+                path.write_text(f"#!/bin/sh\n{script}\n")
+                path.chmod(0o755)
+            path = os.pathsep.join([tools, os.environ["PATH"]])
+            status, said, made = self.build("aarch64-unknown-linux-musl", PATH=path)
+        self.assertEqual((status, made), (0, [the("*.tar.gz").name]), said)
+        self.assertIn("no wheel for aarch64-unknown-linux-musl: Rust has no such target here", said)
+
+    def test_an_unknown_target_is_refused_with_those_that_there_are(self):
+        status, said, made = self.build("riscv64-unknown-linux-gnu")
+        self.assertEqual((status, made), (2, []))
+        self.assertIn("unknown target riscv64-unknown-linux-gnu: the targets are x86_64-unknown-linux-gnu, ", said)
 
 
 class Refused(unittest.TestCase):
