@@ -351,6 +351,22 @@ defmodule Portpool.VenvTaskTest do
     assert_alone("priv/venv")
   end
 
+  test "a uv that cannot be run, and a file that is included and missing, are told in one sentence", %{
+    project: project
+  } do
+    requirements("-r 'no such file.txt'\n")
+    {sentence, words} = failure([])
+    assert sentence =~ "the packages of requirements.txt cannot be installed"
+    assert words =~ "such file" or words =~ "not found"
+    File.mkdir_p!("bin")
+    File.write!("bin/uv", "no program\n")
+    File.chmod!("bin/uv", 0o755)
+    System.put_env("PATH", Path.join(project, "bin") <> ":" <> System.get_env("PATH"))
+    error = assert_raise Mix.Error, fn -> venv([]) end
+    assert error.message =~ "uv" and error.message =~ "Nothing is left of it"
+    refute error.message =~ "ErlangError"
+  end
+
   test "a file that leads to code elsewhere is refused like an editable package", %{
     wheels: wheels,
     project: project

@@ -329,19 +329,21 @@ fn a_missing_package_is_named_with_the_environment_and_what_to_do() {
     fs::write(folder.join("whole/__init__.py"), "def part():\n    import whole.part\n").unwrap();
     let path_of = |venv: &Path| [("size", int(1)), ("venv", path(venv)), ("python_path", list([folder.0.text()]))];
     let place = venv.to_str().unwrap();
-    let has_none = format!("The virtual environment {place} has no package with the module no_such_thing: ");
+    let neither = format!(
+        "Neither python_path nor the virtual environment {place} has no_such_thing. If it belongs to a package, "
+    );
     for (key, value, cure) in [
         (
             "version",
             asked(python(), "'%d.%d.0' % sys.version_info[:2]"),
-            format!("install one with `{place}/bin/python -m pip install PACKAGE`"),
+            format!("install that with `{place}/bin/python -m pip install PACKAGE`"),
         ),
-        ("uv", "0.5.1".to_owned(), format!("install one with `uv pip install --python {place}/bin/python PACKAGE`")),
-        ("portpool-file", "needs.txt".to_owned(), "add one to needs.txt and run `mix portpool.venv`".to_owned()),
+        ("uv", "0.5.1".to_owned(), format!("install that with `uv pip install --python {place}/bin/python PACKAGE`")),
+        ("portpool-file", "needs.txt".to_owned(), "add that to needs.txt and run `mix portpool.venv`".to_owned()),
     ] {
         record(&venv, key, &value);
         let mut server = Server::start(path_of(&venv));
-        let said = |begins: &str| format!("{begins}. {has_none}{cure}");
+        let said = |begins: &str| format!("{begins}. {neither}{cure}");
         let raised = server.call(("imports", "inside"), []).unwrap_err();
         assert_eq!(raised.reason(), "exception");
         assert_eq!(raised.message(), said("ModuleNotFoundError: No module named 'no_such_thing'"));
@@ -352,7 +354,7 @@ fn a_missing_package_is_named_with_the_environment_and_what_to_do() {
     let mut server = Server::silent();
     server.hello(path_of(&venv).into_iter().chain(preload));
     let error = Failure::of(element(&server.receive(), 1));
-    assert!(error.message().contains(&has_none), "{error:?}");
+    assert!(error.message().contains(&neither), "{error:?}");
     // What is missing is not a package.
     let mut server = Server::start(path_of(&venv));
     let code = [text("__import__('_pickle.nothing')")];

@@ -41,18 +41,21 @@ def locale_hint(module: str) -> str:
 
 
 def package_hint(name: Any) -> str:
-    """Return what to do if this is a virtual environment without a package that has a missing module; empty if it is not."""
+    """Return what to do about a missing module in a virtual environment; empty where there is nothing to say.
+
+    The package may have another name than its module, and a module that is the user's own belongs to none.
+    """
     top = name.partition(".")[0] if type(name) is str else ""
     if sys.prefix == sys.base_prefix or top in NAMES or not top or top in sys.modules or PathFinder.find_spec(top):
         return ""
     made = _configuration()
     if "portpool-file" in made:
-        cure = f"add one to {made['portpool-file']} and run `mix portpool.venv`"
+        cure = f"add that to {made['portpool-file']} and run `mix portpool.venv`"
     elif "uv" in made:
-        cure = f"install one with `uv pip install --python {sys.prefix}/bin/python PACKAGE`"
+        cure = f"install that with `uv pip install --python {sys.prefix}/bin/python PACKAGE`"
     else:
-        cure = f"install one with `{sys.prefix}/bin/python -m pip install PACKAGE`"
-    return f". The virtual environment {sys.prefix} has no package with the module {top}: {cure}"
+        cure = f"install that with `{sys.prefix}/bin/python -m pip install PACKAGE`"
+    return f". Neither python_path nor the virtual environment {sys.prefix} has {top}. If it belongs to a package, {cure}"
 
 
 def _configuration() -> dict[str, str]:

@@ -163,6 +163,8 @@ defmodule Mix.Portpool.Venv.Installer do
         ended = "#{Path.basename(program)} ended with status #{status}"
         Mix.raise("#{what} (#{ended}). #{left(plan)}#{words(output)}")
     end
+  rescue
+    error in ErlangError -> Mix.raise("#{program} cannot be run: #{inspect(error.original)}. #{left(plan)}")
   end
 
   defp left(plan),

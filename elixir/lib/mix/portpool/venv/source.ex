@@ -50,7 +50,9 @@ defmodule Mix.Portpool.Venv.Source do
   end
 
   def digest(%__MODULE__{kind: :project} = source), do: {source.kind, source.name, read!(source.path)}
-  def digest(%__MODULE__{} = source), do: {source.kind, source.name, requirements([source.path], [], [])}
+
+  def digest(%__MODULE__{} = source),
+    do: {source.kind, source.name, read!(source.path), requirements([source.path], [], [])}
 
   # Files of requirements and constraints may name others.
   defp requirements([], _seen, texts), do: Enum.reverse(texts)
@@ -59,7 +61,7 @@ defmodule Mix.Portpool.Venv.Source do
     if path in seen do
       requirements(paths, seen, texts)
     else
-      text = read!(path)
+      text = given(path)
       requirements(included(text, Path.dirname(path)) ++ paths, [path | seen], [text | texts])
     end
   end
@@ -69,7 +71,15 @@ defmodule Mix.Portpool.Venv.Source do
 
     for [_, name] <- Regex.scan(pattern, text),
         not String.contains?(name, "://"),
-        do: Path.expand(name, folder)
+        do: name |> String.trim("\"") |> String.trim("'") |> Path.expand(folder)
+  end
+
+  # pip says better what is wrong with one that it needs.
+  defp given(path) do
+    case File.read(path) do
+      {:ok, text} -> text
+      {:error, _reason} -> ""
+    end
   end
 
   defp read!(path) do
