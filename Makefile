@@ -140,7 +140,8 @@ test-demo: tools test-venv build
 # The examples are built as make test-elixir does.
 test-matrix: tools test-venv uv-venv build ## run the tests on other versions too, in a Debian of their own (as root): make test-matrix ARGS=--dialyzer; ARGS=--help
 	cargo build --locked --example port_echo --example two_hop_echo
-	PYTHON=$(TEST_PYTHON) $(WITH_PROGRAM) $(PYTHON) bin/test-matrix $(TARGET)/matrix $(ARGS)
+	-@PYTHON=$(PYTHON) bin/setup-tools-venv $(ZIG_VENV) priv/python/zig-requirements.txt
+	PYTHON=$(TEST_PYTHON) ZIG=$(ZIG_VENV) $(WITH_PROGRAM) $(PYTHON) bin/test-matrix $(TARGET)/matrix $(ARGS)
 
 test-repeat: tools test-venv uv-venv build ## run the suites N times without building in between: make test-repeat N=10 LOAD=4 SUITES="rust python elixir"
 	cargo build --locked --example port_echo --example two_hop_echo

@@ -41,7 +41,9 @@ defmodule Portpool.Build.Download do
     end
   end
 
+  # From Elixir 1.15 on, Mix makes the applications of OTP available and starts none.
   defp start(profile) do
+    for app <- [:inets, :ssl], do: {:ok, _started} = Application.ensure_all_started(app)
     with {:error, {:already_started, pid}} <- :inets.start(:httpc, profile: profile), do: {:ok, pid}
   end
 
