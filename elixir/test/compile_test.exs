@@ -116,7 +116,7 @@ defmodule Portpool.CompileTest do
       assert File.read!(filled) == File.read!(real)
     end
 
-    test "another machine or system, a script, or anything else", %{stand: stand, filled: filled} do
+    test "another machine or system, a script, or anything else", %{stand: stand, real: real, filled: filled} do
       for {content, said} <- [
             {Files.elf(Files.other_machine(), ""),
              ~r/cannot be run: it was built for \w+, and this machine is \w+/},
@@ -128,6 +128,8 @@ defmodule Portpool.CompileTest do
             {File.read!(System.find_executable("true")), ~r/is not portpool: to `--version` it says "true/},
             {File.read!(System.find_executable("false")),
              ~r/is not portpool: `--version` ends with status 1/},
+            {newer_system(real),
+             ~r/cannot be run: it was built for another system, or a newer one .version `GLIBC_9/},
             {"", ~r/is not a program/}
           ] do
         path = program!(stand.home, "none", content)
@@ -333,6 +335,9 @@ defmodule Portpool.CompileTest do
     assert length(:binary.matches(bytes, version())) >= 1
     String.replace(bytes, version(), "9.9.9")
   end
+
+  # The real program, as it is when it was linked on a system with a glibc of the future.
+  defp newer_system(real), do: String.replace(File.read!(real), ~r/GLIBC_2(?=\.\d)/, "GLIBC_9")
 
   defp version, do: Mix.Project.config()[:version]
   defp target, do: Portpool.Build.Target.host()

@@ -317,6 +317,7 @@ defmodule Portpool.OptionsTest do
       File.ln_s!(binary, program)
       assert Portpool.Binary.find(:venv, venv) == {:ok, program}
 
+      assert {:ok, %{binary: ^program}} = Options.pool(binary: :venv, venv: venv)
       assert {:error, error} = Options.pool(binary: :venv)
       assert error.message == "option :binary is :venv, which is bin/portpool in the option :venv: give both"
       assert {:error, error} = Options.pool(binary: {:venv})

@@ -36,10 +36,17 @@ defmodule Portpool.Build.Check do
 
   defp runs(path, version) do
     case answer(path) do
-      {said, 0} -> same(said, version)
-      {said, status} -> not_run(path, status) || {:error, "is not portpool: #{ended(said, status)}"}
-      nil -> {:error, "is not portpool: `--version` does not end"}
-      :not_started -> not_run(path, nil) || {:error, "cannot be run"}
+      {said, 0} ->
+        same(said, version)
+
+      {said, status} ->
+        not_run(path, status) || not_loaded(said) || {:error, "is not portpool: #{ended(said, status)}"}
+
+      nil ->
+        {:error, "is not portpool: `--version` does not end"}
+
+      :not_started ->
+        not_run(path, nil) || {:error, "cannot be run"}
     end
   end
 
@@ -57,6 +64,17 @@ defmodule Portpool.Build.Check do
   defp not_run(path, status) do
     with text when text != nil <- Program.not_run(path, status),
          do: {:error, String.replace_prefix(text, "#{path} ", "")}
+  end
+
+  # What the loader says of a program that needs a newer system, or another: glibc's, and musl's.
+  defp not_loaded(said) do
+    loader =
+      ~r/version `[^']+' not found|error while loading shared libraries: .+|Error (?:loading|relocating) .+/
+
+    case Regex.run(loader, said) do
+      [what] -> {:error, "cannot be run: it was built for another system, or a newer one (#{what})"}
+      nil -> nil
+    end
   end
 
   # Whatever was named may be run here, also what waits for its input for ever.

@@ -9,7 +9,7 @@ defmodule Portpool.Build.Place do
   defstruct [:app, :root, :source, :version, :target, say: &Function.identity/1]
 
   @typedoc """
-  `app` is the directory of this application in the build, `source` that of the package, and `root` that of the project
+  `target` is `nil` until it is known. `app` is the directory of this application in the build, `source` that of the package, and `root` that of the project
   that is built: paths in its configuration start there. `say` tells the user what takes a while.
   """
   @type t :: %__MODULE__{
@@ -17,7 +17,7 @@ defmodule Portpool.Build.Place do
           root: Path.t(),
           source: Path.t(),
           version: String.t(),
-          target: Target.t(),
+          target: Target.t() | nil,
           say: (String.t() -> term)
         }
 
