@@ -88,7 +88,8 @@ defmodule Portpool.GuidesTest do
 
     case Deployment.docker(reader.directory, arguments(container, reader)) do
       {:skipped, why} -> IO.puts(:stderr, "docker.md: the Dockerfile was not tried: #{why}.")
-      {said, status} -> assert {status, said} == {0, said}
+      {_said, 0} -> :ok
+      {said, status} -> flunk("it ended with status #{status}:\n#{said}")
     end
   end
 
@@ -110,7 +111,8 @@ defmodule Portpool.GuidesTest do
     without = for tool <- ["hex", "rebar"], do: ["--without", "mix local.#{tool} --force"]
     binds = for bind <- ["#{place}:/srv", "#{package}:/opt/portpool"], do: ["--bind", bind]
     settings = for setting <- [setting, "PORTPOOL_PACKAGE=/opt/portpool"], do: ["--env", setting]
-    [without, binds, settings, "--check", check(container)]
+    %{"readOnlyRootFilesystem" => true} = container["securityContext"]
+    [without, binds, settings, "--read-only", "--check", check(container)]
   end
 
   # A probe that could not fail would be none.

@@ -13,7 +13,16 @@ defmodule Portpool.Test.Guides do
   @python Path.expand("../../../priv/python", __DIR__)
 
   # What may come from whoever runs the tests.
-  @foreign ["MIX_ENV", "MIX_BUILD_PATH", "MIX_DEPS_PATH", "MIX_TARGET", "MIX_EXS", "ERL_LIBS", "RELEASE_NODE"]
+  @foreign [
+    "OMP_NUM_THREADS",
+    "MIX_ENV",
+    "MIX_BUILD_PATH",
+    "MIX_DEPS_PATH",
+    "MIX_TARGET",
+    "MIX_EXS",
+    "ERL_LIBS",
+    "RELEASE_NODE"
+  ]
 
   @doc "Returns the names of all guides."
   @spec names() :: [String.t()]
@@ -23,12 +32,17 @@ defmodule Portpool.Test.Guides do
   @spec blocks(String.t()) :: [Snippets.t()]
   def blocks(guide), do: Snippets.blocks("#{@directory}/#{guide}.md")
 
-  @doc "Returns a reader in a new directory, whose application runs in this session."
+  @doc """
+  Returns a reader, whose application runs in this session. What is not his own is in `directory`, and he works below it, in
+  a path such as people have.
+  """
   @spec reader!(Path.t(), pid) :: Reader.t()
   def reader!(directory, session) do
     package = Path.join(directory, "portpool")
     Stand.package!(package)
-    Reader.new(directory, [{"PORTPOOL_PACKAGE", package} | env()], session, &changed(&1, directory))
+    own = Path.join(directory, "für alle")
+    File.mkdir_p!(own)
+    Reader.new(own, [{"PORTPOOL_PACKAGE", package} | env()], session, &changed(&1, directory))
   end
 
   @doc "Returns the directory with the wheel, if there is one."
