@@ -38,6 +38,11 @@ defmodule Portpool.PackageTest do
     refute Enum.any?(files, &(&1 =~ ~r"^(priv|test|_build)/"))
   end
 
+  test "each pattern of its files is that of a file" do
+    for pattern <- config()[:package][:files],
+        do: assert(Path.wildcard(Path.join(@package, pattern), match_dot: true) != [], pattern)
+  end
+
   test "it has the version of the program" do
     assert File.read!(Path.join(@repository, "Cargo.toml")) =~ "\nversion = \"#{config()[:version]}\"\n"
   end

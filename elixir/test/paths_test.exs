@@ -103,6 +103,11 @@ defmodule Portpool.PathsTest do
         ],
         do: assert(said =~ place)
 
+    # As in an escript, where the application is in a file.
+    File.write!(directory <> "/portpool/priv", "")
+    assert look.([{"PATH", directory <> "/bin:" <> path}]) == found
+    File.rm!(directory <> "/portpool/priv")
+
     # What is there and is no program is not passed over.
     File.mkdir_p!(directory <> "/portpool/priv/portpool")
     said = look.([{"PATH", directory <> "/bin:" <> path}, {"LC_ALL", "C.UTF-8"}])

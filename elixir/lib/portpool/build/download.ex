@@ -57,10 +57,20 @@ defmodule Portpool.Build.Download do
 
   defp why({:failed_connect, reasons}) do
     case List.keyfind(reasons, :inet, 0) || List.keyfind(reasons, :inet6, 0) do
-      {_inet, _options, :nxdomain} -> "there is no host of that name"
-      {_inet, _options, {:tls_alert, {_alert, text}}} -> "TLS failed: #{text}"
-      {_inet, _options, reason} when is_atom(reason) -> "#{:inet.format_error(reason)}"
-      _unknown -> inspect(reasons)
+      {_inet, _options, :nxdomain} ->
+        "there is no host of that name"
+
+      {_inet, _options, {:tls_alert, {_alert, text}}} ->
+        "TLS failed: #{text}"
+
+      {_inet, _options, {:options, _certificates}} ->
+        "this system has no certificates to trust (ca-certificates)"
+
+      {_inet, _options, reason} when is_atom(reason) ->
+        "#{:inet.format_error(reason)}"
+
+      _unknown ->
+        inspect(reasons)
     end
   end
 
@@ -79,11 +89,18 @@ defmodule Portpool.Build.Download do
     [
       ssl: [
         verify: :verify_peer,
-        cacerts: :public_key.cacerts_get(),
+        cacerts: certificates(),
         depth: 10,
         customize_hostname_check: matching
       ]
     ]
+  end
+
+  # Without any, no server can be trusted: that is what TLS says then.
+  defp certificates do
+    :public_key.cacerts_get()
+  rescue
+    ErlangError -> []
   end
 
   defp proxies(profile) do

@@ -43,7 +43,8 @@ defmodule Portpool.Binary do
 
     case executable(priv) do
       :ok -> {:ok, priv}
-      {:error, :enoent} -> in_path(priv)
+      # An escript is a file: nothing is in it.
+      {:error, reason} when reason in [:enoent, :enotdir] -> in_path(priv)
       {:error, _reason} -> named(priv, "the build")
     end
   end
