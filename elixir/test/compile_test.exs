@@ -252,6 +252,41 @@ defmodule Portpool.CompileTest do
     end
   end
 
+  test "an umbrella has one configuration, whose paths start where it is", context do
+    %{stand: stand, real: real, filled: filled} = context
+    umbrella = Path.join(stand.home, "umbrella")
+
+    write!(umbrella, "mix.exs", """
+    defmodule Umbrella.MixProject do
+      use Mix.Project
+      def project, do: [apps_path: "apps", version: "0.1.0", deps: []]
+    end
+    """)
+
+    write!(umbrella, "apps/child/mix.exs", """
+    defmodule Child.MixProject do
+      use Mix.Project
+      @root "../.."
+
+      def project do
+        [app: :child, version: "0.1.0", build_path: @root <> "/_build", config_path: @root <> "/config/config.exs",
+         deps_path: @root <> "/deps", lockfile: @root <> "/mix.lock", deps: [{:portpool, path: #{inspect(stand.package)}}]]
+      end
+    end
+    """)
+
+    write!(umbrella, "config/config.exs", "import Config\nconfig :portpool, binary: \"bin/portpool\"\n")
+    program!(umbrella, "bin/portpool", File.read!(real))
+    # The modules of the package are compiled there already.
+    env = [MIX_BUILD_PATH: Path.join(stand.app, "_build/dev")]
+
+    for directory <- [umbrella, Path.join(umbrella, "apps/child")] do
+      File.rm_rf!(filled)
+      assert {_output, 0} = mix(stand, ["compile"], cd: directory, env: env)
+      assert File.read!(filled) == File.read!(real)
+    end
+  end
+
   test "if there is none, compiling fails with one message that lists the ways, and nothing is there",
        context do
     %{stand: stand, filled: filled} = context
