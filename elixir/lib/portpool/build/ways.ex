@@ -48,7 +48,7 @@ defmodule Portpool.Build.Ways do
           mix portpool.install --checksums FILE, or config :portpool, archive: [checksums: FILE]
       * cargo and the sources: the dependency is elixir/ in a checkout of https://github.com/portpool/portpool
 
-    The configuration belongs into config/config.exs. Then run the same command again.
+    The configuration goes into config/config.exs. Then run the same command again.
     """ <> found(reasons)
   end
 
