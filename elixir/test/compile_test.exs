@@ -212,6 +212,16 @@ defmodule Portpool.CompileTest do
       assert refused(stand) =~ "The server program is missing"
     end
 
+    test "is told for which machine", %{stand: stand} do
+      triple =
+        if Files.own_machine() == 0x3E, do: "aarch64-unknown-linux-gnu", else: "x86_64-unknown-linux-gnu"
+
+      said = refused(stand, config: [target: triple])
+      assert said =~ "--message-format json-render-diagnostics --target #{triple}\n"
+      # This cargo makes it for this machine, whatever it is told.
+      assert said =~ ~r/was built for \w+, and the target is #{triple}/
+    end
+
     test "that fails makes compiling fail", %{stand: stand} do
       cargo!(stand, "echo 'error: no way' >&2; exit 101")
       said = refused(stand)
