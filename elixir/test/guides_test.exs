@@ -103,14 +103,20 @@ defmodule Portpool.GuidesTest do
   defp arguments(container, reader) do
     {"PORTPOOL_PACKAGE", package} = List.keyfind(reader.env, "PORTPOOL_PACKAGE", 0)
 
-    {place, setting} =
+    {place, found, settings} =
       if Guides.wheels(),
-        do: {Guides.wheels(), "PIP_FIND_LINKS=/srv"},
-        else: {Path.dirname(Guides.program()), "PORTPOOL_BINARY=/srv/portpool"}
+        do: {Guides.wheels(), "/packages /srv", []},
+        else: {Path.dirname(Guides.program()), "/packages", ["PORTPOOL_BINARY=/srv/portpool"]}
 
+    # The Python of the image's Debian.
+    packages = Guides.packages!("3.13")
+    settings = ["PIP_NO_INDEX=1", "PIP_FIND_LINKS=#{found}", "PORTPOOL_PACKAGE=/opt/portpool" | settings]
     without = for tool <- ["hex", "rebar"], do: ["--without", "mix local.#{tool} --force"]
-    binds = for bind <- ["#{place}:/srv", "#{package}:/opt/portpool"], do: ["--bind", bind]
-    settings = for setting <- [setting, "PORTPOOL_PACKAGE=/opt/portpool"], do: ["--env", setting]
+
+    binds =
+      for bind <- ["#{place}:/srv", "#{packages}:/packages", "#{package}:/opt/portpool"], do: ["--bind", bind]
+
+    settings = for setting <- settings, do: ["--env", setting]
     %{"readOnlyRootFilesystem" => true} = container["securityContext"]
     [without, binds, settings, "--read-only", "--check", check(container)]
   end

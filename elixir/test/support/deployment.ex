@@ -1,6 +1,8 @@
 defmodule Portpool.Test.Deployment do
   @moduledoc "Tries the files with which an application is deployed: a unit of systemd, a Dockerfile, a manifest of Kubernetes."
 
+  alias Portpool.Test.Guides
+
   @root Path.expand("../../..", __DIR__)
 
   @doc """
@@ -44,8 +46,7 @@ defmodule Portpool.Test.Deployment do
   """
   @spec docker(Path.t(), iodata) :: {String.t(), non_neg_integer} | {:skipped, String.t()}
   def docker(context, arguments) do
-    target = Path.expand(System.get_env("CARGO_TARGET_DIR") || "target", @root)
-    arguments = List.flatten([context, Path.join(target, "dockerfile"), arguments])
+    arguments = List.flatten([context, Path.join(Guides.target(), "dockerfile"), arguments])
 
     # In a root directory that is made for tests, the steps would have to make another one.
     if File.exists?("/made-of") do

@@ -8,9 +8,10 @@ defmodule Portpool.Test.Guides do
 
   alias Portpool.Test.{Reader, Snippets, Stand}
 
-  @directory Path.expand("../../../docs/guides", __DIR__)
+  @root Path.expand("../../..", __DIR__)
+  @directory Path.join(@root, "docs/guides")
 
-  @python Path.expand("../../../priv/python", __DIR__)
+  @python Path.join(@root, "priv/python")
 
   # What may come from whoever runs the tests.
   @foreign [
@@ -67,17 +68,57 @@ defmodule Portpool.Test.Guides do
   @spec run() :: String.t()
   def run, do: System.fetch_env!("PORTPOOL_TEST_RUN") <> ".guides"
 
-  # A shell in which `python3` is Python itself and uv is there, if the tests have it.
-  defp env do
-    {python, 0} = System.cmd(python(), ["-c", "import sys; print(sys._base_executable)"])
-    programs = [String.trim(python) | List.wrap(System.get_env("PORTPOOL_TEST_UV"))]
-    path = Enum.map(programs, &Path.dirname/1) ++ [System.fetch_env!("PATH")]
+  @doc """
+  Returns a directory with the packages of the guides for a version of Python, such as "3.13". They are downloaded once, and
+  then it takes no network.
+  """
+  @spec packages!(String.t()) :: Path.t()
+  def packages!(version) do
+    directory = Path.join(target(), "guides/packages-#{version}")
+    wanted = for [_, name] <- Regex.scan(~r/^(?!portpool)(\w.*)$/m, requirements()), do: name
 
-    [{"PORTPOOL_TEST_RUN", run()}, {"PATH", Enum.join(path, ":")}, {"ERL_CRASH_DUMP_SECONDS", "0"}] ++
-      package(wheels()) ++ Enum.map(@foreign, &{&1, nil})
+    if Path.wildcard(directory <> "/*.whl") == [] do
+      File.mkdir_p!(directory)
+
+      platforms =
+        for platform <- ["manylinux_2_28", "manylinux2014"], do: ["--platform", "#{platform}_#{machine()}"]
+
+      options = ["--quiet", "--only-binary=:all:", "--python-version", version, "--dest", directory]
+      args = List.flatten(["-m", "pip", "download", options, platforms, wanted])
+      {said, status} = System.cmd(python(), args, stderr_to_stdout: true)
+      if status != 0, do: raise("The guides need the network once, for #{Enum.join(wanted, ", ")}: #{said}")
+    end
+
+    directory
   end
 
-  defp package(nil) do
+  defp requirements do
+    %{text: text} = Enum.find(blocks("python_environment"), &(&1.path == "requirements.txt"))
+    text
+  end
+
+  defp machine, do: :erlang.system_info(:system_architecture) |> to_string() |> String.split("-") |> hd()
+
+  @doc "Returns the directory of what is kept from one test run to the next."
+  @spec target() :: Path.t()
+  def target, do: Path.expand(System.get_env("CARGO_TARGET_DIR") || "target", @root)
+
+  # A shell in which `python3` is Python itself and uv is there, if the tests have it. It has no network.
+  defp env do
+    question = "import sys; print(sys._base_executable, '%d.%d' % sys.version_info[:2])"
+    {answer, 0} = System.cmd(python(), ["-c", question])
+    [python, version] = String.split(answer)
+    programs = [python | List.wrap(System.get_env("PORTPOOL_TEST_UV"))]
+    path = Enum.map(programs, &Path.dirname/1) ++ [System.fetch_env!("PATH")]
+    found = [packages!(version) | List.wrap(wheels())]
+
+    [{"PORTPOOL_TEST_RUN", run()}, {"PATH", Enum.join(path, ":")}, {"ERL_CRASH_DUMP_SECONDS", "0"}] ++
+      [{"PIP_NO_INDEX", "1"}, {"PIP_FIND_LINKS", Enum.join(found, " ")}] ++
+      [{"UV_NO_INDEX", "1"}, {"UV_FIND_LINKS", Enum.join(found, ",")}] ++
+      program(wheels()) ++ Enum.map(@foreign, &{&1, nil})
+  end
+
+  defp program(nil) do
     IO.puts(
       :stderr,
       "THERE IS NO WHEEL for the guides: `make test-wheel` makes it. They use another program."
@@ -86,7 +127,7 @@ defmodule Portpool.Test.Guides do
     [{"PORTPOOL_BINARY", program()}]
   end
 
-  defp package(wheels), do: [{"PORTPOOL_BINARY", nil}, {"PIP_FIND_LINKS", wheels}, {"UV_FIND_LINKS", wheels}]
+  defp program(_wheels), do: [{"PORTPOOL_BINARY", nil}]
 
   # Where the things of the guides are.
   defp changed(text, directory) do
