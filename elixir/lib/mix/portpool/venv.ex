@@ -71,11 +71,16 @@ defmodule Mix.Portpool.Venv do
       File.rm_rf(new)
     end
 
-    # The link from _build to priv is made only where priv exists already.
-    if Mix.Project.get(), do: Mix.Project.build_structure()
+    link_priv()
     say("made #{plan.shown} with #{Python.describe(plan.python)}")
     for warning <- Python.warnings(plan.python), do: Mix.shell().error("portpool.venv: " <> warning)
     :ok
+  end
+
+  # Compiling makes the link from _build to priv only where priv exists already.
+  defp link_priv do
+    file = Mix.Project.project_file()
+    if file && Path.dirname(file) == File.cwd!(), do: Mix.Project.build_structure()
   end
 
   # Nothing is replaced that may be something else.
