@@ -148,6 +148,7 @@ struct Head {
     limit: usize,
 }
 
+#[inline]
 fn begin_value(id: PortId, value: &Returned, out: &mut BytesMut) -> Head {
     let body = begin(id, out);
     put_ok(if value.meta.is_some() { 3 } else { 2 }, out);
@@ -157,6 +158,7 @@ fn begin_value(id: PortId, value: &Returned, out: &mut BytesMut) -> Head {
     Head { body, around: around as u64, limit }
 }
 
+#[inline]
 fn put_value(value: &Returned, limit: usize, out: &mut BytesMut) -> Result<(), CodecError> {
     let options = Options { none: value.form.none, ..Options::default() };
     codec::read_with(&value.pickle, options).and_then(|document| document.to_etf(out, limit))
