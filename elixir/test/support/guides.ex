@@ -74,8 +74,8 @@ defmodule Portpool.Test.Guides do
   """
   @spec packages!(String.t()) :: Path.t()
   def packages!(version) do
-    directory = Path.join(target(), "guides/packages-#{version}")
     wanted = for [_, name] <- Regex.scan(~r/^(?!portpool)(\w.*)$/m, requirements()), do: name
+    directory = Path.join(target(), "guides/packages-#{version}-#{:erlang.phash2(wanted)}")
 
     if Path.wildcard(directory <> "/*.whl") == [] do
       File.mkdir_p!(directory)
@@ -114,7 +114,7 @@ defmodule Portpool.Test.Guides do
 
     [{"PORTPOOL_TEST_RUN", run()}, {"PATH", Enum.join(path, ":")}, {"ERL_CRASH_DUMP_SECONDS", "0"}] ++
       [{"PIP_NO_INDEX", "1"}, {"PIP_FIND_LINKS", Enum.join(found, " ")}] ++
-      [{"UV_NO_INDEX", "1"}, {"UV_FIND_LINKS", Enum.join(found, ",")}] ++
+      [{"UV_OFFLINE", "1"}, {"UV_FIND_LINKS", Enum.join(found, ",")}] ++
       program(wheels()) ++ Enum.map(@foreign, &{&1, nil})
   end
 
