@@ -5,6 +5,8 @@ System.put_env("PORTPOOL_TEST_RUN", "#{System.pid()}.#{System.os_time()}")
 directory = Path.join(System.tmp_dir!(), "portpool-tests-#{System.pid()}-#{System.os_time()}")
 File.mkdir_p!(directory)
 System.put_env("TMPDIR", directory)
+# So do the packages of the tests, which are nobody else's.
+for name <- ["UV_CACHE_DIR", "PIP_CACHE_DIR"], do: System.put_env(name, Path.join(directory, "packages"))
 ExUnit.after_suite(fn _result -> File.rm_rf!(directory) end)
 
 # Tests of arrays want an interpreter that has numpy: `make test-venv` makes one.
