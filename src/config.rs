@@ -107,6 +107,8 @@ pub struct Config {
     pub idle_check: Option<Duration>,
     /// How long the server polls after an event while calls are in flight; 0 disables polling.
     pub busy_poll: Duration,
+    /// Whether short calls are sent to busy workers ahead of their time.
+    pub prefetch: bool,
     /// How long running calls may take to finish when the pool is drained.
     pub drain_timeout: Option<Duration>,
     /// What to do at a signal that asks the server to end.
@@ -185,6 +187,7 @@ impl Default for Config {
             max_age: None,
             idle_check: None,
             busy_poll: default_busy_poll(),
+            prefetch: true,
             drain_timeout: Some(Duration::from_secs(5)),
             on_start_failure: OnStartFailure::Retry,
             signals: Signals::Ignore,

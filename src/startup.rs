@@ -136,8 +136,14 @@ fn settings(config: &Config) -> Settings {
         max_age: config.max_age,
         idle_check: config.idle_check,
         quarantine: config.quarantine,
+        prefetch: prefetch(config),
         seed: seed(),
     }
+}
+
+/// How many workers are kept awake before short calls go behind others: one processor is left to the owner and the server.
+fn prefetch(config: &Config) -> Option<usize> {
+    (config.prefetch && worker::can_take_back()).then(|| config.processors.saturating_sub(1).max(1))
 }
 
 /// A seed that differs between servers started at the same time.

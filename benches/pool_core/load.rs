@@ -15,8 +15,8 @@ pub(crate) struct Load {
     actions: Vec<Action>,
     now: Instant,
     next_call: u64,
-    /// Busy workers, the one that has been busy longest first.
-    busy: VecDeque<WorkerId>,
+    /// Busy workers with their calls, the one that has been busy longest first.
+    busy: VecDeque<(WorkerId, CallId)>,
 }
 
 impl Load {
@@ -35,6 +35,7 @@ impl Load {
             max_age: None,
             idle_check: None,
             quarantine: 3,
+            prefetch: None,
             seed: 7,
         };
         let mut load = Self {
@@ -59,7 +60,7 @@ impl Load {
         self.actions.clear();
         self.core.handle(self.now, event, &mut self.actions);
         let bound = self.actions.iter().filter_map(|action| match action {
-            Action::Dispatch(worker, _) => Some(*worker),
+            Action::Dispatch(worker, call) => Some((*worker, *call)),
             _ => None,
         });
         self.busy.extend(bound);
@@ -72,15 +73,16 @@ impl Load {
         let (checkout_timeout, timeout) = (Some(Duration::from_secs(5)), Some(Duration::from_secs(60)));
         let (on_cancel, grace) = (OnCancel::Kill, Duration::ZERO);
         let purpose = Purpose::Run(Run { timeout, grace, on_cancel, retry: 0, fingerprint: None });
-        let demand = Demand { bytes: 100, checkout_timeout, deadline: None, placement: Placement::Any, purpose };
+        let (placement, deadline, brief) = (Placement::Any, None, None);
+        let demand = Demand { bytes: 100, checkout_timeout, deadline, placement, purpose, brief };
         self.handle(Event::CallArrived(call, demand));
     }
 
     /// One call arrives, one ends. Time passes slowly, so that no timer is due.
     pub(crate) fn step(&mut self) {
         self.call();
-        if let Some(worker) = self.busy.pop_front() {
-            self.handle(Event::CallFinished(worker));
+        if let Some((worker, call)) = self.busy.pop_front() {
+            self.handle(Event::CallFinished(worker, call));
         }
     }
 }

@@ -9,6 +9,9 @@ use super::id::Mfa;
 use super::limits::{Limits, Policy, Target};
 use super::outcome::Form;
 
+/// The longest body of a short frame.
+const SHORT: usize = 496;
+
 /// A call that a worker or a template makes while it starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StartCall {
@@ -29,6 +32,11 @@ pub struct Body {
 }
 
 impl Body {
+    /// Returns whether a call frame with this body is a short frame: docs/worker_protocol.md 2.4.
+    pub fn is_short(&self) -> bool {
+        self.buffers.is_empty() && self.pickle.len() <= SHORT
+    }
+
     /// The size in bytes.
     pub fn size(&self) -> usize {
         self.buffers.iter().map(Bytes::len).fold(self.pickle.len(), usize::saturating_add)

@@ -32,6 +32,9 @@ pub use words::{Answer, PortId, Reply, Request};
 /// How long to wait at the end for killed workers to be reaped. Only the kernel can make that long.
 const WORKERS_END: Duration = Duration::from_millis(500);
 
+/// How many events and requests are handled before calls are sent to workers.
+const TURN: usize = 64;
+
 /// Why the dispatcher ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -112,6 +115,7 @@ impl Dispatcher {
                 }
             }
             tokio::select! {
+                biased;
                 request = requests.recv() => match request {
                     Some(request) => self.take(request),
                     None => break End::Closed,
@@ -124,6 +128,7 @@ impl Dispatcher {
                     continue;
                 }
             }
+            self.drain_ready(&mut requests);
             self.answer_done();
             if self.in_flight.is_empty() {
                 busy.rest()
@@ -142,6 +147,20 @@ impl Dispatcher {
         };
         self.end(end).await;
         end
+    }
+
+    /// Handles everything else that is there, and only then sends calls to workers: one that is waked runs at once, and
+    /// takes the processor from what is left to do.
+    fn drain_ready(&mut self, requests: &mut mpsc::Receiver<Request>) {
+        for _ in 0..TURN {
+            let is_done = !self.pool.progress_now();
+            match requests.try_recv() {
+                Ok(request) => self.take(request),
+                Err(_) if is_done => break,
+                Err(_) => {}
+            }
+        }
+        self.pool.send();
     }
 
     fn take(&mut self, request: Request) {

@@ -32,6 +32,9 @@ pub struct Settings {
     pub idle_check: Option<Duration>,
     /// How many workers a call may kill within ten minutes; 0 means no limit.
     pub quarantine: u32,
+    /// Calls may be sent to a busy worker ahead of their time. While this many workers are busy, quick ones are, even if
+    /// another worker is idle; `None` means that no call is sent ahead.
+    pub prefetch: Option<usize>,
     /// Makes jitter repeatable.
     pub seed: u64,
 }
@@ -49,6 +52,19 @@ pub struct Demand {
     pub placement: Placement,
     /// What it needs a worker for.
     pub purpose: Purpose,
+    /// How long it will probably run. Only such a call may be sent ahead; `None` if nobody knows, or if it cannot be
+    /// taken back.
+    pub brief: Option<Duration>,
+}
+
+impl Demand {
+    /// How long it may run, if it is a call.
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        match &self.purpose {
+            Purpose::Run(run) => run.timeout,
+            Purpose::Lease(_) => None,
+        }
+    }
 }
 
 /// Which worker may take a job.
@@ -106,8 +122,16 @@ pub enum Event {
     },
     /// A worker has said hello.
     WorkerReady(WorkerId),
-    /// A worker has answered its call.
-    CallFinished(WorkerId),
+    /// A worker has answered this call.
+    CallFinished(WorkerId, CallId),
+    /// What `TakeBack` has found in the pipe of a worker, oldest first: these calls have not begun. Those that are not
+    /// among them have. If the call in hand is one of them, the worker has begun the next one in its place.
+    TakenBack {
+        /// The worker.
+        worker: WorkerId,
+        /// The calls.
+        calls: Vec<CallId>,
+    },
     /// A worker uses too much memory. It serves until its successor is ready.
     WorkerGrew(WorkerId),
     /// A worker's memory is inconsistent: it must not take another call, and its lease ends.
@@ -118,8 +142,8 @@ pub enum Event {
     WorkerExited {
         /// The worker.
         worker: WorkerId,
-        /// It certainly had not begun its call.
-        undelivered: bool,
+        /// The calls that it had read and not answered. Others that were sent to it certainly had not begun.
+        read: Vec<CallId>,
     },
     /// The number of permanent workers changes.
     Resized(usize),
@@ -143,6 +167,13 @@ pub enum Action {
     },
     /// Hand a call to a worker that is idle, or leased by the call's lease.
     Dispatch(WorkerId, CallId),
+    /// Send a call to a worker that runs another one, so that it can begin at once when that one has ended.
+    Prefetch(WorkerId, CallId),
+    /// A call that was sent ahead is the call of its worker now.
+    Begin(WorkerId, CallId),
+    /// Take back all calls that were sent ahead to this worker and that it has not read. `TakenBack` follows before any
+    /// other event.
+    TakeBack(WorkerId),
     /// Give a checkout its worker.
     Grant(WorkerId, CallId),
     /// A granted lease has ended.

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::event::{Demand, Placement, Purpose, Run};
-use crate::call::{Body, Call, CallId, Checkout, Meta, Mfa, Target, WorkerId};
+use super::pace::Pace;
+use crate::call::{Call, CallId, Checkout, Meta, Target, WorkerId};
 
 /// A job of the pool.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub(super) enum Job {
 
 impl Job {
     /// The demand for the core; `lease` is the lease that a call's target names, if any.
-    pub(super) fn demand(&self, lease: Option<CallId>) -> Option<Demand> {
+    pub(super) fn demand(&self, lease: Option<CallId>, pace: &Pace) -> Option<Demand> {
         let placement = |target| match target {
             Target::Any => Some(Placement::Any),
             Target::Key(key) => Some(Placement::Key(key)),
@@ -38,6 +39,7 @@ impl Job {
                     retry: call.policy.retry,
                     fingerprint: call.fingerprint,
                 }),
+                brief: if may_lie_ahead(call) { pace.of(&call.mfa) } else { None },
             }),
             Self::Checkout(checkout) => Some(Demand {
                 bytes: 0,
@@ -45,6 +47,7 @@ impl Job {
                 deadline: checkout.deadline,
                 placement: placement(checkout.target)?,
                 purpose: Purpose::Lease(checkout.lease_timeout),
+                brief: None,
             }),
             Self::Reload => None,
         }
@@ -58,6 +61,12 @@ impl Job {
             Self::Reload => "a reload".to_owned(),
         }
     }
+}
+
+/// Returns whether a call can be taken back from the pipe of a worker. One whose deaths are counted must not lie there
+/// when it is found to be dangerous.
+fn may_lie_ahead(call: &Call) -> bool {
+    call.fingerprint.is_none() && call.body.is_short()
 }
 
 /// A job that has not ended.
@@ -79,15 +88,11 @@ impl InHand {
         Self { job, started: None, attempt: 0, began: false, interrupted: false }
     }
 
-    /// Hands it to a worker.
-    pub(super) fn start(&mut self, now: Instant) -> Option<(Mfa, Body)> {
+    /// A worker runs it now.
+    pub(super) fn start(&mut self, now: Instant) {
         self.started = Some(now);
         self.attempt += 1;
         self.interrupted = false;
-        match &self.job {
-            Job::Call(call) => Some((call.mfa.clone(), call.body.clone())),
-            Job::Checkout(_) | Job::Reload => None,
-        }
     }
 
     /// When the server had read it.

@@ -3,7 +3,8 @@
 //! - `core`: the rules, a pure state machine; `event`: its vocabulary
 //! - `roster` (the workers), `queue` (waiting calls), `timers`, `backoff`, `affinity` (keys and their workers),
 //!   `quarantine`, `random`: its parts
-//! - `driver`: feeds the core with events and performs its actions; `in_hand`: the jobs
+//! - `driver`: feeds the core with events and performs its actions; `in_hand`: the jobs; `pace`: how long they will
+//!   probably take
 //! - `outcome`: what a caller is told about a call; `stopping`: what to report about killed workers
 //! - `status`: a snapshot of the pool
 
@@ -14,6 +15,7 @@ mod driver;
 mod event;
 mod in_hand;
 mod outcome;
+mod pace;
 mod quarantine;
 mod queue;
 mod random;

@@ -20,13 +20,15 @@ pub(super) struct Waiting {
     pub(super) undelivered: u8,
     /// How many workers have died of it.
     pub(super) killed: u8,
+    /// Whether it was cancelled after it had been sent ahead: it may have begun.
+    pub(super) cancelled: bool,
 }
 
 impl Waiting {
     /// Starts waiting at `now`.
     pub(super) fn new(now: Instant, demand: Demand) -> Self {
         let deadline = demand.deadline.and_then(|limit| now.checked_add(limit));
-        let mut waiting = Self { demand, expires: None, deadline, undelivered: 0, killed: 0 };
+        let mut waiting = Self { demand, expires: None, deadline, undelivered: 0, killed: 0, cancelled: false };
         waiting.wait_from(now);
         waiting
     }
@@ -61,6 +63,8 @@ pub(super) enum Line {
     Worker(WorkerId),
     /// In this lease.
     Lease(CallId),
+    /// In the pipe of this worker.
+    Ahead(WorkerId),
 }
 
 /// The queue. Call ids ascend with arrival. A map ordered by id is therefore a FIFO from which any entry can leave, and
@@ -71,6 +75,8 @@ pub(super) struct Queue {
     /// The calls that only one worker can take, and the line of each.
     bound: BTreeMap<(Line, CallId), Waiting>,
     lines: FxHashMap<CallId, Line>,
+    /// The number of calls in the pipes of workers.
+    ahead: usize,
     bytes: usize,
     max_calls: usize,
     max_bytes: usize,
@@ -80,7 +86,7 @@ impl Queue {
     /// An empty queue with these limits.
     pub(super) fn new(max_calls: usize, max_bytes: usize) -> Self {
         let (any, bound, lines) = (BTreeMap::new(), BTreeMap::new(), FxHashMap::default());
-        Self { any, bound, lines, bytes: 0, max_calls, max_bytes }
+        Self { any, bound, lines, ahead: 0, bytes: 0, max_calls, max_bytes }
     }
 
     /// Returns whether a call of this size may wait, if workers that are starting will take `spare_capacity` calls. An
@@ -95,14 +101,31 @@ impl Queue {
         if line == Line::Any {
             self.any.insert(call, waiting);
         } else {
+            self.ahead += usize::from(matches!(line, Line::Ahead(_)));
             self.lines.insert(call, line);
             self.bound.insert((line, call), waiting);
         }
     }
 
+    /// The worker in whose pipe a call is.
+    pub(super) fn ahead_of(&self, call: CallId) -> Option<WorkerId> {
+        match self.lines.get(&call) {
+            Some(Line::Ahead(worker)) => Some(*worker),
+            _ => None,
+        }
+    }
+
+    /// A call in the pipe of a worker, to mark it as cancelled.
+    pub(super) fn get_ahead(&mut self, worker: WorkerId, call: CallId) -> Option<&mut Waiting> {
+        self.bound.get_mut(&(Line::Ahead(worker), call))
+    }
+
     pub(super) fn remove(&mut self, call: CallId) -> Option<Waiting> {
         let waiting = match self.lines.remove(&call) {
-            Some(line) => self.bound.remove(&(line, call)),
+            Some(line) => {
+                self.ahead -= usize::from(matches!(line, Line::Ahead(_)));
+                self.bound.remove(&(line, call))
+            }
             None => self.any.remove(&call),
         }?;
         self.bytes = self.bytes.saturating_sub(waiting.demand.bytes);
@@ -111,31 +134,44 @@ impl Queue {
 
     /// Removes the first call that this worker can take.
     pub(super) fn pop_for(&mut self, worker: WorkerId) -> Option<(CallId, Waiting)> {
-        let any = self.any.first_key_value().map(|(call, _)| *call);
-        let call = any.into_iter().chain(self.first_of(Line::Worker(worker))).min()?;
+        let (call, _) = self.first_for(worker)?;
         self.remove(call).map(|waiting| (call, waiting))
+    }
+
+    /// The first call that any worker can take.
+    pub(super) fn first_unbound(&self) -> Option<&Waiting> {
+        self.any.first_key_value().map(|(_, waiting)| waiting)
+    }
+
+    /// The first call that this worker can take.
+    pub(super) fn first_for(&self, worker: WorkerId) -> Option<(CallId, &Waiting)> {
+        let any = self.any.first_key_value().map(|(call, waiting)| (*call, waiting));
+        let bound = self.first_of(Line::Worker(worker));
+        any.into_iter().chain(bound).min_by_key(|(call, _)| *call)
     }
 
     /// Removes the first call of a line.
     pub(super) fn pop(&mut self, line: Line) -> Option<(CallId, Waiting)> {
-        let call = self.first_of(line)?;
+        let (call, _) = self.first_of(line)?;
         self.remove(call).map(|waiting| (call, waiting))
     }
 
-    fn first_of(&self, line: Line) -> Option<CallId> {
-        if self.bound.is_empty() {
+    fn first_of(&self, line: Line) -> Option<(CallId, &Waiting)> {
+        if self.bound.len() == self.ahead {
             return None;
         }
         let all = (line, CallId(0))..=(line, CallId(u64::MAX));
-        self.bound.range(all).next().map(|((_, call), _)| *call)
+        self.bound.range(all).next().map(|((_, call), waiting)| (*call, waiting))
     }
 
-    /// Removes all calls of all lines.
+    /// Removes all calls of all lines, except those in the pipes of workers.
     pub(super) fn take_all(&mut self) -> BTreeSet<CallId> {
-        self.bytes = 0;
-        self.lines.clear();
-        let any = std::mem::take(&mut self.any).into_keys();
-        any.chain(std::mem::take(&mut self.bound).into_keys().map(|(_, call)| call)).collect()
+        let bound = self.lines.iter().filter(|(_, line)| !matches!(line, Line::Ahead(_))).map(|(call, _)| *call);
+        let all: BTreeSet<CallId> = self.any.keys().copied().chain(bound).collect();
+        for call in &all {
+            self.remove(*call);
+        }
+        all
     }
 
     pub(super) fn len(&self) -> usize {
@@ -145,6 +181,11 @@ impl Queue {
     /// The number of calls that any worker can take.
     pub(super) fn unbound(&self) -> usize {
         self.any.len()
+    }
+
+    /// The number of calls in the pipes of workers.
+    pub(super) fn ahead(&self) -> usize {
+        self.ahead
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -1,7 +1,7 @@
 //! The workers and their states, with counts by state that are always right.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::queue::Waiting;
 use crate::call::{CallId, WorkerId};
@@ -28,6 +28,47 @@ pub(super) struct Busy {
     pub(super) awaited: bool,
     /// Whether it has been interrupted.
     pub(super) interrupted: bool,
+    /// It is to be stopped, as soon as the calls that were sent ahead have been taken back.
+    pub(super) stop: Option<StopCall>,
+}
+
+/// Why a call is to be stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StopCall {
+    /// It runs too long.
+    Late,
+    /// It was cancelled.
+    Cancelled,
+}
+
+/// The calls that were sent ahead to a worker.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    /// In the order in which the worker reads them.
+    pub(super) calls: VecDeque<CallId>,
+    pub(super) pipe: Pipe,
+    /// How long they will probably run, with the call before them.
+    pub(super) work: Duration,
+    /// When the worker last went on to its next call.
+    pub(super) moved: Instant,
+}
+
+/// What is known about the pipe of a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pipe {
+    /// Calls may be sent ahead, and the worker may or may not have read them.
+    Open,
+    /// They are being taken back.
+    Asked,
+    /// They were taken back. Those that are left have begun, so the calls before them have been answered. No call is
+    /// sent ahead until the worker has finished one.
+    Closed,
+}
+
+impl Ahead {
+    fn none(now: Instant) -> Self {
+        Self { calls: VecDeque::new(), pipe: Pipe::Open, work: Duration::ZERO, moved: now }
+    }
 }
 
 /// Why a worker is stopping.
@@ -60,6 +101,7 @@ pub(super) struct Worker {
     pub(super) pinged: bool,
     /// The lease that holds it.
     pub(super) lease: Option<CallId>,
+    pub(super) ahead: Ahead,
 }
 
 /// The number of workers by state.
@@ -128,8 +170,20 @@ impl Roster {
         self.next += 1;
         let (replaceable, exhausted, pinged, lease) = (false, false, false, None);
         let (state, started, ready, calls) = (State::Starting, now, false, 0);
-        let worker =
-            Worker { state, generation, started, ready, calls, calls_left, replaceable, exhausted, pinged, lease };
+        let ahead = Ahead::none(now);
+        let worker = Worker {
+            state,
+            generation,
+            started,
+            ready,
+            calls,
+            calls_left,
+            replaceable,
+            exhausted,
+            pinged,
+            lease,
+            ahead,
+        };
         self.counts.starting += 1;
         self.workers.insert(id, worker);
         id

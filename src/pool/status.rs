@@ -26,6 +26,8 @@ pub struct Status {
     pub leased: usize,
     /// Calls in the queue.
     pub waiting: usize,
+    /// How many of them were sent to a busy worker ahead of their time.
+    pub ahead: usize,
     /// Their encoded size.
     pub waiting_bytes: usize,
     /// Bytes of results on their way to the owner. Each counts as received from its worker and again as a packet.
@@ -103,6 +105,7 @@ impl Status {
             overflow: core.overflow(),
             leased: core.leased(),
             waiting,
+            ahead: core.ahead(),
             waiting_bytes,
             inflight_bytes: sources.inflight_bytes,
             crash_loop: core.is_crash_loop(),

@@ -22,6 +22,8 @@ pub(super) enum Timer {
     Lease(CallId),
     /// A worker's `max_age`.
     Age(WorkerId),
+    /// How long the calls that were sent ahead to a worker wait behind the one that it runs.
+    Behind(WorkerId),
     /// Starts are allowed again.
     BackOff,
     /// The end of a drain.

@@ -277,6 +277,7 @@ fn status_map(status: &Status) -> Term {
         ("overflow", number(status.overflow)),
         ("leased", number(status.leased)),
         ("waiting", number(status.waiting)),
+        ("ahead", number(status.ahead)),
         ("waiting_bytes", number(status.waiting_bytes)),
         ("inflight_bytes", number(status.inflight_bytes)),
         ("max_waiting", number(status.totals.max_waiting)),

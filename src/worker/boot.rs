@@ -50,6 +50,7 @@ const SOURCES: &[(&str, &str, &str)] = &[
     ("portpool._importer", "_importer.py", include_str!("../../priv/python/portpool/_importer.py")),
     ("portpool._inherited", "_inherited.py", include_str!("../../priv/python/portpool/_inherited.py")),
     ("portpool._library", "_library.py", include_str!("../../priv/python/portpool/_library.py")),
+    ("portpool._lines", "_lines.py", include_str!("../../priv/python/portpool/_lines.py")),
     ("portpool._logs", "_logs.py", include_str!("../../priv/python/portpool/_logs.py")),
     ("portpool._loop", "_loop.py", include_str!("../../priv/python/portpool/_loop.py")),
     ("portpool._memory", "_memory.py", include_str!("../../priv/python/portpool/_memory.py")),

@@ -1,6 +1,7 @@
 //! The server's end of a worker's channel: reads frames while it writes the inbox, without ever blocking.
 
 use std::io;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
@@ -22,6 +23,8 @@ const REMAINS: usize = 256;
 pub(super) struct Frame {
     pub(super) kind: FromWorker,
     pub(super) call: CallId,
+    /// How long the function of the call has run.
+    pub(super) run: Duration,
     pub(super) body: Bytes,
     /// The share of its body.
     pub(super) share: Share,
@@ -179,7 +182,8 @@ impl Channel {
         let share = self.room.take();
         let body = self.incoming.split_to(header.length).freeze();
         give_back(&mut self.incoming, header.length);
-        Ok(Some(Frame { kind: header.kind, call: header.call, body, share }))
+        let Header { kind, call, run, .. } = header;
+        Ok(Some(Frame { kind, call, run, body, share }))
     }
 
     /// Claims room for a frame that answers a call. A worker without a call must not take room from others.

@@ -1,5 +1,7 @@
 //! The events that the pool receives from a worker.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
@@ -43,6 +45,8 @@ pub struct Reply {
     pub call: CallId,
     /// What kind of answer.
     pub kind: FromWorker,
+    /// How long the function has run, to the microsecond, and up to 65 ms.
+    pub run: Duration,
     /// A pickle.
     pub body: Bytes,
     /// The share that it holds until it is written.
@@ -137,10 +141,9 @@ pub struct Ended {
     pub pid: Option<u32>,
     /// Its exit status or signal.
     pub exit: Option<Exit>,
-    /// The call that it had received and not answered.
-    pub call: Option<CallId>,
-    /// It certainly had not begun that call.
-    pub undelivered: bool,
+    /// The calls that it had read and not answered: they may have begun. There is no more than one, unless it broke the
+    /// protocol.
+    pub read: Vec<CallId>,
     /// The last lines of its stderr.
     pub stderr: Vec<String>,
     /// Why there was no process, or how it broke the protocol.

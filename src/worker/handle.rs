@@ -44,15 +44,32 @@ impl Handle {
         Self { commands, birth }
     }
 
-    /// Hands it a call, with its name for the log. It must be idle.
+    /// Hands it a call, with its name for the log: to run it now, or after those that it has. `send` sends it.
     pub fn call(&self, call: CallId, mfa: Mfa, body: Body) {
         // If it has just ended, this is too late; its `Ended` is on the way and does not name this call.
-        self.write(|inbox| inbox.call(InCall { id: call, mfa }, body));
+        if let Some(born) = self.birth.get() {
+            born.inbox.call(InCall { id: call, mfa }, body);
+        }
+    }
+
+    /// Takes back the calls behind the one that it runs, as far as it has not read them; oldest first.
+    pub fn take_back(&self) -> Vec<CallId> {
+        self.birth.get().map(|born| born.inbox.take_back()).unwrap_or_default()
     }
 
     /// Asks whether it is alive; `Pong` is the answer. A worker that is not idle is not asked and does not answer.
     pub fn ping(&self) {
-        self.write(|inbox| inbox.ping());
+        if let Some(born) = self.birth.get() {
+            born.inbox.ping();
+        }
+        self.send();
+    }
+
+    /// Sends the calls that it was handed. Its task writes what cannot be written at once.
+    pub fn send(&self) {
+        if self.birth.get().is_some_and(|born| !born.inbox.flush()) {
+            self.command(Command::Write);
+        }
     }
 
     /// Raises KeyboardInterrupt in this call if the worker is running it, and in no other.
@@ -102,13 +119,6 @@ impl Handle {
     /// Its resident memory in bytes, while there is a process.
     pub fn memory(&self) -> Option<u64> {
         self.pid().and_then(memory::resident)
-    }
-
-    /// Puts something into its inbox. Its task writes what could not be written at once.
-    fn write(&self, put: impl FnOnce(&Inbox) -> bool) {
-        if self.birth.get().is_some_and(|born| !put(&born.inbox)) {
-            self.command(Command::Write);
-        }
     }
 
     fn command(&self, command: Command) {

@@ -1,5 +1,5 @@
-//! What is sent to a worker, and the call that it is running. The sender writes as much as the pipe takes, the worker's
-//! task the rest.
+//! What is sent to a worker, and the calls that it has not answered. The sender writes as much as the pipe takes, the
+//! worker's task the rest.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -11,13 +11,16 @@ use bytes::Bytes;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use tokio::net::unix::pipe;
 
+use super::back;
 use super::ends::{self, Closed};
-use super::line::InCall;
-use super::wire::{self, HEADER, ToWorker};
+use super::line::{InCall, Writers};
+use super::wire::{self, HEADER, SHORT, ToWorker};
 use crate::call::{Body, CallId, WorkerId};
 
 /// The maximum number of pieces in one write: header, table and pickle, and the first of the buffers.
 const PIECES: usize = 8;
+/// Short frames that are written at once: a pipe takes this many bytes as a whole (PIPE_BUF), or none of them.
+const AT_ONCE: usize = 4096;
 /// How much is written in one turn, before other tasks get theirs: a worker that reads as fast as we write would keep
 /// us busy forever.
 const TURN: usize = 1 << 20;
@@ -35,12 +38,6 @@ struct Pieces {
 }
 
 impl Pieces {
-    /// A header alone.
-    fn ping() -> Self {
-        let header = wire::header(ToWorker::Ping, CallId(0), 0, 0);
-        Self { header, table: Vec::new(), body: Vec::new().into(), whole: 0, part: 0 }
-    }
-
     fn call(call: CallId, body: Body) -> Self {
         let table = wire::table(&body.buffers);
         let header = wire::header(ToWorker::Call, call, body.buffers.len(), table.len() + body.size());
@@ -83,6 +80,28 @@ impl Pieces {
     fn is_written(&self) -> bool {
         self.piece(self.whole).is_none()
     }
+
+    /// How much is still to be written.
+    fn left(&self) -> usize {
+        let pieces = (self.whole..).map_while(|number| self.piece(number));
+        pieces.map(<[u8]>::len).sum::<usize>().saturating_sub(self.part)
+    }
+}
+
+/// Something on its way out.
+#[derive(Debug)]
+enum Outgoing {
+    /// Short frames, one after the other. A pipe takes all of them at once, or none.
+    Short(Vec<u8>),
+    Long(Box<Pieces>),
+}
+
+/// A call that a worker has not answered.
+#[derive(Debug)]
+struct Sent {
+    call: InCall,
+    /// The length of its frame.
+    length: usize,
 }
 
 /// What is sent to a worker. Clones share it. The pool's hold on the worker has one, so that a call is written at once
@@ -96,10 +115,10 @@ struct State {
     orders: Option<Arc<pipe::Sender>>,
     /// The capacity of the pipe, in bytes.
     holds: usize,
-    outgoing: VecDeque<Pieces>,
-    /// The call that is not yet answered.
-    in_hand: Option<InCall>,
-    /// Whether the header of its answer has arrived.
+    outgoing: VecDeque<Outgoing>,
+    /// The calls that are not yet answered. The first is the one that it runs; the others were sent ahead.
+    sent: VecDeque<Sent>,
+    /// Whether the header of the answer to the first has arrived.
     is_answered: bool,
     /// The number of unanswered pings.
     pings: u32,
@@ -112,8 +131,11 @@ impl Inbox {
         Ok(Self(Arc::new(Mutex::new(State {
             orders: Some(Arc::new(pipe::Sender::from_owned_fd_unchecked(orders)?)),
             holds: ends::NARROW,
-            outgoing: start_order.map(Pieces::start_order).into_iter().collect(),
-            in_hand: None,
+            outgoing: start_order
+                .map(|order| Outgoing::Long(Box::new(Pieces::start_order(order))))
+                .into_iter()
+                .collect(),
+            sent: VecDeque::new(),
             is_answered: false,
             pings: 0,
         }))))
@@ -124,27 +146,37 @@ impl Inbox {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends a call; there is at most one at a time. Returns false if the worker's task must write the rest, or find
-    /// out why it cannot.
-    pub(super) fn call(&self, call: InCall, body: Body) -> bool {
+    /// Puts a call behind those that it has not answered; `flush` sends it. Only short calls are sent ahead.
+    pub(super) fn call(&self, call: InCall, body: Body) {
         let mut state = self.state();
-        if let Some(orders) = &state.orders {
-            state.holds = ends::widen(&**orders, state.holds, body.size());
+        let short = if body.buffers.is_empty() { wire::short(ToWorker::Call, call.id, &body.pickle) } else { None };
+        let length = match short {
+            Some(frame) => state.put_short(&frame),
+            None => state.put_long(call.id, body),
+        };
+        state.sent.push_back(Sent { call, length });
+    }
+
+    /// Asks whether it is alive, if it has no call. `flush` sends it.
+    pub(super) fn ping(&self) {
+        let mut state = self.state();
+        if state.sent.is_empty()
+            && let Some(frame) = wire::short(ToWorker::Ping, CallId(0), &[])
+        {
+            state.pings += 1;
+            state.put_short(&frame);
         }
-        state.outgoing.push_back(Pieces::call(call.id, body));
-        state.in_hand = Some(call);
-        state.is_answered = false;
+    }
+
+    /// Writes what it can. Returns false if the worker's task must write the rest, or find out why it cannot.
+    pub(super) fn flush(&self) -> bool {
+        let mut state = self.state();
         state.write().is_ok() && state.outgoing.is_empty()
     }
 
-    /// Asks whether it is alive, if it is not running a call. Returns false as for `call`.
-    pub(super) fn ping(&self) -> bool {
-        let mut state = self.state();
-        if state.in_hand.is_none() {
-            state.pings += 1;
-            state.outgoing.push_back(Pieces::ping());
-        }
-        state.write().is_ok() && state.outgoing.is_empty()
+    /// Takes back the calls that were sent ahead, as far as the worker has not read them: they have not begun.
+    pub(super) fn take_back(&self) -> Vec<CallId> {
+        self.state().take_back()
     }
 
     /// Records the answer to a ping; false if there was no ping.
@@ -178,14 +210,6 @@ impl Inbox {
         state.orders.clone().filter(|_| !state.outgoing.is_empty())
     }
 
-    /// Returns whether something that was sent cannot have been read in full. If the worker has ended, it never will
-    /// be.
-    pub(super) fn has_unread(&self) -> bool {
-        let state = self.state();
-        let in_pipe = |orders: &Arc<pipe::Sender>| rustix::io::ioctl_fionread(orders).is_ok_and(|bytes| bytes > 0);
-        !state.outgoing.is_empty() || state.orders.as_ref().is_some_and(in_pipe)
-    }
-
     /// Ends the sending.
     pub(super) fn close(&self) {
         self.state().orders = None;
@@ -193,33 +217,72 @@ impl Inbox {
 
     /// The call that it is running.
     pub(super) fn in_hand(&self) -> Option<InCall> {
-        self.state().in_hand.clone()
+        self.state().sent.front().map(|sent| sent.call.clone())
+    }
+
+    /// Who may have written what the worker prints; `answered` is the call that it has just answered.
+    pub(super) fn writers(&self, answered: Option<&InCall>) -> Writers {
+        let state = self.state();
+        let calls: Vec<InCall> =
+            answered.into_iter().chain(state.sent.iter().map(|sent| &sent.call)).cloned().collect();
+        let only = calls.first().filter(|_| calls.len() == 1).map(|call| call.id);
+        Writers { calls, only }
     }
 
     /// Records that an answer to this call begins; false if this is not the running call, or it has been answered.
     pub(super) fn answer_begins(&self, call: CallId) -> bool {
         let mut state = self.state();
-        let is_due = !state.is_answered && state.in_hand.as_ref().is_some_and(|in_hand| in_hand.id == call);
+        let is_due = !state.is_answered && state.sent.front().is_some_and(|sent| sent.call.id == call);
         state.is_answered |= is_due;
         is_due
     }
 
-    /// Removes the running call: it has been answered, or never will be.
-    pub(super) fn take_in_hand(&self) -> Option<InCall> {
-        self.state().in_hand.take()
+    /// Removes the running call, which has been answered.
+    pub(super) fn take_answered(&self) -> Option<InCall> {
+        let mut state = self.state();
+        state.is_answered = false;
+        state.sent.pop_front().map(|sent| sent.call)
+    }
+
+    /// The worker has ended: returns the calls that it had read and not answered.
+    pub(super) fn take_read(&self) -> Vec<InCall> {
+        self.state().take_read()
     }
 }
 
 impl State {
+    fn put_short(&mut self, frame: &[u8; SHORT]) -> usize {
+        match self.outgoing.back_mut() {
+            Some(Outgoing::Short(frames)) if frames.len() < AT_ONCE => frames.extend_from_slice(frame),
+            _ => self.outgoing.push_back(Outgoing::Short(frame.to_vec())),
+        }
+        SHORT
+    }
+
+    fn put_long(&mut self, call: CallId, body: Body) -> usize {
+        if let Some(orders) = &self.orders {
+            self.holds = ends::widen(&**orders, self.holds, body.size());
+        }
+        let length = HEADER + body.size();
+        self.outgoing.push_back(Outgoing::Long(Box::new(Pieces::call(call, body))));
+        length
+    }
+
     fn write(&mut self) -> Result<(), Closed> {
         let mut left = TURN;
         while left > 0
             && let (Some(outgoing), Some(orders)) = (self.outgoing.front_mut(), &self.orders)
         {
-            match orders.try_write_vectored(&outgoing.next()) {
+            let written = match outgoing {
+                Outgoing::Short(frames) => orders.try_write(frames),
+                Outgoing::Long(pieces) => orders.try_write_vectored(&pieces.next()),
+            };
+            match written {
                 Ok(written) => {
-                    outgoing.advance(written);
                     left = left.saturating_sub(written);
+                    if outgoing.is_written(written) {
+                        self.outgoing.pop_front();
+                    }
                 }
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return Ok(()),
@@ -227,10 +290,72 @@ impl State {
                     _ => return Err(Closed::Failed(error)),
                 },
             }
-            if outgoing.is_written() {
-                self.outgoing.pop_front();
-            }
         }
         Ok(())
+    }
+
+    fn take_back(&mut self) -> Vec<CallId> {
+        let Some(orders) = self.orders.clone().filter(|_| self.sent.len() > 1) else { return Vec::new() };
+        // Its first call may not have been read either. It goes back in, unless the worker has read another one meanwhile.
+        let first = self.sent.front().map(|sent| sent.call.id);
+        let mut taken = back::take(&*orders).unwrap_or_default();
+        for outgoing in &mut self.outgoing {
+            if let Outgoing::Short(frames) = outgoing {
+                taken.extend(back::calls(frames));
+            }
+        }
+        self.outgoing.retain(|outgoing| !matches!(outgoing, Outgoing::Short(_)));
+        let (mut calls, mut returns) = (Vec::new(), None);
+        for (call, frame) in taken {
+            if Some(call) == first { returns = Some(frame) } else { calls.push(call) }
+        }
+        self.sent.retain(|sent| !calls.contains(&sent.call.id));
+        match (first, returns) {
+            (_, Some(frame)) if self.sent.len() == 1 => {
+                self.put_short(&frame);
+                let _ = self.write();
+            }
+            (Some(first), Some(_)) => {
+                self.sent.pop_front();
+                calls.insert(0, first);
+            }
+            _ => {}
+        }
+        calls
+    }
+
+    fn take_read(&mut self) -> Vec<InCall> {
+        let in_pipe = |orders: &Arc<pipe::Sender>| rustix::io::ioctl_fionread(orders).unwrap_or_default();
+        let mut unread = self.orders.as_ref().map_or(0, in_pipe) as usize;
+        unread += self.outgoing.iter().map(Outgoing::left).sum::<usize>();
+        while let Some(last) = self.sent.back().filter(|_| unread > 0) {
+            unread = unread.saturating_sub(last.length);
+            self.sent.pop_back();
+        }
+        self.sent.drain(..).map(|sent| sent.call).collect()
+    }
+}
+
+impl Outgoing {
+    /// Records what was written; returns whether that was all.
+    fn is_written(&mut self, written: usize) -> bool {
+        match self {
+            Self::Short(frames) => {
+                frames.drain(..written.min(frames.len()));
+                frames.is_empty()
+            }
+            Self::Long(pieces) => {
+                pieces.advance(written);
+                pieces.is_written()
+            }
+        }
+    }
+
+    /// How much is still to be written.
+    fn left(&self) -> usize {
+        match self {
+            Self::Short(frames) => frames.len(),
+            Self::Long(pieces) => pieces.left(),
+        }
     }
 }

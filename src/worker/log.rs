@@ -96,7 +96,7 @@ impl ToOwner {
     /// Returns false if there is no room.
     fn send(&self, worker: Option<WorkerId>, call: Option<&InCall>, stream: &'static str, words: Words) -> bool {
         let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else { return false };
-        let Words { level, logger, text } = words;
+        let Words { level, logger, text, .. } = words;
         let call = call.map(|call| call.mfa.clone());
         // Nobody listens once the pool is gone.
         let _ = self.lines.send(Line { worker, call, stream, level, logger, text, _room: room });

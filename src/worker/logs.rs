@@ -10,7 +10,7 @@ use tokio::net::unix::pipe;
 
 use super::inbox::Inbox;
 use super::last_lines::LastLines;
-use super::line::{InCall, Level, Words};
+use super::line::{Level, Words, Writers};
 use super::log::Log;
 use crate::call::WorkerId;
 
@@ -58,15 +58,15 @@ impl LogPipe {
         Ok(Self { pipe, stream, worker, log, buffer: BytesMut::new(), skipping: false, rate, tail })
     }
 
-    /// Waits for output and logs its lines as those of the running call; waits forever once the pipe is closed.
+    /// Waits for output and logs its lines; waits forever once the pipe is closed.
     ///
     /// Cancellation: what was read is in `self`, so the future may be dropped at any await.
     pub(super) async fn pump(&mut self, inbox: Option<&Inbox>) {
         let Some(pipe) = &self.pipe else { return std::future::pending().await };
         tokio::select! {
             readable = pipe.readable() => {
-                let call = inbox.and_then(Inbox::in_hand);
-                if readable.is_err() || matches!(self.read(call.as_ref()), Read::End) {
+                let writers = || writers(inbox);
+                if readable.is_err() || matches!(self.read(&writers), Read::End) {
                     self.pipe = None;
                 }
             }
@@ -84,7 +84,7 @@ impl LogPipe {
     }
 
     fn read_all(&mut self, inbox: Option<&Inbox>) {
-        let call = inbox.and_then(Inbox::in_hand);
+        let writers = writers(inbox);
         let mut piece = [0; 2 * LINE];
         // Somebody may keep writing, so this is limited, to more than a pipe holds.
         for _ in 0..16 {
@@ -93,35 +93,35 @@ impl LogPipe {
                 Ok(size) if size > 0 => self.buffer.extend_from_slice(piece.get(..size).unwrap_or_default()),
                 _ => return,
             }
-            self.lines(call.as_ref());
+            self.lines(&writers);
         }
     }
 
     /// Logs what is in the pipe now, as far as the runtime knows. Somebody may keep writing, so this is limited.
-    pub(super) fn drain(&mut self, call: Option<&InCall>) {
+    pub(super) fn drain(&mut self, writers: &impl Fn() -> Writers) {
         for _ in 0..16 {
-            if !matches!(self.read(call), Read::Some) {
+            if !matches!(self.read(writers), Read::Some) {
                 break;
             }
         }
     }
 
     /// Reads what a worker that has ended left in the pipe and returns the last lines.
-    pub(super) fn finish(mut self, call: Option<&InCall>) -> Vec<String> {
-        self.drain(call);
+    pub(super) fn finish(mut self, writers: &Writers) -> Vec<String> {
+        self.drain(&|| writers.clone());
         let rest = self.buffer.split();
-        self.line(&rest, call);
+        self.line(&rest, writers);
         self.report();
         self.tail.map(Vec::from).unwrap_or_default()
     }
 
-    fn read(&mut self, call: Option<&InCall>) -> Read {
+    fn read(&mut self, writers: &impl Fn() -> Writers) -> Read {
         let Some(pipe) = &self.pipe else { return Read::End };
         self.buffer.reserve(2 * LINE);
         match pipe.try_read_buf(&mut self.buffer) {
             Ok(0) => Read::End,
             Ok(_) => {
-                self.lines(call);
+                self.lines(&writers());
                 Read::Some
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::NothingYet,
@@ -129,21 +129,21 @@ impl LogPipe {
         }
     }
 
-    fn lines(&mut self, call: Option<&InCall>) {
+    fn lines(&mut self, writers: &Writers) {
         while let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
             let line = self.buffer.split_to(end);
             self.buffer.advance(1);
-            self.line(&line, call);
+            self.line(&line, writers);
             self.skipping = false;
         }
         if self.buffer.len() >= LINE {
             let line = self.buffer.split();
-            self.line(&line, call);
+            self.line(&line, writers);
             self.skipping = true;
         }
     }
 
-    fn line(&mut self, bytes: &[u8], call: Option<&InCall>) {
+    fn line(&mut self, bytes: &[u8], writers: &Writers) {
         if self.skipping || bytes.is_empty() {
             return;
         }
@@ -158,6 +158,7 @@ impl LogPipe {
         let words = Words::read(bytes.get(..LINE).unwrap_or(bytes));
         self.keep(&words);
         if is_logged {
+            let call = writers.of(&words);
             self.log.line(self.worker, call, self.stream, words);
         }
     }
@@ -180,6 +181,10 @@ impl LogPipe {
             self.log.line(self.worker, None, self.stream, Words::own(Level::Info, text));
         }
     }
+}
+
+fn writers(inbox: Option<&Inbox>) -> Writers {
+    inbox.map(|inbox| inbox.writers(None)).unwrap_or_default()
 }
 
 /// The result of one read.

@@ -8,13 +8,14 @@
 //!   `tracker`: gives Python's resource tracker its time; `family`: descendants; `survivors`: what a dead server leaves
 //!   behind; `token`: how these processes are recognised; `pidfd`: how their end is seen
 //! - `signals`: blocks signals that a new process must not see, and that must not end this one before it has handlers
-//! - `channel`: frames from a worker; `inbox`: frames to it; `ends`: the pipes; `wire`: the headers; `hello`: the first
-//!   frame; `installed`: another package than the one that it uses
+//! - `channel`: frames from a worker; `inbox`: frames to it; `back`: takes frames back; `ends`: the pipes; `wire`: the
+//!   headers; `hello`: the first frame; `installed`: another package than the one that it uses
 //! - `logs`: what it prints; `line`: one line of it; `last_lines`: the last ones; `log`: its destination; `memory`: its
 //!   size; `stop`: interrupts, and where Python was when it was killed
 //! - `handle`: what the pool asks of a worker; `task`: the life of a worker, from launch to reaping; `event`: what the
 //!   pool hears of it
 
+mod back;
 mod boot;
 mod channel;
 mod ends;
@@ -46,6 +47,7 @@ mod tracker;
 mod venv;
 mod wire;
 
+pub use back::can_take_back;
 pub use event::{Ended, Event, Replacement, Reply, Stacks, StartError, Started, fields};
 pub use handle::Handle;
 pub use installed::{Installed, other_version};

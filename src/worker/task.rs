@@ -15,6 +15,7 @@ use super::event::{Ended, Event, Replacement, Reply, Stacks, StartError, Started
 use super::handle::{Born, Command, Handle};
 use super::hello;
 use super::launcher::{Launched, Launcher, NoProcess};
+use super::line::Writers;
 use super::logs::LogPipe;
 use super::memory::OomKills;
 use super::process::{Exit, Process};
@@ -189,7 +190,7 @@ impl Life {
 
     /// The event that a frame means, or why it must not come now: docs/worker_protocol.md 2.2.
     fn event(&mut self, frame: Frame) -> Result<Option<Event>, String> {
-        let Frame { kind, call, body, share } = frame;
+        let Frame { kind, call, run, body, share } = frame;
         match kind {
             FromWorker::Hello if !self.has_started => {
                 let path = hello::read(&body)?;
@@ -204,10 +205,12 @@ impl Life {
             // The channel only lets through an answer to the running call.
             _ if kind.answers_a_call() => {
                 // What it printed during the call was written before the reply, so it can be read now.
-                let in_call = self.channel.inbox().take_in_hand();
-                self.stdout.drain(in_call.as_ref());
-                self.stderr.drain(in_call.as_ref());
-                Ok(Some(Event::Replied(Reply { call, kind, body, share })))
+                let inbox = self.channel.inbox();
+                let answered = inbox.take_answered();
+                let writers = || inbox.writers(answered.as_ref());
+                self.stdout.drain(&writers);
+                self.stderr.drain(&writers);
+                Ok(Some(Event::Replied(Reply { call, kind, run, body, share })))
             }
             FromWorker::Pong if self.channel.inbox().pong() => Ok(Some(Event::Pong)),
             FromWorker::Replace if self.has_started => Ok(Some(Event::Replace(Replacement::read(&body)))),
@@ -267,16 +270,16 @@ impl Life {
 
     fn end(self) -> Ended {
         let exit = self.process.reap().ok();
-        let undelivered = self.channel.inbox().has_unread();
-        let in_call = self.channel.inbox().take_in_hand();
+        let read = self.channel.inbox().take_read();
+        let only = read.first().filter(|_| read.len() == 1).map(|call| call.id);
+        let writers = Writers { calls: read, only };
         let by_kernel = exit == Some(Exit::Signal(Signal::KILL.as_raw())) && !self.process.was_killed();
-        self.stdout.finish(in_call.as_ref());
+        self.stdout.finish(&writers);
         Ended {
             pid: Some(self.process.pid()),
-            call: in_call.as_ref().map(|call| call.id),
+            read: writers.calls.iter().map(|call| call.id).collect(),
             exit,
-            undelivered,
-            stderr: self.stderr.finish(in_call.as_ref()),
+            stderr: self.stderr.finish(&writers),
             trouble: self.trouble,
             start_error: self.start_error,
             oom: by_kernel && self.kills.any_since(),

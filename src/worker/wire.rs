@@ -1,5 +1,7 @@
 //! The frames of the channel: docs/worker_protocol.md 2 to 4. Twin of `priv/python/portpool/_wire.py`.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::call::CallId;
@@ -10,6 +12,8 @@ pub(crate) const PROTOCOL: u64 = 1;
 pub(super) const CODEC: &str = "pickle5";
 /// The length of a header.
 pub(super) const HEADER: usize = 16;
+/// The length of a short frame: docs/worker_protocol.md 2.4. Whoever reads one reads all of it, and nothing else.
+pub(super) const SHORT: usize = 512;
 
 /// The kinds of frame sent to a worker: docs/worker_protocol.md 3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,21 +84,25 @@ pub(super) struct Header {
     pub(super) length: usize,
     pub(super) kind: FromWorker,
     pub(super) call: CallId,
+    /// How long the function of the call has run.
+    pub(super) run: Duration,
 }
 
 impl Header {
     /// Reads the header of a frame from a worker, or says what is wrong with it. Allocates nothing for the length.
     pub(super) fn read(bytes: [u8; HEADER], max_frame: usize) -> Result<Self, String> {
-        let [l0, l1, l2, l3, kind, flags, b0, b1, call @ ..] = bytes;
+        let [l0, l1, l2, l3, kind, flags, r0, r1, call @ ..] = bytes;
         let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
         let Some(kind) = FromWorker::read(kind) else { return Err(format!("a frame of unknown kind {kind}")) };
-        if [flags, b0, b1] != [0; 3] {
+        let run = u16::from_le_bytes([r0, r1]);
+        if flags != 0 || (run != 0 && !kind.answers_a_call()) {
             return Err("a frame whose reserved fields are not 0".to_owned());
         }
         if length > max_frame {
             return Err(format!("a frame of {length} bytes, more than max_frame ({max_frame})"));
         }
-        Ok(Self { length, kind, call: CallId(u64::from_le_bytes(call)) })
+        let run = Duration::from_micros(run.into());
+        Ok(Self { length, kind, call: CallId(u64::from_le_bytes(call)), run })
     }
 }
 
@@ -108,6 +116,15 @@ pub(super) fn header(kind: ToWorker, call: CallId, buffers: usize, length: usize
     head.copy_from_slice(&[length[0], length[1], length[2], length[3], kind as u8, 0, b0, b1]);
     number.copy_from_slice(&call.0.to_le_bytes());
     bytes
+}
+
+/// Writes a short frame, filled up with zeros; `None` if it would not be one.
+pub(super) fn short(kind: ToWorker, call: CallId, body: &[u8]) -> Option<[u8; SHORT]> {
+    let mut frame = [0; SHORT];
+    let (head, rest) = frame.split_at_mut(HEADER);
+    head.copy_from_slice(&header(kind, call, 0, body.len()));
+    rest.get_mut(..body.len())?.copy_from_slice(body);
+    Some(frame)
 }
 
 /// Writes the lengths of the buffers, which precede the pickle.
@@ -129,7 +146,10 @@ mod tests {
     #[test]
     fn a_header_is_read_as_it_was_written() {
         let header = Header::read(from_worker(77, 2, 0, u64::MAX), 77).unwrap();
-        assert_eq!(header, Header { length: 77, kind: FromWorker::Result, call: CallId(u64::MAX) });
+        assert_eq!(
+            header,
+            Header { length: 77, kind: FromWorker::Result, call: CallId(u64::MAX), run: Duration::ZERO }
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what a test measured or saw before it failed")]
 #![allow(missing_docs, unreachable_pub, reason = "nobody reads these from outside")]
 
+mod ahead;
 mod allow;
 mod awake;
 mod bench;

@@ -18,6 +18,7 @@ defmodule Bench.Workloads do
         entrants: both(@pool, Work.small()) ++ [asleep(1) | floors(Work.small())],
         goals: [goal(:p50_us, :peer, :at_most, 1.0), goal(:p50_us, :two_hops, :at_most, 1.3)]
       },
+      callers(4),
       callers(16),
       callers(64)
     ]
@@ -27,7 +28,7 @@ defmodule Bench.Workloads do
     %Row{
       id: "callers#{count}",
       title: "small call, #{count} callers, 2 workers",
-      entrants: both(@pool, Work.small(), callers: count) ++ [asleep(count)],
+      entrants: both(@pool, Work.small(), callers: count) ++ [not_ahead(count), asleep(count)],
       figure: :calls_per_second,
       goals: [goal(:calls_per_second, :peer, :at_least, 3)]
     }
@@ -43,6 +44,11 @@ defmodule Bench.Workloads do
       work: Work.small(),
       callers: callers
     }
+  end
+
+  # No call is sent to a busy worker.
+  defp not_ahead(callers) do
+    %{asleep(callers) | id: :not_ahead, name: "Portpool, `prefetch: :off`", pool: [prefetch: :off] ++ @pool}
   end
 
   defp payloads do

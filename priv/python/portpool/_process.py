@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from portpool import _signals
+from portpool import _lines, _signals
 
 # What is added to this process's own score when the kernel runs out of memory: workers go before the BEAM.
 _BEFORE_OTHERS = 500
@@ -59,11 +59,8 @@ def restore_signals() -> None:
 
 
 def open_logs() -> None:
-    """Open stdout and stderr as log pipes that write whole lines and accept any text."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:  # `sitecustomize` may have put something else there.
-            reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    """Open stdout and stderr as log pipes."""
+    _lines.open_pipes()
     faulthandler.enable(2)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from portpool._lines import current
+
 TYPE_CHECKING = False  # see _boot.py
 if TYPE_CHECKING:
     from typing import Any
@@ -27,7 +29,7 @@ def prepare(logging: Any) -> None:
             try:
                 text = self.format(record)
                 level = _level(record.levelno)
-                _write(_RECORD + level + _FIELD + record.name + _FIELD + text)
+                _write(_RECORD + level + _FIELD + record.name + _FIELD + str(current[0] or "") + _FIELD + text)
             except Exception:
                 self.handleError(record)
 

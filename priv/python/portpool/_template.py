@@ -8,7 +8,7 @@ import socket
 import sys
 from struct import Struct
 
-from portpool import _copies, _process, _signals, _start, _stop, _wire, _worker
+from portpool import _copies, _lines, _process, _signals, _start, _stop, _wire, _worker
 from portpool import _reducers as _reducers  # So that no worker has to import it.
 from portpool._codec import dumps
 from portpool._generators import Generators
@@ -198,6 +198,7 @@ def become_worker(
     os.dup2(stderr, 2)
     os.close(stdout)
     os.close(stderr)
+    _lines.are_others()
 
     def differ(order: dict[str, Any], stage: _start.Stage) -> None:
         stage.name = "the fork"

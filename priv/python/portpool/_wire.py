@@ -39,7 +39,7 @@ REPLACE = 9
 FORKED = 10
 UNFIT = 11
 
-# docs/worker_protocol.md 2.1: length, kind, flags, number of buffers, call
+# docs/worker_protocol.md 2.1: length, kind, flags, number of buffers or time, call
 HEADER = Struct("<IBBHQ")
 HEADER_SIZE = HEADER.size
 
@@ -52,7 +52,9 @@ _sched_yield = getattr(os, "sched_yield", None)  # Not every system has it.
 _monotonic = monotonic
 _is_copy = _copies.is_copy
 
-_READ = 16384
+# docs/worker_protocol.md 2.4
+SHORT = 512
+_SHORT_BODY = SHORT - HEADER_SIZE
 # Pieces of up to this many bytes in total are joined, which takes less time than passing them one by one.
 _SMALL = 4096
 # The kernel takes at most IOV_MAX (1024) pieces in one write.
@@ -72,6 +74,7 @@ def wait_for(channel: Channel, busy: float = 0) -> Callable[[], object]:
     It waits in `poll`: a worker that is killed while it sleeps in a read may still take bytes out of the pipe as it dies. The server,
     which asks the pipe, would then have to assume that it had begun a call that it never saw.
     """
+    os.set_blocking(channel[0], False)
     orders = poll()
     orders.register(channel[0], POLLIN)
     look = orders.poll
@@ -103,33 +106,41 @@ def read_call(channel: Channel, wait: Callable[[], object]) -> tuple[int, Chunk,
     It answers pings in the meantime: only a worker that waits for a call gets any.
     """
     orders, answers = channel
-    wait()
-    if _is_copy():
-        _copies.leave()  # A signal handler has forked it in C: it must not take the worker's call.
-    data = _read(orders, _READ)
     while True:
+        wait()
+        if _is_copy():
+            _copies.leave()  # A signal handler has forked it in C: it must not take the worker's call.
+        try:
+            data = _read(orders, SHORT)
+        except BlockingIOError:
+            continue  # The server has taken the call back.
         if not data:
             return None
-        while len(data) < HEADER_SIZE:
+        if len(data) < HEADER_SIZE:
             data += _some(orders, HEADER_SIZE - len(data))
         length, kind, flags, buffers, call = _unpack_from(data)
+        if length <= _SHORT_BODY and len(data) < SHORT and not buffers:
+            data += _some(orders, SHORT - len(data))
         if kind == CALL and not flags:
             break
         if kind != PING or flags or length:
             raise ProtocolError(f"a frame of kind {kind}, flags {flags}, length {length}")
         write_frame(answers, PONG, 0, (), 0)
-        data = data[HEADER_SIZE:]
-        if not data:
-            wait()
-            data = _read(orders, _READ)
-    if len(data) == HEADER_SIZE + length and not buffers:
-        return call, data[HEADER_SIZE:] if length < _SMALL else memoryview(data)[HEADER_SIZE:], ()
+    if length <= _SHORT_BODY and not buffers:
+        return call, data[HEADER_SIZE : HEADER_SIZE + length], ()
     ahead = memoryview(data)[HEADER_SIZE:]
     if buffers:
         return (call, *_read_buffers(orders, ahead, length, buffers))
     body = bytearray(length)
     _fill(orders, memoryview(body), ahead)
     return call, body, ()
+
+
+def await_end(channel: Channel) -> None:
+    """Wait until the server has closed the channel, without reading anything."""
+    end = poll()
+    end.register(channel[0], 0)
+    end.poll()
 
 
 def _read_buffers(orders: int, ahead: memoryview, length: int, count: int) -> tuple[Chunk, list[bytes]]:
@@ -167,7 +178,11 @@ def _fill(orders: int, view: memoryview, ahead: memoryview) -> memoryview:
     view[:have] = ahead[:have]
     rest = ahead[have:]
     while have < len(view):
-        got = os.readv(orders, [view[have:]])
+        try:
+            got = os.readv(orders, [view[have:]])
+        except BlockingIOError:
+            _await_more(orders)
+            continue
         if not got:
             raise ProtocolError("the channel was closed inside a frame")
         have += got
@@ -175,16 +190,23 @@ def _fill(orders: int, view: memoryview, ahead: memoryview) -> memoryview:
 
 
 def _some(orders: int, size: int) -> bytes:
-    data = _read(orders, size)
-    if not data:
-        raise ProtocolError("the channel was closed inside a header")
-    return data
+    data = bytearray(size)
+    _fill(orders, memoryview(data), memoryview(b""))
+    return bytes(data)
 
 
-def write_frame(answers: int, kind: int, call: int, chunks: Sequence[Chunk], length: int) -> None:
-    """Write one frame with the body `chunks`, `length` bytes in total; large chunks are not copied into one."""
+def _await_more(orders: int) -> None:
+    """Wait until there is more of a frame that is longer than a short one, and so has to be read bit by bit."""
+    more = poll()
+    more.register(orders, POLLIN)
+    more.poll()
+
+
+def write_frame(answers: int, kind: int, call: int, chunks: Sequence[Chunk], length: int, run: int = 0) -> None:
+    """Write one frame with the body `chunks`, `length` bytes in total; large chunks are not copied into one. `run` is how long the
+    function of the call has run, in microseconds."""
     left = HEADER_SIZE + length
-    pieces: list[Chunk] = [_pack(length, kind, 0, 0, call), *chunks]
+    pieces: list[Chunk] = [_pack(length, kind, 0, run, call), *chunks]
     if left < _SMALL:
         pieces = [b"".join(pieces)]
     while True:

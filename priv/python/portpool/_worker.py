@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from time import perf_counter_ns
 
 from portpool import _copies, _replacement, _wire
 from portpool._calls import run
 from portpool._codec import dumps, loads, lower_recursion_limit
 from portpool._copies import is_copy
+from portpool._lines import current
 from portpool._say import short_name, told, type_name
 from portpool._signals import take_back as take_back_signals
 from portpool._stop import in_hand
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     Reply = tuple[int, list[Chunk]]
 
 _MESSAGE = 8 << 10
+# The header of a reply has two bytes for the microseconds that a function took.
+_LONGEST = 0xFFFF
 
 
 def serve(channel: Channel, max_frame: int, max_memory: int | None = None, busy_poll: int = 0) -> None:
@@ -41,27 +45,37 @@ def serve(channel: Channel, max_frame: int, max_memory: int | None = None, busy_
             return
         call, body, buffers = frame
         del frame
+        current[0] = call
+        began = perf_counter_ns()
         reply = answer(body, buffers, call)
+        run = (perf_counter_ns() - began) // 1000
+        current[0] = 0
         del body, buffers
         if is_copy():
             _copies.leave()  # An encoder has forked it.
         take_back_signals()
-        if reasons:
-            ask_for_replacement(answers)
-        send(answers, call, reply, max_frame)
+        is_last = bool(reasons) and ask_for_replacement(answers)
+        send(answers, call, reply, max_frame, run if run < _LONGEST else _LONGEST)
         del reply  # Nothing of a call is kept while the worker waits for the next one.
+        if is_last:
+            return _wire.await_end(channel)
         if watch and watch.has_grown():
             _replacement.ask("its memory exceeds max_memory", False)
             ask_for_replacement(answers)
             watch = None
 
 
-def ask_for_replacement(answers: int) -> None:
-    """Tell the server why this worker must be replaced. It precedes the reply, so that the worker gets no other call if it must not."""
+def ask_for_replacement(answers: int) -> bool:
+    """Tell the server why this worker must be replaced. It precedes the reply, so that the worker gets no other call if it must not.
+
+    Returns whether it must not: then it leaves what the server has sent ahead, to be taken back.
+    """
+    is_last = any(at_once for _, at_once in _replacement.reasons)
     for reason, at_once in _replacement.reasons:
         chunks = dumps({"message": reason, "at_once": at_once})
         write_frame(answers, _wire.REPLACE, 0, chunks, _length(chunks))
     _replacement.reasons.clear()
+    return is_last
 
 
 def _watch(max_memory: int) -> MemoryWatch:
@@ -81,7 +95,7 @@ def hello() -> dict[str, Any]:
     }
 
 
-def send(answers: int, call: int, reply: Reply, max_frame: int) -> None:
+def send(answers: int, call: int, reply: Reply, max_frame: int, run: int = 0) -> None:
     kind, chunks = reply
     length = _length(chunks)
     if length > max_frame:
@@ -93,7 +107,7 @@ def send(answers: int, call: int, reply: Reply, max_frame: int) -> None:
             fields = _errors.shortened(loads(b"".join(chunks)), max_frame)
         chunks = dumps(fields)
         length = _length(chunks)
-    write_frame(answers, kind, call, chunks, length)
+    write_frame(answers, kind, call, chunks, length, run)
 
 
 def _length(chunks: Sequence[Chunk]) -> int:

@@ -29,27 +29,47 @@ class Frames(unittest.TestCase):
         self.addCleanup(thread.join)
 
     def frame(self, body: bytes, call: int = 7) -> bytes:
-        return _wire.HEADER.pack(len(body), _wire.CALL, 0, 0, call) + body
+        return (_wire.HEADER.pack(len(body), _wire.CALL, 0, 0, call) + body).ljust(_wire.SHORT, b"\0")
 
     def test_a_call_is_read_whole_however_it_is_cut(self) -> None:
-        frame = self.frame(b"body")
-        for cut in range(1, len(frame)):
-            self.send(frame[:cut], frame[cut:])
-            call, body, _ = _wire.read_call(self.channel, _wire.wait_for(self.channel))
-            self.assertEqual((call, bytes(body)), (7, b"body"))
+        for sent in (b"body", bytes(480), bytes(481), os.urandom(496), os.urandom(497), os.urandom(2000)):
+            frame = self.frame(sent)
+            for cut in range(1, len(frame), 1 if len(frame) <= _wire.SHORT else 37):
+                self.send(frame[:cut], frame[cut:])
+                call, body, _ = _wire.read_call(self.channel, _wire.wait_for(self.channel))
+                self.assertEqual((call, bytes(body)), (7, sent))
+
+    def test_a_short_call_is_read_and_nothing_behind_it(self) -> None:
+        self.server.sendall(self.frame(b"one", 1) + self.frame(b"two", 2) + self.frame(os.urandom(3000), 3))
+        for number in (1, 2):
+            call, _, _ = _wire.read_call(self.channel, _wire.wait_for(self.channel))
+            left = self.worker.recv(100_000, socket.MSG_PEEK)
+            self.assertEqual((call, len(left)), (number, (2 - number) * _wire.SHORT + 3016))
+
+    def test_a_call_that_was_taken_back_is_waited_for_again(self) -> None:
+        waits = []
+
+        def wait() -> None:
+            waits.append(None)
+            if len(waits) == 3:
+                self.server.sendall(self.frame(b"body"))
+
+        _wire.wait_for(self.channel)
+        call, _, _ = _wire.read_call(self.channel, wait)
+        self.assertEqual((call, len(waits)), (7, 3))
 
     def test_pings_on_the_way_are_answered_however_they_are_cut(self) -> None:
-        ping = _wire.HEADER.pack(0, _wire.PING, 0, 0, 0)
+        ping = _wire.HEADER.pack(0, _wire.PING, 0, 0, 0).ljust(_wire.SHORT, b"\0")
         pong = _wire.HEADER.pack(0, _wire.PONG, 0, 0, 0)
         sent = ping + ping + self.frame(b"body")
-        for cut in range(1, len(sent)):
+        for cut in range(1, len(sent), 7):
             self.send(sent[:cut], sent[cut:])
             call, body, _ = _wire.read_call(self.channel, _wire.wait_for(self.channel))
             self.assertEqual((call, bytes(body)), (7, b"body"))
             self.assertEqual(self.server.recv(len(pong) * 2, socket.MSG_WAITALL), pong * 2)
 
     def test_a_ping_with_a_body_is_refused(self) -> None:
-        self.send(_wire.HEADER.pack(1, _wire.PING, 0, 0, 0) + b"x")
+        self.send((_wire.HEADER.pack(1, _wire.PING, 0, 0, 0) + b"x").ljust(_wire.SHORT, b"\0"))
         with self.assertRaises(_wire.ProtocolError):
             _wire.read_call(self.channel, _wire.wait_for(self.channel))
 
@@ -82,14 +102,14 @@ class Frames(unittest.TestCase):
             _wire.HEADER.pack(0, 9, 0, 0, 1),
             _wire.HEADER.pack(0, _wire.CALL, 1, 0, 1),
         ):
-            self.server.sendall(header)
+            self.server.sendall(header.ljust(_wire.SHORT, b"\0"))
             with self.assertRaises(_wire.ProtocolError):
                 _wire.read_call(self.channel, _wire.wait_for(self.channel))
 
     def with_buffers(self, pickle: bytes, *buffers: bytes) -> bytes:
         table = b"".join(len(buffer).to_bytes(8, "little") for buffer in buffers)
         body = b"".join([table, pickle, *buffers])
-        return _wire.HEADER.pack(len(body), _wire.CALL, 0, len(buffers), 7) + body
+        return _wire.HEADER.pack(len(body), _wire.CALL, 0, len(buffers), 7) + body  # never a short frame
 
     def test_buffers_are_read_whole_however_they_are_cut(self) -> None:
         frame = self.with_buffers(b"pickle", b"one", b"", b"three")

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Busy, Core, DELIVERIES, KillCause, State};
+use super::{Busy, Core, DELIVERIES, KillCause, State, StopCall};
 use crate::call::{CallId, OnCancel, WorkerId};
 use crate::pool::backoff::pause_after;
 use crate::pool::event::{Action, Placement, Purpose, Refusal, Run};
@@ -13,6 +13,8 @@ use crate::pool::timers::Timer;
 enum Place {
     /// This worker.
     Now(WorkerId),
+    /// A place behind the call of this worker.
+    Ahead(WorkerId),
     /// A place in this line.
     Line(Line),
     /// Nothing.
@@ -25,6 +27,7 @@ impl Core {
             Place::Never(refusal) => actions.push(Action::Refuse(call, refusal)),
             _ if waiting.is_overdue(now) => actions.push(Action::Refuse(call, Refusal::CheckoutTimeout)),
             Place::Now(worker) => self.hand_over(now, worker, call, waiting, actions),
+            Place::Ahead(worker) => self.put_ahead(now, worker, call, waiting, actions),
             Place::Line(line) if line == Line::Any && self.is_crash_loop() => {
                 actions.push(Action::Refuse(call, Refusal::CrashLoop));
             }
@@ -33,7 +36,12 @@ impl Core {
                 self.totals.refused += 1;
                 actions.push(Action::Refuse(call, Refusal::QueueFull));
             }
-            Place::Line(line) => self.enqueue(line, call, waiting),
+            Place::Line(line) => {
+                self.enqueue(line, call, waiting);
+                if let Line::Worker(worker) = line {
+                    self.refill(now, worker, actions);
+                }
+            }
         }
     }
 
@@ -42,6 +50,7 @@ impl Core {
         match self.place_for(now, &waiting) {
             Place::Never(refusal) => actions.push(Action::Refuse(call, refusal)),
             Place::Now(worker) if !waiting.is_overdue(now) => self.hand_over(now, worker, call, waiting, actions),
+            Place::Ahead(worker) => self.put_ahead(now, worker, call, waiting, actions),
             Place::Line(line) if !waiting.has_expired(now) => self.enqueue(line, call, waiting),
             _ => actions.push(Action::Refuse(call, Refusal::CheckoutTimeout)),
         }
@@ -56,7 +65,10 @@ impl Core {
             return Place::Never(refusal);
         }
         match demand.placement {
-            Placement::Any => self.any_worker(),
+            Placement::Any => match self.instead_of_idle(now, waiting) {
+                Some(worker) => Place::Ahead(worker),
+                None => self.any_worker(),
+            },
             Placement::Key(key) => match self.affinity.of(key) {
                 Some(home) => self.this_worker(home),
                 None => self.any_worker(),
@@ -134,19 +146,37 @@ impl Core {
         }
         match &waiting.demand.purpose {
             Purpose::Lease(limit) => self.grant(now, worker, call, *limit, actions),
-            Purpose::Run(run) => {
-                let expires = run.timeout.and_then(|limit| now.checked_add(limit));
-                self.timers.set(Timer::Worker(worker), earliest(expires, waiting.deadline));
-                self.count_call(worker);
-                self.roster.set_state(worker, State::Busy(Busy { call, waiting, awaited: true, interrupted: false }));
-                self.running.insert(call, worker);
+            Purpose::Run(_) => {
+                self.serve(now, worker, call, waiting);
                 actions.push(Action::Dispatch(worker, call));
+                self.refill(now, worker, actions);
             }
         }
     }
 
+    /// This is the call of the worker now: its time begins.
+    pub(super) fn serve(&mut self, now: Instant, worker: WorkerId, call: CallId, waiting: Waiting) {
+        let expires = waiting.demand.timeout().and_then(|limit| now.checked_add(limit));
+        self.timers.set(Timer::Worker(worker), earliest(expires, waiting.deadline));
+        self.count_call(worker);
+        let busy = Busy { call, waiting, awaited: true, interrupted: false, stop: None };
+        self.roster.set_state(worker, State::Busy(busy));
+        self.running.insert(call, worker);
+    }
+
+    /// A call has waited as long as it may.
+    pub(super) fn waited_too_long(&mut self, call: CallId, actions: &mut Vec<Action>) {
+        if let Some(worker) = self.queue.ahead_of(call) {
+            self.give_up_ahead(worker, call, false, actions);
+        } else if self.queue.remove(call).is_some() {
+            actions.push(Action::Refuse(call, Refusal::CheckoutTimeout));
+        }
+    }
+
     pub(super) fn call_cancelled(&mut self, now: Instant, call: CallId, actions: &mut Vec<Action>) {
-        if self.queue.remove(call).is_some() || self.retrying.remove(&call).is_some() {
+        if let Some(worker) = self.queue.ahead_of(call) {
+            self.give_up_ahead(worker, call, true, actions);
+        } else if self.queue.remove(call).is_some() || self.retrying.remove(&call).is_some() {
             self.timers.set(Timer::Checkout(call), None);
             self.timers.set(Timer::Retry(call), None);
             actions.push(Action::Refuse(call, Refusal::CancelledWaiting));
@@ -157,7 +187,13 @@ impl Core {
         }
     }
 
-    fn running_call_cancelled(&mut self, now: Instant, worker: WorkerId, call: CallId, actions: &mut Vec<Action>) {
+    pub(super) fn running_call_cancelled(
+        &mut self,
+        now: Instant,
+        worker: WorkerId,
+        call: CallId,
+        actions: &mut Vec<Action>,
+    ) {
         let finishes = match self.roster.get_mut(worker).map(|worker| &mut worker.state) {
             Some(State::Busy(Busy { waiting, awaited, .. })) => match &waiting.demand.purpose {
                 Purpose::Run(Run { on_cancel: OnCancel::Finish, .. }) => {
@@ -170,8 +206,10 @@ impl Core {
         };
         if finishes {
             self.running.remove(&call);
-        } else {
+        } else if self.may_stop(now, worker, StopCall::Cancelled, actions) {
             self.kill(now, worker, KillCause::Cancelled, actions);
+        } else {
+            return;
         }
         actions.push(Action::Refuse(call, Refusal::CancelledRunning(worker)));
     }

@@ -3,11 +3,13 @@
 //! Events say what happened, actions what to do about it. The driver feeds the former and performs the latter.
 //! docs/protocol.md 4 and 8 have the rules.
 //!
+//! - `ahead`: calls that are sent to a busy worker before it can run them
 //! - `calls`: the path of a call through the queue to a worker, or to its end without a result
 //! - `leases`: workers that one caller holds for several calls
 //! - `workers`: starts, replies, deaths
 //! - `change`: replacement, resize, reload, drain
 
+mod ahead;
 mod calls;
 mod change;
 mod leases;
@@ -22,7 +24,7 @@ use super::event::{Action, Event, KillCause, Refusal, Settings};
 use super::quarantine::Quarantine;
 use super::queue::{Queue, Waiting};
 use super::random::Random;
-use super::roster::{Busy, Counts, Roster, State, Stop};
+use super::roster::{Busy, Counts, Roster, State, Stop, StopCall};
 use super::timers::{Timer, Timers};
 use crate::call::{CallId, WorkerId};
 
@@ -123,11 +125,12 @@ impl Core {
             Event::CallCancelled(call) => self.call_cancelled(now, call, actions),
             Event::CheckedIn { lease, broken } => self.checked_in(now, lease, broken, actions),
             Event::WorkerReady(worker) => self.worker_ready(now, worker, actions),
-            Event::CallFinished(worker) => self.call_finished(now, worker, actions),
+            Event::CallFinished(worker, call) => self.call_finished(now, worker, call, actions),
+            Event::TakenBack { worker, calls } => self.taken_back(now, worker, &calls, actions),
             Event::WorkerGrew(worker) => self.roster.mark_replaceable(worker),
             Event::WorkerSpoiled(worker) => self.worker_spoiled(now, worker, actions),
             Event::WorkerAnswered(worker) => self.worker_answered(now, worker),
-            Event::WorkerExited { worker, undelivered } => self.worker_exited(now, worker, undelivered, actions),
+            Event::WorkerExited { worker, read } => self.worker_exited(now, worker, &read, actions),
             Event::Resized(size) => self.resized(now, size),
             Event::ReloadAsked(call) => self.reload_asked(now, call, actions),
             Event::DrainAsked(limit) => self.drain_asked(now, limit, actions),
@@ -136,6 +139,8 @@ impl Core {
         while let Some(timer) = self.timers.pop(now) {
             self.timer_fell_due(now, timer, actions);
         }
+        self.take_back_from_leaving(actions);
+        self.send_ahead(now, actions);
         self.replace_workers(now, actions);
         self.start_workers(now, actions);
         self.totals.max_waiting = self.totals.max_waiting.max(self.queue.len());
@@ -144,15 +149,12 @@ impl Core {
 
     fn timer_fell_due(&mut self, now: Instant, timer: Timer, actions: &mut Vec<Action>) {
         match timer {
-            Timer::Checkout(call) => {
-                if self.queue.remove(call).is_some() {
-                    actions.push(Action::Refuse(call, Refusal::CheckoutTimeout));
-                }
-            }
+            Timer::Checkout(call) => self.waited_too_long(call, actions),
             Timer::Retry(call) => self.retry_due(now, call, actions),
             Timer::Lease(lease) => self.end_lease(now, lease, Refusal::LeaseLostRunning, actions),
             Timer::Worker(worker) => self.worker_timer_fell_due(now, worker, actions),
             Timer::Check(worker) => self.is_silent(now, worker, actions),
+            Timer::Behind(worker) => self.behind_too_long(now, worker, actions),
             Timer::Age(worker) => self.roster.mark_replaceable(worker),
             Timer::Drain => self.drain_timed_out(now, actions),
             // Only the end of the pause: `start_workers` checks it after each event.
@@ -183,6 +185,11 @@ impl Core {
     /// What has been counted since the start.
     pub fn totals(&self) -> Totals {
         self.totals
+    }
+
+    /// The number of calls that were sent to busy workers ahead of their time. They count as waiting.
+    pub fn ahead(&self) -> usize {
+        self.queue.ahead()
     }
 
     /// The number of leased workers.

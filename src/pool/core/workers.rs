@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::{Busy, CHECK_LIMIT, Core, KillCause, PROGRESS_AGE, PROGRESS_CALLS, RETIRE_GRACE, State, Stop};
-use crate::call::WorkerId;
+use super::{CHECK_LIMIT, Core, KillCause, PROGRESS_AGE, PROGRESS_CALLS, RETIRE_GRACE, State, Stop, StopCall};
+use crate::call::{CallId, WorkerId};
 use crate::pool::event::{Action, Purpose, Refusal, Run};
 use crate::pool::queue::Line;
 use crate::pool::timers::Timer;
@@ -18,16 +18,21 @@ impl Core {
         self.hand_next_call(now, worker, actions);
     }
 
-    pub(super) fn call_finished(&mut self, now: Instant, worker: WorkerId, actions: &mut Vec<Action>) {
+    pub(super) fn call_finished(&mut self, now: Instant, worker: WorkerId, call: CallId, actions: &mut Vec<Action>) {
         // A worker that is being stopped may still have written a reply, after its call has been answered.
         let Some(entry) = self.roster.get_mut(worker) else { return };
-        let State::Busy(Busy { call, .. }) = &entry.state else { return };
-        let (call, lease) = (*call, entry.lease);
+        if !matches!(&entry.state, State::Busy(busy) if busy.call == call) {
+            return;
+        }
+        let lease = entry.lease;
         entry.calls += 1;
         self.is_alive(worker);
         self.running.remove(&call);
         self.totals.finished += 1;
         self.backoff.progressed();
+        if self.begin_next(now, worker, actions) {
+            return;
+        }
         match lease {
             Some(lease) => self.hand_next_call_of(now, lease, worker, actions),
             None => self.hand_next_call(now, worker, actions),
@@ -41,7 +46,7 @@ impl Core {
         }
     }
 
-    pub(super) fn worker_exited(&mut self, now: Instant, id: WorkerId, undelivered: bool, actions: &mut Vec<Action>) {
+    pub(super) fn worker_exited(&mut self, now: Instant, id: WorkerId, read: &[CallId], actions: &mut Vec<Action>) {
         let Some(worker) = self.roster.remove(id) else { return };
         self.stop_timers(id);
         let progressed =
@@ -65,8 +70,10 @@ impl Core {
         self.affinity.forget(id);
         // Its own call is older than those that waited for it.
         if let State::Busy(busy) = worker.state {
+            let undelivered = !read.contains(&busy.call);
             self.call_lost(now, busy, id, undelivered, actions);
         }
+        self.lost_ahead(now, id, worker.ahead.calls, read, actions);
         self.unbind(now, id, actions);
     }
 
@@ -84,7 +91,10 @@ impl Core {
     }
 
     /// With a grace, interrupts the call; without one, or after it, stops it.
-    fn ran_too_long(&mut self, now: Instant, id: WorkerId, actions: &mut Vec<Action>) {
+    pub(super) fn ran_too_long(&mut self, now: Instant, id: WorkerId, actions: &mut Vec<Action>) {
+        if !self.may_stop(now, id, StopCall::Late, actions) {
+            return;
+        }
         let Some(State::Busy(busy)) = self.roster.get_mut(id).map(|worker| &mut worker.state) else { return };
         let grace = match &busy.waiting.demand.purpose {
             Purpose::Run(Run { grace, .. }) if !busy.interrupted && !grace.is_zero() => Some(*grace),
@@ -134,6 +144,7 @@ impl Core {
         self.timers.set(Timer::Worker(id), None);
         self.timers.set(Timer::Check(id), None);
         self.timers.set(Timer::Age(id), None);
+        self.timers.set(Timer::Behind(id), None);
     }
 
     fn ends_too_slowly(&mut self, now: Instant, id: WorkerId, stop: Stop, actions: &mut Vec<Action>) {

@@ -114,6 +114,10 @@ impl Given<'_> {
         self.one_of([("stderr", Logs::Stderr), ("owner", Logs::Owner)], "stderr or owner")
     }
 
+    pub(super) fn prefetch(&self) -> Result<bool, Failure> {
+        self.one_of([("auto", true), ("off", false)], "auto or off")
+    }
+
     pub(super) fn signals(&self) -> Result<Signals, Failure> {
         self.one_of([("ignore", Signals::Ignore), ("drain", Signals::Drain)], "ignore or drain")
     }

@@ -14,7 +14,7 @@ const PROTOCOL: u64 = 1;
 pub(crate) const MAX_WORKERS: u64 = 1024;
 
 /// The options of a pool, for "did you mean". The table is docs/protocol.md 7.2; a test compares the two.
-const POOL_OPTIONS: [&str; 44] = [
+const POOL_OPTIONS: [&str; 45] = [
     "size",
     "max_overflow",
     "overflow_ttl",
@@ -43,6 +43,7 @@ const POOL_OPTIONS: [&str; 44] = [
     "pool_memory_limit",
     "idle_check",
     "busy_poll",
+    "prefetch",
     "drain_timeout",
     "signals",
     "wait",
@@ -138,6 +139,7 @@ fn set(config: &mut Config, key: &str, value: &Term) -> Result<(), Failure> {
         "idle_check" => config.idle_check = option.pause()?,
         "busy_poll" if option.is_atom("auto") => config.busy_poll = default_busy_poll(),
         "busy_poll" => config.busy_poll = option.microseconds(1000)?,
+        "prefetch" => config.prefetch = option.prefetch()?,
         "drain_timeout" => config.drain_timeout = option.limit()?,
         "signals" => config.signals = option.signals()?,
         "logs" => config.logs = option.logs()?,

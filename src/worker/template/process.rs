@@ -17,6 +17,7 @@ use crate::worker::event::{Stacks, StartError, fields};
 use crate::worker::hello;
 use crate::worker::last_lines::last_words;
 use crate::worker::launcher::Launched;
+use crate::worker::line::Writers;
 use crate::worker::log::Log;
 use crate::worker::logs::LogPipe;
 use crate::worker::memory::OomKills;
@@ -166,8 +167,8 @@ impl TemplateProcess {
     /// Kills it and returns its last words on stderr.
     pub(super) fn end(self) -> Option<String> {
         self.process.kill();
-        self.stdout.finish(None);
-        last_words(&self.stderr.finish(None)).map(str::to_owned)
+        self.stdout.finish(&Writers::default());
+        last_words(&self.stderr.finish(&Writers::default())).map(str::to_owned)
     }
 
     /// The next frame, while its output is logged; or why there will be none.

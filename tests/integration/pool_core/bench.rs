@@ -33,6 +33,7 @@ pub fn plain() -> Settings {
         max_age: None,
         idle_check: None,
         quarantine: 3,
+        prefetch: None,
         seed: 7,
     }
 }
@@ -40,7 +41,14 @@ pub fn plain() -> Settings {
 /// Any worker, for a call without limits.
 pub fn demand() -> Demand {
     let run = Run { timeout: None, grace: ms(0), on_cancel: OnCancel::Kill, retry: 0, fingerprint: None };
-    Demand { bytes: 1, checkout_timeout: None, deadline: None, placement: Placement::Any, purpose: Purpose::Run(run) }
+    Demand {
+        bytes: 1,
+        checkout_timeout: None,
+        deadline: None,
+        placement: Placement::Any,
+        purpose: Purpose::Run(run),
+        brief: None,
+    }
 }
 
 impl Bench {
@@ -53,6 +61,22 @@ impl Bench {
     }
 
     pub fn happen(&mut self, event: Event) {
+        self.tell(event);
+        // What is taken back is reported before anything else happens.
+        while let Some((worker, calls)) = self.model.taken.pop_front() {
+            for call in &calls {
+                // The call of a worker that was killed has ended.
+                let Some(ask) = self.model.asks.get_mut(call) else { continue };
+                if std::mem::replace(&mut ask.stage, Stage::Waiting) == Stage::Running(worker) {
+                    self.model.workers.get_mut(&worker).unwrap().taken -= 1;
+                }
+            }
+            self.tell(Event::TakenBack { worker, calls });
+        }
+        self.model.check(&self.core);
+    }
+
+    fn tell(&mut self, event: Event) {
         let mut actions = Vec::new();
         self.history.push((self.model.now, event.clone(), Vec::new()));
         self.core.handle(self.model.now, event, &mut actions);
@@ -61,7 +85,6 @@ impl Bench {
         }
         self.rest();
         actions.into_iter().for_each(|action| self.model.take(action));
-        self.model.check(&self.core);
     }
 
     /// One line for each event.
@@ -121,13 +144,24 @@ impl Bench {
     pub fn finish(&mut self, id: WorkerId) {
         let worker = self.model.workers.get_mut(&id).unwrap();
         let Phase::Busy(call) = worker.phase else { panic!("it was busy") };
+        let pipe = self.model.pipes.get_mut(&id).unwrap();
+        while pipe.answered == 0 {
+            pipe.advance();
+        }
+        assert_eq!(pipe.sent.pop_front(), Some(call));
+        (pipe.read, pipe.answered) = (pipe.read - 1, pipe.answered - 1);
         worker.phase = if worker.lease.is_some() { Phase::Leased } else { Phase::Idle };
         worker.pinged = false;
         if !self.model.forget_abandoned(call) {
             self.model.end(call);
         }
         self.model.deaths = 0;
-        self.happen(Event::CallFinished(id));
+        self.happen(Event::CallFinished(id, call));
+    }
+
+    /// The worker reads or answers a call, and the core does not know of it.
+    pub fn advance(&mut self, id: WorkerId) {
+        self.model.pipes.entry(id).or_default().advance();
     }
 
     pub fn answer(&mut self, worker: WorkerId) {
@@ -176,13 +210,27 @@ impl Bench {
     }
 
     pub fn die(&mut self, id: WorkerId, undelivered: bool) {
+        let is_busy =
+            |bench: &Self| bench.model.workers.get(&id).is_some_and(|worker| matches!(worker.phase, Phase::Busy(_)));
+        // What it has answered arrives first.
+        while is_busy(self) && self.model.pipes[&id].answered > 0 {
+            self.finish(id);
+        }
+        let mut pipe = self.model.pipes.remove(&id).unwrap_or_default();
+        if !undelivered && pipe.read == 0 {
+            pipe.advance();
+        }
+        let read = pipe.running();
+        for call in pipe.sent.iter().skip(1).filter(|call| !read.contains(call)) {
+            self.model.asks.get_mut(call).unwrap().stage = Stage::Waiting;
+        }
         let worker = self.model.workers.remove(&id).unwrap();
         self.model.homes.retain(|_, home| *home != id);
         self.model.deaths += 1;
         if let Phase::Busy(call) = worker.phase {
-            self.lose(call, undelivered);
+            self.lose(call, !read.contains(&call));
         }
-        self.happen(Event::WorkerExited { worker: id, undelivered });
+        self.happen(Event::WorkerExited { worker: id, read });
     }
 
     /// A call whose worker died waits again, unless the actions say that this is its end.

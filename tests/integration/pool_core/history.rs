@@ -1,11 +1,12 @@
 //! Random histories of all kinds.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use portpool::call::{CallId, OnCancel, WorkerId};
 use portpool::config::Strategy as IdleStrategy;
-use portpool::pool::{Demand, Event, Placement, Purpose, Run, Settings};
+use portpool::pool::{Action, Demand, Event, Placement, Purpose, Run, Settings};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::TestRunner;
@@ -13,6 +14,9 @@ use proptest::test_runner::TestRunner;
 use super::bench::Bench;
 use super::model::{Phase, Stage, ms};
 use crate::harness::summary;
+
+/// Calls that are not.
+const NOISE: [CallId; 1] = [CallId(u64::MAX)];
 
 /// One thing that happens. An index picks among those it can happen to; where there are none, nothing happens.
 #[derive(Clone, Debug)]
@@ -25,6 +29,8 @@ enum Op {
     },
     GetReady(Index),
     Finish(Index),
+    /// A worker goes on, unknown to the pool.
+    Advance(Index),
     Answer(Index),
     Grow(Index),
     Spoil(Index),
@@ -50,6 +56,7 @@ struct Arrival {
     deadline: Option<u64>,
     target: Target,
     purpose: Wish,
+    brief: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -82,9 +89,17 @@ fn arrival() -> impl Strategy<Value = Arrival> {
     let run = (timeout.clone(), prop_oneof![3 => Just(0u64), 1 => 1u64..30], prop::bool::weighted(0.2), 0u8..3)
         .prop_map(|(timeout, grace, finish, retry)| Wish::Run { timeout, grace, finish, retry });
     let purpose = prop_oneof![5 => run, 2 => timeout.prop_map(Wish::Lease)];
-    (0usize..40, limit(), deadline, target, purpose).prop_map(|(bytes, checkout_timeout, deadline, target, purpose)| {
-        Arrival { bytes, checkout_timeout, deadline, target, purpose }
-    })
+    let brief = prop_oneof![1 => Just(None), 2 => (1u64..60).prop_map(Some), 1 => (60u64..250).prop_map(Some)];
+    (0usize..40, limit(), deadline, target, purpose, brief).prop_map(
+        |(bytes, checkout_timeout, deadline, target, purpose, brief)| Arrival {
+            bytes,
+            checkout_timeout,
+            deadline,
+            target,
+            purpose,
+            brief,
+        },
+    )
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -95,6 +110,7 @@ fn op() -> impl Strategy<Value = Op> {
         10 => (index(), prop::bool::weighted(0.2)).prop_map(|(lease, broken)| Op::CheckIn { lease, broken }),
         40 => index().prop_map(Op::GetReady),
         40 => index().prop_map(Op::Finish),
+        20 => index().prop_map(Op::Advance),
         20 => index().prop_map(Op::Answer),
         5 => index().prop_map(Op::Grow),
         5 => index().prop_map(Op::Spoil),
@@ -105,6 +121,47 @@ fn op() -> impl Strategy<Value = Op> {
         1 => prop::option::of(0u64..100).prop_map(Op::Drain),
         30 => (0u64..40).prop_map(Op::Pass),
         10 => Just(Op::Noise),
+    ]
+}
+
+/// Many short calls, most of which are sent ahead.
+fn op_of_a_rush() -> impl Strategy<Value = Op> {
+    let index = any::<Index>;
+    let target = prop_oneof![
+        8 => Just(Target::Any),
+        1 => (0u64..3).prop_map(Target::Key),
+        1 => any::<Index>().prop_map(Target::Worker)
+    ];
+    let short = (arrival(), target, prop_oneof![3 => Just(None), 1 => Just(Some(2)), 1 => Just(Some(10))], 1u64..30)
+        .prop_map(|(arrival, target, checkout_timeout, brief)| Arrival {
+            target,
+            checkout_timeout,
+            brief: Some(brief),
+            ..arrival
+        });
+    prop_oneof![
+        80 => short.prop_map(Op::Arrive),
+        3 => arrival().prop_map(Op::Arrive),
+        60 => index().prop_map(Op::Advance),
+        40 => index().prop_map(Op::Finish),
+        10 => index().prop_map(Op::Cancel),
+        30 => index().prop_map(Op::GetReady),
+        2 => index().prop_map(Op::Grow),
+        2 => index().prop_map(Op::Spoil),
+        5 => (index(), any::<bool>()).prop_map(|(worker, undelivered)| Op::Die { worker, undelivered }),
+        20 => index().prop_map(Op::Reap),
+        2 => (1usize..6).prop_map(Op::Resize),
+        2 => Just(Op::Reload),
+        1 => prop::option::of(0u64..100).prop_map(Op::Drain),
+        8 => (0u64..3).prop_map(Op::Pass),
+    ]
+}
+
+fn history() -> impl Strategy<Value = (Settings, Vec<Op>)> {
+    let rush = settings().prop_map(|settings| Settings { prefetch: Some(1), max_queue: 40, ..settings });
+    prop_oneof![
+        (settings(), prop::collection::vec(op(), 1..200)),
+        (rush, prop::collection::vec(op_of_a_rush(), 1..200)),
     ]
 }
 
@@ -119,6 +176,7 @@ prop_compose! {
         max_age in prop_oneof![3 => Just(None), 1 => Just(Some(ms(1000)))],
         idle_check in prop_oneof![2 => Just(None), 1 => Just(Some(ms(30)))],
         quarantine in 0u32..4,
+        prefetch in prop_oneof![Just(None), (1usize..4).prop_map(Some)],
         seed in any::<u64>(),
     ) -> Settings {
         Settings {
@@ -134,6 +192,7 @@ prop_compose! {
             max_age,
             idle_check,
             quarantine,
+            prefetch,
             seed,
         }
     }
@@ -159,6 +218,7 @@ impl Bench {
             }
             Op::GetReady(index) => self.with(index, |phase| phase == Phase::Starting, Self::ready),
             Op::Finish(index) => self.with(index, |phase| matches!(phase, Phase::Busy(_)), Self::finish),
+            Op::Advance(index) => self.with(index, |phase| matches!(phase, Phase::Busy(_)), Self::advance),
             Op::Answer(index) => {
                 let pinged = self.model.workers.iter().filter(|(_, worker)| worker.pinged);
                 let pinged: Vec<WorkerId> = pinged.map(|(id, _)| *id).collect();
@@ -197,7 +257,7 @@ impl Bench {
     }
 
     fn demand_of(&self, arrival: Arrival) -> Demand {
-        let Arrival { bytes, checkout_timeout, deadline, target, purpose } = arrival;
+        let Arrival { bytes, checkout_timeout, deadline, target, purpose, brief } = arrival;
         let is_lease = matches!(purpose, Wish::Lease(_));
         let placement = match target {
             Target::Key(key) => Placement::Key(key),
@@ -213,21 +273,27 @@ impl Bench {
                 timeout: timeout.map(ms),
                 grace: ms(grace),
                 on_cancel: if finish { OnCancel::Finish } else { OnCancel::Kill },
-                retry,
-                fingerprint: (retry > 0).then_some(bytes as u64 % 4),
+                retry: if brief.is_some() { 0 } else { retry },
+                fingerprint: (retry > 0 && brief.is_none()).then_some(bytes as u64 % 4),
             }),
         };
-        Demand { bytes, checkout_timeout: checkout_timeout.map(ms), deadline: deadline.map(ms), placement, purpose }
+        let brief = match &purpose {
+            Purpose::Run(run) if run.fingerprint.is_none() => brief.map(Duration::from_micros),
+            _ => None,
+        };
+        let (checkout_timeout, deadline) = (checkout_timeout.map(ms), deadline.map(ms));
+        Demand { bytes, checkout_timeout, deadline, placement, purpose, brief }
     }
 
     fn noise(&mut self) {
         let stranger = WorkerId(u64::MAX);
         self.happen(Event::WorkerReady(stranger));
-        self.happen(Event::CallFinished(stranger));
+        self.happen(Event::CallFinished(stranger, CallId(u64::MAX)));
+        self.happen(Event::TakenBack { worker: stranger, calls: NOISE.to_vec() });
         self.happen(Event::WorkerAnswered(stranger));
         self.happen(Event::WorkerGrew(stranger));
         self.happen(Event::WorkerSpoiled(stranger));
-        self.happen(Event::WorkerExited { worker: stranger, undelivered: true });
+        self.happen(Event::WorkerExited { worker: stranger, read: Vec::new() });
         self.happen(Event::CallCancelled(CallId(u64::MAX)));
         self.happen(Event::CheckedIn { lease: CallId(u64::MAX), broken: true });
         for (worker, state) in self.model.workers.clone() {
@@ -236,10 +302,36 @@ impl Bench {
                 self.happen(Event::WorkerReady(worker));
             }
             if is_told && !matches!(state.phase, Phase::Busy(_)) {
-                self.happen(Event::CallFinished(worker));
+                self.happen(Event::CallFinished(worker, CallId(u64::MAX)));
+                self.happen(Event::TakenBack { worker, calls: NOISE.to_vec() });
             }
             if is_told && !state.pinged {
                 self.happen(Event::WorkerAnswered(worker));
+            }
+        }
+    }
+}
+
+/// What became of the calls that were sent ahead.
+#[derive(Default)]
+struct SentAhead {
+    sent: usize,
+    begun: usize,
+    taken_back: usize,
+    /// They had begun when their worker was asked for them.
+    too_late: usize,
+}
+
+impl SentAhead {
+    fn count(&mut self, bench: &Bench) {
+        for (_, event, actions) in &bench.history {
+            let count = |wanted: fn(&Action) -> bool| actions.iter().filter(|action| wanted(action)).count();
+            self.sent += count(|action| matches!(action, Action::Prefetch(..)));
+            self.begun += count(|action| matches!(action, Action::Begin(..)));
+            match event {
+                Event::TakenBack { calls, .. } if calls.is_empty() => self.too_late += 1,
+                Event::TakenBack { calls, .. } if *calls != NOISE => self.taken_back += calls.len(),
+                _ => {}
             }
         }
     }
@@ -258,16 +350,20 @@ fn whatever_happens_each_call_ends_once_and_the_pool_comes_back_to_its_size() {
     let cases = given.unwrap_or(10_000);
     let mut runner = TestRunner::new(ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() });
     let events = Cell::new(0);
-    let result = runner.run(&(settings(), prop::collection::vec(op(), 1..200)), |(settings, ops)| {
+    let ahead = RefCell::new(SentAhead::default());
+    let result = runner.run(&history(), |(settings, ops)| {
         let mut bench = Bench::new(settings);
         let run = catch_unwind(AssertUnwindSafe(|| {
             ops.into_iter().for_each(|op| bench.run(op));
             bench.settle();
         }));
         events.set(events.get() + bench.history.len());
+        ahead.borrow_mut().count(&bench);
         run.map_err(|panic| told(&bench, &*panic))
     });
-    summary::add("50-core", &format!("pool core: {cases} random histories, {} events", events.get()));
+    let SentAhead { sent, begun, taken_back, too_late } = ahead.into_inner();
+    let sum = format!("{sent} calls sent ahead, {begun} of them begun, {taken_back} taken back, {too_late} too late");
+    summary::add("50-core", &format!("pool core: {cases} random histories, {} events, {sum}", events.get()));
     if let Err(failure) = result {
         panic!("{failure}");
     }

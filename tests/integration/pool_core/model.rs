@@ -1,6 +1,6 @@
 //! What must be true, as simple as possible: lists and sets, no timers, and no order except that of the numbers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use portpool::call::{CallId, OnCancel, WorkerId};
@@ -37,6 +37,56 @@ pub enum Stage {
     Holding(WorkerId),
     /// Cancelled, and left to finish.
     Abandoned,
+    /// Sent to this worker before its time: it waits.
+    Ahead(WorkerId),
+}
+
+impl Stage {
+    pub fn waits(self) -> bool {
+        matches!(self, Self::Waiting | Self::Ahead(_))
+    }
+}
+
+/// What a worker was sent and has not answered, as far as the core knows, and how far the worker really is.
+#[derive(Clone, Debug, Default)]
+pub struct Pipe {
+    pub sent: VecDeque<CallId>,
+    /// How many of these it has read.
+    pub read: usize,
+    /// How many of these it has answered.
+    pub answered: usize,
+    /// When the core last heard that it has gone on.
+    pub moved: Option<Instant>,
+    hasty: bool,
+}
+
+impl Pipe {
+    /// It reads its next call or answers it; false if there is nothing to do.
+    pub fn advance(&mut self) -> bool {
+        let reads = self.read == self.answered;
+        let can = !reads || self.read < self.sent.len();
+        self.read += usize::from(can && reads);
+        self.answered += usize::from(can && !reads);
+        can
+    }
+
+    /// The calls that it has read and not answered.
+    pub fn running(&self) -> Vec<CallId> {
+        self.sent.iter().take(self.read).skip(self.answered).copied().collect()
+    }
+
+    /// Takes out what it has not read. The first one is its call, which stays, unless the worker is hasty: then it reads the
+    /// second one while the first is out.
+    fn take_back(&mut self) -> Vec<CallId> {
+        self.hasty = !self.hasty;
+        if self.hasty && self.read == 0 && self.sent.len() > 1 {
+            let mut taken: Vec<CallId> = self.sent.split_off(2).into();
+            taken.insert(0, self.sent.pop_front().unwrap());
+            self.read = 1;
+            return taken;
+        }
+        self.sent.split_off(self.read.max(1).min(self.sent.len())).into()
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -99,6 +149,9 @@ pub struct Model {
     pub drained: bool,
     /// Calls whose rest has ended in this step, at which moment of it only the core knows.
     pub woken: BTreeSet<CallId>,
+    pub pipes: BTreeMap<WorkerId, Pipe>,
+    /// What was taken back and is to be reported.
+    pub taken: VecDeque<(WorkerId, Vec<CallId>)>,
 }
 
 impl Model {
@@ -117,6 +170,8 @@ impl Model {
             draining: false,
             drained: false,
             woken: BTreeSet::new(),
+            pipes: BTreeMap::new(),
+            taken: VecDeque::new(),
         }
     }
 
@@ -146,6 +201,9 @@ impl Model {
         match action {
             Action::StartWorker { worker, generation } => self.start(worker, generation),
             Action::Dispatch(worker, call) => self.dispatch(worker, call),
+            Action::Prefetch(worker, call) => self.prefetch(worker, call),
+            Action::Begin(worker, call) => self.begin(worker, call),
+            Action::TakeBack(worker) => self.take_back(worker),
             Action::Grant(worker, lease) => self.grant(worker, lease),
             Action::LeaseEnded(lease) => self.lease_ended(lease),
             Action::PingWorker(worker) => self.ping(worker),
@@ -205,6 +263,14 @@ impl Model {
         assert!(!worker.pinged || !is_free || self.count(answers) == 0, "another worker is known to be alive");
         self.is_first(id, call);
         self.settle(id, call);
+        let pipe = self.pipes.entry(id).or_default();
+        assert!(pipe.sent.is_empty(), "{call} is the only one in the pipe of {id:?}");
+        pipe.sent.push_back(call);
+        self.runs(id, call);
+    }
+
+    /// A worker is busy with this call now.
+    fn runs(&mut self, id: WorkerId, call: CallId) {
         let worker = self.workers.get_mut(&id).unwrap();
         worker.phase = Phase::Busy(call);
         worker.taken += 1;
@@ -214,6 +280,37 @@ impl Model {
         }
         let ask = self.asks.get_mut(&call).unwrap();
         (ask.stage, ask.runs_since, ask.interrupted) = (Stage::Running(id), self.now, None);
+    }
+
+    fn prefetch(&mut self, id: WorkerId, call: CallId) {
+        let (ask, worker) = (&self.asks[&call], self.workers[&id]);
+        assert_eq!(ask.stage, Stage::Waiting, "a call that is sent ahead waits");
+        assert!(ask.expires().is_none_or(|at| at > self.now), "a call that waits no longer is not sent ahead");
+        assert!(ask.demand.brief.is_some() && self.settings.prefetch.is_some() && !self.draining);
+        assert!(matches!(worker.phase, Phase::Busy(_)) && worker.lease.is_none() && !worker.exhausted);
+        assert!(self.fits(id, ask), "{call} is sent to where it did not want to");
+        assert!(!matches!(ask.demand.placement, Placement::Key(key) if !self.homes.contains_key(&key)));
+        self.is_first(id, call);
+        let pipe = self.pipes.get_mut(&id).unwrap();
+        assert!((1..16).contains(&pipe.sent.len()), "15 at most");
+        if pipe.sent.len() == 1 {
+            pipe.moved = Some(self.now);
+        }
+        pipe.sent.push_back(call);
+        let (ahead, most) = (pipe.sent.len() as u64, self.settings.max_calls);
+        assert!(most.is_none_or(|most| worker.taken + ahead - 1 < most), "more than it may take");
+        self.asks.get_mut(&call).unwrap().stage = Stage::Ahead(id);
+    }
+
+    fn begin(&mut self, id: WorkerId, call: CallId) {
+        assert_eq!((self.asks[&call].stage, self.pipes[&id].sent[0]), (Stage::Ahead(id), call));
+        self.pipes.get_mut(&id).unwrap().moved = Some(self.now);
+        self.runs(id, call);
+    }
+
+    fn take_back(&mut self, id: WorkerId) {
+        let calls = self.pipes.get_mut(&id).unwrap().take_back();
+        self.taken.push_back((id, calls));
     }
 
     fn grant(&mut self, id: WorkerId, lease: CallId) {
@@ -323,7 +420,7 @@ impl Model {
         let mut is_abandoned = false;
         match refusal {
             Refusal::QueueFull => {
-                let others = self.in_stage(|stage| stage == Stage::Waiting).filter(|(other, _)| *other != id);
+                let others = self.in_stage(Stage::waits).filter(|(other, _)| *other != id);
                 let (calls, bytes) = others.fold((0, 0), |sum, (_, ask)| (sum.0 + 1, sum.1 + ask.demand.bytes));
                 let starting = self.count(|worker| worker.phase == Phase::Starting);
                 let room = self.settings.max_queue + starting + self.slots().saturating_sub(self.workers.len());
@@ -396,16 +493,28 @@ impl Model {
                 Stage::Waiting => self.check_waiting(*id, ask),
                 Stage::Running(worker) => {
                     assert_eq!(self.workers[&worker].phase, Phase::Busy(*id));
-                    assert!(ask.must_end().is_none_or(|at| at > self.now), "{id} runs past its limit");
+                    // Its answer may be on the way.
+                    let answered = self.pipes[&worker].answered > 0;
+                    assert!(answered || ask.must_end().is_none_or(|at| at > self.now), "{id} runs past its limit");
                 }
+                Stage::Ahead(worker) => self.check_ahead(*id, worker, ask),
                 Stage::Holding(worker) => assert_eq!(self.workers[&worker].lease, Some(*id)),
                 Stage::Resting | Stage::Abandoned => {}
             }
         }
-        let waiting: Vec<usize> =
-            self.in_stage(|stage| stage == Stage::Waiting).map(|(_, ask)| ask.demand.bytes).collect();
+        let waiting: Vec<usize> = self.in_stage(Stage::waits).map(|(_, ask)| ask.demand.bytes).collect();
         assert_eq!(core.waiting(), (waiting.len(), waiting.iter().sum()));
         assert_eq!(core.leased(), self.count(|worker| worker.lease.is_some()));
+    }
+
+    /// A call that its worker has not read is behind another one for no more than a millisecond, and not too long.
+    fn check_ahead(&self, id: CallId, worker: WorkerId, ask: &Ask) {
+        let pipe = &self.pipes[&worker];
+        let place = pipe.sent.iter().position(|sent| *sent == id).expect("it is in the pipe");
+        if place >= pipe.read.max(1) && self.workers[&worker].phase != Phase::Stopping {
+            assert!(pipe.moved.unwrap() + ms(1) > self.now, "{id} is stuck behind another call");
+            assert!(ask.expires().is_none_or(|at| at > self.now), "{id} waits past its limit");
+        }
     }
 
     fn check_waiting(&self, id: CallId, ask: &Ask) {

@@ -119,7 +119,7 @@ impl Turnover {
         let ran =
             self.happen(Event::CallArrived(CallId(self.next), Demand { placement: Placement::Key(key), ..demand() }));
         let worker = ran.expect("a worker is idle");
-        self.happen(Event::CallFinished(worker));
+        self.happen(Event::CallFinished(worker, CallId(self.next)));
         worker
     }
 
@@ -137,7 +137,7 @@ impl Turnover {
                     }
                     Action::RetireWorker(worker) => {
                         self.alive.remove(&worker);
-                        events.push_back(Event::WorkerExited { worker, undelivered: false });
+                        events.push_back(Event::WorkerExited { worker, read: Vec::new() });
                     }
                     Action::Dispatch(worker, _) => ran = Some(worker),
                     _ => {}

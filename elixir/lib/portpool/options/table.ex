@@ -92,6 +92,8 @@ defmodule Portpool.Options.Table do
      "Milliseconds or `:infinity`. A worker that has been idle this long is checked, and replaced if it does not answer."},
     {:busy_poll, {:integer, 0..1_000, [:auto]}, :auto,
      "Microseconds. How long the server and the workers poll for the next event before they sleep. `:auto` is 100, or 0 on one processor."},
+    {:prefetch, {:one_of, [:auto, :off]}, :auto,
+     "Whether short calls may be sent to a busy worker before it can run them. They begin sooner, and are taken back if they cannot."},
     {:signals, {:one_of, [:ignore, :drain]}, :ignore,
      "What SIGTERM, SIGINT, SIGHUP and SIGQUIT do to the server. `:ignore`: nothing, since the VM decides when its pools stop. `:drain`: the server lets running calls end, and stops."},
     {:max_queue_bytes, {:integer, 0..0xFFFFFFFFFFFF, []}, 268_435_456,

@@ -1,4 +1,6 @@
-//! Feeds the core with events and performs its actions. Owns the workers and everything that waits or runs.
+//! Feeds the core with events and performs its actions (`actions`). Owns the workers and everything that waits or runs.
+
+mod actions;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -13,9 +15,10 @@ use tokio::time::Sleep;
 use tracing::{debug, warn};
 
 use super::core::Core;
-use super::event::{Action, Event, KillCause, Refusal, Settings};
+use super::event::{Action, Event, Settings};
 use super::in_hand::{InHand, Job};
 use super::outcome;
+use super::pace::Pace;
 use super::status::{LastExit, Sources, Status};
 use super::stopping::{Stopping, Verdict};
 use crate::allowance::{Allowance, Share};
@@ -62,6 +65,11 @@ pub struct Pool {
     alarm: Pin<Box<Sleep>>,
     /// The list of actions, reused.
     actions: Vec<Action>,
+    /// What was taken back from workers, to be told to the core.
+    taken_back: Vec<(WorkerId, Vec<CallId>)>,
+    /// Workers that were handed calls which have not been sent.
+    unsent: Vec<WorkerId>,
+    pace: Pace,
     last_start_error: Option<Failure>,
     /// Why the last reload failed; the serving workers are not affected.
     reload_error: Option<Failure>,
@@ -97,6 +105,9 @@ impl Pool {
             flushes: JoinSet::new(),
             alarm: Box::pin(tokio::time::sleep(NO_TIMER)),
             actions: Vec::new(),
+            taken_back: Vec::new(),
+            unsent: Vec::new(),
+            pace: Pace::default(),
             last_start_error: None,
             reload_error: None,
             last_exit: None,
@@ -117,7 +128,7 @@ impl Pool {
     }
 
     fn enter(&mut self, id: CallId, job: Job, lease: Option<CallId>) {
-        let Some(demand) = job.demand(lease) else { return };
+        let Some(demand) = job.demand(lease, &self.pace) else { return };
         self.in_hand.insert(id, InHand::new(job));
         self.step(Event::CallArrived(id, demand), None);
     }
@@ -166,17 +177,25 @@ impl Pool {
         self.done.pop_front()
     }
 
+    /// Handles the next event, if there is one now.
+    pub fn progress_now(&mut self) -> bool {
+        let event = self.events.try_recv().ok();
+        event.map(|(worker, event)| self.heard(worker, event)).is_some()
+    }
+
+    /// Sends the calls that workers were handed.
+    pub fn send(&mut self) {
+        let workers = &self.workers;
+        self.unsent.drain(..).filter_map(|worker| workers.get(&worker)).for_each(Handle::send);
+    }
+
     /// Waits for the next event and handles it.
     ///
     /// Cancellation: may be dropped at any await; nothing is left half done.
     pub async fn progress(&mut self) {
         tokio::select! {
             biased;
-            Some((worker, event)) = self.events.recv() => {
-                // What a worker printed before comes first.
-                self.take_lines();
-                self.worker_event(worker, event);
-            }
+            Some((worker, event)) = self.events.recv() => self.heard(worker, event),
             Some(Ok(id)) = self.flushes.join_next(), if !self.flushes.is_empty() => {
                 self.take_lines();
                 self.end(id, Ok(Success::Flushed));
@@ -184,6 +203,12 @@ impl Pool {
             line = self.lines.next() => self.done.push_back(Done::Line(line)),
             () = self.alarm.as_mut() => self.step(Event::TimePassed, None),
         }
+    }
+
+    fn heard(&mut self, worker: WorkerId, event: worker::Event) {
+        // What a worker printed before comes first.
+        self.take_lines();
+        self.worker_event(worker, event);
     }
 
     fn take_lines(&mut self) {
@@ -264,8 +289,9 @@ impl Pool {
                 self.step(Event::WorkerReady(worker), None);
             }
             worker::Event::Replied(reply) => {
+                let call = reply.call;
                 self.worker_replied(worker, reply);
-                self.step(Event::CallFinished(worker), None);
+                self.step(Event::CallFinished(worker, call), None);
             }
             worker::Event::Pong => self.step(Event::WorkerAnswered(worker), None),
             worker::Event::Replace(Replacement { reason, at_once }) => {
@@ -303,7 +329,10 @@ impl Pool {
         }
         let Some(in_hand) = self.in_hand.remove(&reply.call) else { return };
         let pid = self.workers.get(&worker).and_then(Handle::pid).unwrap_or_default();
-        let worker::Reply { call, kind, body, share } = reply;
+        let worker::Reply { call, kind, run, body, share } = reply;
+        if let Job::Call(job) = &in_hand.job {
+            self.pace.ran(&job.mfa, run);
+        }
         let outcome = outcome::of_answer(&in_hand, kind, body, worker, pid);
         self.done.push_back(Done::Job(call, outcome, share));
     }
@@ -343,19 +372,18 @@ impl Pool {
             };
             self.last_exit = Some(LastExit { worker, pid: ended.pid, how });
         }
-        // A call that was handed over while the worker ended was never read.
-        let call = self.core.runs(worker);
-        let undelivered = ended.undelivered || call != ended.call;
-        let lost = |pool: &mut Self, note: fn(&mut InHand)| {
-            call.and_then(|call| pool.in_hand.get_mut(&call)).map(note);
-        };
-        if !undelivered {
-            lost(self, |in_hand| in_hand.began = true);
+        for call in &ended.read {
+            if let Some(in_hand) = self.in_hand.get_mut(call) {
+                in_hand.began = true;
+            }
         }
-        self.step(Event::WorkerExited { worker, undelivered }, Some(ended));
+        let call = self.core.runs(worker);
+        self.step(Event::WorkerExited { worker, read: ended.read.clone() }, Some(ended));
         // It waits again, unless another worker took it at once.
-        if call.is_some_and(|call| !self.core.is_running(call)) {
-            lost(self, |in_hand| in_hand.started = None);
+        if let Some(in_hand) =
+            call.filter(|call| !self.core.is_running(*call)).and_then(|call| self.in_hand.get_mut(&call))
+        {
+            in_hand.started = None;
         }
     }
 
@@ -368,101 +396,15 @@ impl Pool {
             self.perform(now, action, ended);
         }
         self.actions = actions;
+        while let Some((worker, calls)) = self.taken_back.pop() {
+            for call in &calls {
+                if let Some(in_hand) = self.in_hand.get_mut(call) {
+                    in_hand.started = None;
+                }
+            }
+            self.step(Event::TakenBack { worker, calls }, None);
+        }
         self.set_alarm();
-    }
-
-    fn perform(&mut self, now: Instant, action: Action, ended: Option<&Ended>) {
-        match action {
-            Action::StartWorker { worker, generation } => {
-                let launcher = Arc::clone(&self.launcher);
-                let (allowance, events) = (self.allowance.clone(), self.sender.clone());
-                let handle = worker::start(worker, generation, launcher, self.max_frame, allowance, events);
-                self.workers.insert(worker, handle);
-            }
-            Action::Dispatch(worker, call) => self.dispatch(now, worker, call),
-            Action::Grant(worker, lease) => self.grant(worker, lease),
-            Action::LeaseEnded(lease) => self.done.push_back(Done::Lease(lease)),
-            Action::PingWorker(worker) => self.on(worker, Handle::ping),
-            Action::InterruptWorker(worker) => self.interrupt(worker),
-            Action::RetireWorker(worker) => self.on(worker, Handle::retire),
-            Action::TerminateWorker(worker) => self.on(worker, Handle::terminate),
-            Action::KillWorker(worker, cause) => self.kill(worker, cause),
-            Action::Refuse(call, refusal) => self.refuse(now, call, refusal, ended),
-            Action::Reloaded(call) => {
-                self.in_hand.remove(&call);
-                self.launcher.settled(self.core.generation());
-                self.end(call, Ok(Success::Reloaded));
-            }
-            Action::Drained => self.done.push_back(Done::Drained),
-        }
-    }
-
-    fn dispatch(&mut self, now: Instant, worker: WorkerId, call: CallId) {
-        if let (Some(handle), Some(in_hand)) = (self.workers.get(&worker), self.in_hand.get_mut(&call))
-            && let Some((mfa, body)) = in_hand.start(now)
-        {
-            handle.call(call, mfa, body);
-        }
-    }
-
-    fn grant(&mut self, worker: WorkerId, lease: CallId) {
-        self.in_hand.remove(&lease);
-        let pid = self.workers.get(&worker).and_then(Handle::pid).unwrap_or_default();
-        self.end(lease, Ok(Success::Leased { worker, pid }));
-    }
-
-    fn interrupt(&mut self, worker: WorkerId) {
-        let Some(call) = self.core.runs(worker) else { return };
-        let Some(in_hand) = self.in_hand.get_mut(&call) else { return };
-        in_hand.interrupted = true;
-        let grace = in_hand.grace();
-        self.on(worker, |handle| handle.interrupt(call, grace));
-    }
-
-    fn kill(&mut self, worker: WorkerId, cause: KillCause) {
-        debug!(worker = worker.0, ?cause, "killed");
-        let verdict = match cause {
-            KillCause::StartTimeout => Some(Verdict::Start(outcome::of_slow_start(self.settings.start_timeout))),
-            KillCause::Timeout => Some(Verdict::Call(None)),
-            _ => None,
-        };
-        let stop = if verdict.is_some() { Handle::time_out } else { Handle::kill };
-        self.stopping.kill(worker, cause, verdict);
-        self.on(worker, stop);
-    }
-
-    fn refuse(&mut self, now: Instant, call: CallId, refusal: Refusal, ended: Option<&Ended>) {
-        let Some(in_hand) = self.in_hand.remove(&call) else { return };
-        let pid = refusal.worker().and_then(|worker| self.workers.get(&worker)?.pid());
-        let context = outcome::Context {
-            now,
-            pid,
-            ended,
-            last_start_error: self.last_start_error.as_ref(),
-            reload_error: self.reload_error.as_ref(),
-            waiting: self.core.waiting().0,
-        };
-        let failure = outcome::of_refusal(refusal, &in_hand, context);
-        if matches!(refusal, Refusal::ReloadFailed) {
-            self.launcher.settled(self.core.generation());
-        }
-        // The worker that ran too long is still being killed; `worker_stopped` replies.
-        let said = match refusal.worker() {
-            Some(worker) => self.stopping.hold(worker, call, failure),
-            None => Err(failure),
-        };
-        if let Err(failure) = said {
-            self.end(call, Err(failure));
-        }
-    }
-
-    /// Ends a job with an outcome of our own, which is small.
-    fn end(&mut self, call: CallId, outcome: Outcome) {
-        self.done.push_back(Done::Job(call, outcome, Share::none()));
-    }
-
-    fn on(&self, worker: WorkerId, order: impl Fn(&Handle)) {
-        self.workers.get(&worker).map(order);
     }
 
     fn set_alarm(&mut self) {
