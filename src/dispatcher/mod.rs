@@ -48,6 +48,16 @@ pub enum End {
     CrashLoop,
 }
 
+/// What the dispatcher does next.
+enum Next {
+    Request(Request),
+    Decoded(CallId, Result<Call, Failure>),
+    /// Nothing, or it is done.
+    Other,
+    /// No more requests can arrive.
+    Closed,
+}
+
 /// How the dispatcher works.
 #[derive(Clone, Copy, Debug)]
 pub struct DispatcherOptions {
@@ -114,19 +124,19 @@ impl Dispatcher {
                     break End::StartFailed;
                 }
             }
-            tokio::select! {
+            let next = tokio::select! {
                 biased;
-                request = requests.recv() => match request {
-                    Some(request) => self.take(request),
-                    None => break End::Closed,
-                },
-                () = self.pool.progress() => {}
-                Some((number, result)) = self.decoding.next(), if !self.decoding.is_empty() => self.decoded(number, result),
-                () = Greeting::next(greeting.as_ref()), if greeting.is_some() => {}
+                next = self.next(&mut requests, greeting.as_ref()) => next,
                 () = busy_poll::yield_to_others(), if busy.is_on() => {
                     busy.no_event(std::time::Instant::now());
                     continue;
                 }
+            };
+            match next {
+                Next::Request(request) => self.take(request),
+                Next::Decoded(number, result) => self.decoded(number, result),
+                Next::Other => {}
+                Next::Closed => break End::Closed,
             }
             self.drain_ready(&mut requests);
             self.answer_done();
@@ -147,6 +157,18 @@ impl Dispatcher {
         };
         self.end(end).await;
         end
+    }
+
+    /// Waits for the next thing to do; what the pool has to do is done then. None of them waits for ever behind the others.
+    ///
+    /// Cancellation: may be dropped at any await.
+    async fn next(&mut self, requests: &mut mpsc::Receiver<Request>, greeting: Option<&Greeting>) -> Next {
+        tokio::select! {
+            request = requests.recv() => request.map_or(Next::Closed, Next::Request),
+            () = self.pool.progress() => Next::Other,
+            Some((number, result)) = self.decoding.next(), if !self.decoding.is_empty() => Next::Decoded(number, result),
+            () = Greeting::next(greeting), if greeting.is_some() => Next::Other,
+        }
     }
 
     /// Handles everything else that is there, and only then sends calls to workers: one that is waked runs at once, and

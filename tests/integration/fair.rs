@@ -99,3 +99,21 @@ fn a_large_result_comes_through_a_stream_of_small_ones() {
     let before = ids.iter().position(|id| *id == large).unwrap() as u64;
     assert!(before < PINGS * 9 / 10, "{before} small replies went before a large one");
 }
+
+#[test]
+fn a_timeout_comes_through_a_flood_of_requests() {
+    const PINGS: u64 = 300_000;
+    let mut server = Server::start([("size", int(1))]);
+    let call = server.cast(("echo", "forever"), [], &[("timeout", int(50))]);
+    let ping = |id| framed(&encode(&tuple([atom("ping"), int(id)])));
+    let flood = server.flood((1000..1000 + PINGS).flat_map(ping).collect(), 1);
+    let (mut pongs, mut before) = (0, None);
+    while pongs < PINGS || before.is_none() {
+        match number(&element(&server.receive(), 1)) {
+            id if id == call => before = Some(pongs),
+            _ => pongs += 1,
+        }
+    }
+    server.resume(flood);
+    assert!(before < Some(PINGS), "the timeout waits for the end of the flood");
+}
