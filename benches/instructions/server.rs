@@ -86,6 +86,8 @@ fn hello() -> Vec<u8> {
     let options = [
         (atom("python"), Term::from(Binary::from(python.into_bytes()))),
         (atom("size"), FixInteger::from(SIZE).into()),
+        // Which calls are sent ahead depends on how long the last ones took.
+        (atom("prefetch"), atom("off")),
         (atom("wait"), atom("all")),
     ];
     let hello = Tuple::from(vec![atom("hello"), FixInteger::from(1).into(), Map::from(options).into()]);
