@@ -355,6 +355,7 @@ defmodule Portpool.OptionsTest do
       no_new_privs: true,
       idle_check: 1,
       busy_poll: 0,
+      prefetch: :off,
       drain_timeout: 1,
       signals: :drain,
       wait: :all,

@@ -23,7 +23,7 @@ defmodule Portpool.Wire do
     waited_ms last_start_error waiting status signal stderr traceback elapsed_ms pid module function hint type
     frames path bytes limit option id file line code attempt stacks kills retry_after_ms oom
     resized reloaded drained flushed
-    state ready overflow full size max_overflow idle busy starting stopping leased waiting_bytes inflight_bytes max_waiting max_busy
+    state ready overflow full size max_overflow idle busy starting stopping leased ahead waiting_bytes inflight_bytes max_waiting max_busy
     refused generation reloading draining calls restarts last_exit how workers age_ms memory running_ms
     queue_us run_us grace init
   )a
