@@ -171,7 +171,7 @@ impl Dispatcher {
         }
     }
 
-    /// Handles everything else that is there, and only then sends calls to workers: one that is waked runs at once, and
+    /// Handles everything else that is there, and only then sends calls to workers: a worker that is woken runs at once, and
     /// takes the processor from what is left to do.
     fn drain_ready(&mut self, requests: &mut mpsc::Receiver<Request>) {
         for _ in 0..TURN {

@@ -189,15 +189,15 @@ impl Core {
         entry.ahead.pipe = Pipe::Closed;
         entry.ahead.calls.retain(|call| !calls.contains(call));
         self.timers.set(Timer::Behind(id), None);
+        let work = self.work_ahead(id);
         let passed_over = self.was_passed_over(id, calls);
         self.wait_again(now, id, calls.to_vec(), actions);
+        let Some(entry) = self.roster.get_mut(id) else { return };
+        entry.ahead.work = work;
         if passed_over {
             self.begin_next(now, id, actions);
             return;
         }
-        let work = self.work_ahead(id);
-        let Some(entry) = self.roster.get_mut(id) else { return };
-        entry.ahead.work = work;
         let State::Busy(Busy { call, stop, .. }) = &mut entry.state else { return };
         let call = *call;
         match stop.take() {
@@ -215,8 +215,8 @@ impl Core {
         match behind {
             Behind::None => return true,
             Behind::Leaving => busy.stop = Some(why),
-            // The answer should have arrived.
-            Behind::Begun if busy.stop.is_some() => return true,
+            // Once more the time is over: the answer should have arrived.
+            Behind::Begun if busy.stop.is_some() => return why == StopCall::Late,
             Behind::Begun => {
                 busy.stop = Some(why);
                 self.timers.set(Timer::Worker(id), now.checked_add(ARRIVAL));

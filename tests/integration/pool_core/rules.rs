@@ -104,6 +104,45 @@ fn a_call_that_no_worker_has_read_has_not_begun() {
     }
 }
 
+/// A pool of one worker that runs a short call, with this many others ahead; the first and the rest.
+fn rush(ahead: usize) -> (Bench, CallId, Vec<CallId>) {
+    let short = || Demand { brief: Some(std::time::Duration::from_micros(10)), ..demand() };
+    let mut bench = Bench::new(Settings { size: 1, prefetch: Some(1), ..plain() });
+    bench.all_ready();
+    let first = bench.arrive(short());
+    let others: Vec<CallId> = (0..ahead).map(|_| bench.arrive(short())).collect();
+    assert_eq!(bench.core.ahead(), ahead, "{}", bench.told());
+    (bench, first, others)
+}
+
+#[test]
+fn a_cancellation_that_comes_too_late_costs_the_next_call_nothing_however_often_it_comes() {
+    let (mut bench, first, others) = rush(2);
+    // It is read, answered, and the next one is read.
+    (0..3).for_each(|_| bench.advance(WorkerId(1)));
+    (0..3).for_each(|_| bench.cancel(first));
+    bench.finish(WorkerId(1));
+    assert_eq!(bench.model.asks[&others[0]].stage, Stage::Running(WorkerId(1)), "{}", bench.told());
+    assert_eq!(bench.core.totals().restarts, 0);
+    bench.settle();
+}
+
+#[test]
+fn a_worker_that_has_passed_a_call_over_takes_as_many_ahead_as_before() {
+    // Twenty calls of 10 us are what a worker may have: the one in hand and fifteen ahead.
+    let (mut bench, _, _) = rush(15);
+    // Nothing has been read: the first comes out, and the worker reads the second meanwhile.
+    bench.pass(1);
+    while let Some(worker) = bench.find(|phase| matches!(phase, Phase::Busy(_))) {
+        bench.finish(worker);
+    }
+    assert_eq!(bench.model.over.len(), 16, "{}", bench.told());
+    let short = || Demand { brief: Some(std::time::Duration::from_micros(10)), ..demand() };
+    (0..16).for_each(|_| drop(bench.arrive(short())));
+    assert_eq!(bench.core.ahead(), 15, "{}", bench.told());
+    bench.settle();
+}
+
 /// Calls in turn, each finished at once, on workers that start at once and leave when they are asked to.
 struct Turnover {
     core: Core,
