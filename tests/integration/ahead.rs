@@ -6,25 +6,11 @@ use std::fs;
 use eetf::Term;
 use rustix::process::Signal;
 
+use crate::harness::chance::Chance;
 use crate::harness::term::{
     atom, atom_name, count, element, elements, get, int, list, map, name, number, string, text,
 };
 use crate::harness::{Failure, Server, Signpost, summary};
-
-/// Numbers that are the same in each run: SplitMix64.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        (mixed ^ (mixed >> 27)) % limit
-    }
-
-    fn once_in(&mut self, times: u64) -> bool {
-        self.below(times) == 0
-    }
-}
 
 /// Short calls that leave a trace, and what came of them.
 struct Load {

@@ -16,9 +16,7 @@ struct Folder(Signpost);
 
 impl Folder {
     fn new() -> Self {
-        let folder = Signpost::new();
-        fs::create_dir(folder.path()).unwrap();
-        Self(folder)
+        Self(Signpost::folder())
     }
 
     fn path(&self) -> &Path {

@@ -19,9 +19,7 @@ struct Folder(Signpost);
 
 impl Folder {
     fn new() -> Self {
-        let folder = Signpost::new();
-        fs::create_dir(folder.path()).unwrap();
-        Self(folder)
+        Self(Signpost::folder())
     }
 
     fn join(&self, name: impl AsRef<Path>) -> PathBuf {

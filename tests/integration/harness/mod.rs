@@ -1,6 +1,7 @@
 //! Runs the real program and talks to it like a BEAM: packets in, packets out. At the end of a test, nothing of it may
 //! be left.
 
+pub mod chance;
 pub mod command;
 pub mod processes;
 pub mod summary;
@@ -387,6 +388,13 @@ pub struct Signpost(PathBuf);
 impl Signpost {
     pub fn new() -> Self {
         Self(std::env::temp_dir().join(format!("portpool-test-{}-{}", std::process::id(), unique())))
+    }
+
+    /// The same, with an empty folder there.
+    pub fn folder() -> Self {
+        let folder = Self::new();
+        std::fs::create_dir(folder.path()).unwrap();
+        folder
     }
 
     pub fn path(&self) -> &Path {

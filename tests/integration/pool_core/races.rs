@@ -5,19 +5,9 @@ use portpool::pool::{Demand, Event, Purpose, Run};
 
 use super::bench::{Bench, demand, plain};
 use super::model::{Phase, Stage, ms};
+use crate::harness::chance::Chance;
 
 const HISTORIES: u64 = 100_000;
-
-/// Numbers that are the same in each run: SplitMix64.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        (mixed ^ (mixed >> 27)) % limit
-    }
-}
 
 fn call(timeout: Option<u64>, grace: u64, on_cancel: OnCancel) -> Demand {
     let run = Run { timeout: timeout.map(ms), grace: ms(grace), on_cancel, retry: 0, fingerprint: None };
